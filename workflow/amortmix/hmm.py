@@ -1,0 +1,126 @@
+"""Exact inference for hidden Markov models with a known likelihood.
+
+The forward recursion, for states k and units t,
+
+    p(z_t = k | y_1:t) ∝ p(y_t | z_t = k) sum_j p(z_t = k | z_t-1 = j) p(z_t-1 = j | y_1:t-1),
+
+and its backward counterpart give every marginal state probability ("local decoding") exactly.
+All functions work in log space on one data set and are batched by ``vmap``:
+
+    log_init (K,)     log p(z_1)
+    log_trans (K, K)  row j, column k: log p(z_t = k | z_t-1 = j)
+    log_lik (N, K)    log p(y_t | z_t = k); zero where unit t was not observed
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.nn import log_softmax, logsumexp
+
+
+class Filtered(NamedTuple):
+    """Result of the forward pass.
+
+    Attributes
+    ----------
+    log_marginal : ()
+        log p(y_1:N), all paths summed out.
+    log_filter : (N, K)
+        log p(z_t | y_1:t).
+    """
+
+    log_marginal: jax.Array
+    log_filter: jax.Array
+
+
+def two_state_transitions(stay):
+    """Log transition matrix (2, 2) from the probabilities (2,) of staying in each state."""
+    log_stay, log_leave = jnp.log(stay), jnp.log1p(-stay)
+    return jnp.stack([jnp.stack([log_stay[0], log_leave[0]]), jnp.stack([log_leave[1], log_stay[1]])])
+
+
+def filter(log_init, log_trans, log_lik) -> Filtered:
+    """Filtering probabilities (eq. 16) and marginal likelihood of the data."""
+
+    def step(log_predicted, log_lik_t):
+        joint = log_predicted + log_lik_t
+        norm = logsumexp(joint)
+        log_filter = joint - norm
+        return logsumexp(log_filter[:, None] + log_trans, axis=0), (norm, log_filter)
+
+    _, (norms, log_filters) = jax.lax.scan(step, log_init, log_lik)
+    return Filtered(norms.sum(), log_filters)
+
+
+def log_marginals(log_init, log_trans, n):
+    """log p(z_t | theta) for t = 1..n, before any data: (n, K)."""
+
+    def step(log_p, _):
+        return logsumexp(log_p[:, None] + log_trans, axis=0), log_p
+
+    return jax.lax.scan(step, log_init, None, length=n)[1]
+
+
+def log_future(log_trans, log_lik):
+    """log p(y_t+1:N | z_t) up to a constant in z_t, for every t: (N, K); zero at t = N."""
+
+    def step(log_beta, log_lik_next):
+        message = logsumexp(log_trans + (log_lik_next + log_beta)[None, :], axis=1)
+        message = message - logsumexp(message)
+        return message, message
+
+    last = jnp.zeros_like(log_lik[0])
+    _, betas = jax.lax.scan(step, last, log_lik[1:], reverse=True)
+    return jnp.concatenate([betas, last[None]])
+
+
+def backward_filter(log_init, log_trans, log_lik):
+    """log p(z_t | y_t+1:N): what the future alone says of z_t, the second term of eq. 18. (N, K)
+
+    At t = N there is no future, and it is the marginal p(z_N | theta).
+    """
+    marginals = log_marginals(log_init, log_trans, log_lik.shape[0])
+    return log_softmax(marginals + log_future(log_trans, log_lik), axis=-1)
+
+
+def reversed_filter(log_init, log_trans, log_lik):
+    """log p(z_t | y_t:N), the filter of the time-reversed chain. (N, K)"""
+    return log_softmax(backward_filter(log_init, log_trans, log_lik) + log_lik, axis=-1)
+
+
+def smoother(log_init, log_trans, log_lik):
+    """log p(z_t | y_1:N). (N, K)"""
+    log_filter = filter(log_init, log_trans, log_lik).log_filter
+    return log_softmax(log_filter + log_future(log_trans, log_lik), axis=-1)
+
+
+def sample_states(key, log_init, log_trans, log_lik):
+    """One draw of the whole path z_1:N given y and theta: forward filtering, backward sampling. (N,)"""
+    log_filter = filter(log_init, log_trans, log_lik).log_filter
+    keys = jax.random.split(key, log_filter.shape[0])
+    last = jax.random.categorical(keys[-1], log_filter[-1])
+
+    def step(z_next, inputs):
+        key_t, log_filter_t = inputs
+        z = jax.random.categorical(key_t, log_filter_t + log_trans[:, z_next])
+        return z, z
+
+    _, path = jax.lax.scan(step, last, (keys[:-1], log_filter[:-1]), reverse=True)
+    return jnp.concatenate([path, last[None]])
+
+
+def simulate_states(key, log_init, log_trans, n):
+    """One path z_1:n of the Markov chain, states 0..K-1. (n,)"""
+    key_first, key_rest = jax.random.split(key)
+    first = jax.random.categorical(key_first, log_init)
+    # one uniform per unit, drawn at once: cheaper inside the scan than one categorical each
+    uniforms = jax.random.uniform(key_rest, (n - 1,), dtype=log_trans.dtype)
+    cumulative = jnp.cumsum(jnp.exp(log_trans), axis=1)[:, :-1]
+
+    def step(z, uniform):
+        z_next = jnp.sum(uniform > cumulative[z])
+        return z_next, z_next
+
+    _, rest = jax.lax.scan(step, first.astype(jnp.int32), uniforms)
+    return jnp.concatenate([first[None].astype(jnp.int32), rest.astype(jnp.int32)])

@@ -1,0 +1,153 @@
+"""The joint estimator: all networks of a case study, one loss, one file.
+
+    loss = E[ -log q_phi(theta | h_psi({h_omega(y_i)}))                          eq. 11
+              - sum_heads mean_i log q(z_i | {h_omega(y)}, theta) ]  + MMD        eq. 20
+
+over draws from the generative model. The classification terms are averaged over the units of a data
+set (the paper sums or averages, see the errata), and cost little: they see a share of each batch.
+"""
+
+import jax.numpy as jnp
+import keras
+import numpy as np
+from bayesflow.estimators import BasicEstimator
+from bayesflow.metrics.functional import maximum_mean_discrepancy
+from bayesflow.utils.serialization import deserialize, serializable, serialize
+
+from amortmix.networks import classifiers
+from amortmix.networks.flow import WhitenedFlow
+from amortmix.networks.layers import PACKAGE
+from amortmix.networks.summaries import MixtureSummary
+
+
+@serializable(PACKAGE)
+class MixtureEstimator(BasicEstimator):
+    """BayesFlow's estimator with a classifier of the hidden indicators beside the posterior network.
+
+    ``sample``, ``log_prob``, ``summarize`` and ``.keras`` saving are inherited.
+
+    Parameters
+    ----------
+    summary_network : MixtureSummary
+    inference_network : WhitenedFlow
+    classifier : UnitClassifier or FilterClassifier
+    classified_share : float
+        Share of each training batch that the classifier sees.
+    """
+
+    def __init__(self, *, summary_network, inference_network, classifier, classified_share=1.0, **kwargs):
+        super().__init__(summary_network=summary_network, inference_network=inference_network, **kwargs)
+        self.classifier = classifier
+        self.classified_share = classified_share
+
+    def build(self, data_shapes):
+        if self.built:
+            return
+        super().build(data_shapes)
+        batch, n = data_shapes["summary_variables"][:2]
+        units, _ = self.summary_network.embed(keras.ops.ones((1, *data_shapes["summary_variables"][1:])))
+        shapes = [(batch, n, units.shape[-1]), data_shapes["classifier_conditions"]]
+        if isinstance(self.classifier, classifiers.FilterClassifier):
+            shapes.append(data_shapes["inference_variables"][-1])
+        if not self.classifier.built:
+            self.classifier.build(*shapes)
+        self._data_shapes = dict(data_shapes)
+
+    def get_build_config(self):
+        return {"data_shapes": self._data_shapes}
+
+    def build_from_config(self, config):
+        self.build({k: tuple(v) for k, v in config["data_shapes"].items()})
+
+    def classify(self, summary_variables, classifier_conditions):
+        """Log probabilities of every head, each (B, N, K)."""
+        units, mask = self.summary_network.embed(summary_variables)
+        return self.classifier(units, conditions=classifier_conditions, present=mask)
+
+    def compute_metrics(
+        self,
+        inference_variables,
+        inference_conditions,
+        summary_variables,
+        classifier_conditions,
+        states,
+        stage="training",
+    ):
+        """Joint loss (eq. 20) and its parts: ``posterior`` in nats, ``mmd``, cross-entropy per unit of each head."""
+        units, mask = self.summary_network.embed(summary_variables)
+        summary = self.summary_network.pool(units, mask)
+        reference = self.summary_network.base_distribution.sample((summary.shape[0],))
+        mmd = maximum_mean_discrepancy(summary, reference)
+
+        u = self.standardizer.maybe_standardize(inference_variables, key="inference_variables", stage="inference")
+        conditions = jnp.concatenate([inference_conditions, summary], axis=-1)
+        posterior = self.inference_network.compute_metrics(u, conditions=conditions, stage=stage)["loss"]
+
+        seen = len(states) if stage != "training" else max(1, round(self.classified_share * len(states)))
+        log_probs = self.classifier(units[:seen], conditions=classifier_conditions[:seen], present=mask[:seen])
+        entropies = {k: _cross_entropy(v, states[:seen], mask[:seen]) for k, v in log_probs.items()}
+        loss = posterior + mmd + sum(entropies.values())
+        return {"loss": loss, "posterior": posterior, "mmd": mmd, **entropies}
+
+    def get_config(self):
+        config = super().get_config()
+        config["classifier"] = serialize(self.classifier)
+        config["classified_share"] = self.classified_share
+        return config
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**deserialize(config, custom_objects=custom_objects))
+
+
+def _cross_entropy(log_probs, states, mask):
+    """Mean over existing units of -log q(z_i)."""
+    chosen = jnp.take_along_axis(log_probs, states[..., None], axis=-1)[..., 0]
+    return -jnp.sum(chosen * mask) / jnp.sum(mask)
+
+
+def pack(case, data):
+    """One data set as the summary network takes it: features with the mask as last channel (N, P, F + 1)."""
+    return jnp.concatenate([case.features(data), data.mask[..., None]], axis=-1)
+
+
+def training_example(case, prior, key):
+    """One simulated data set under the keys of `MixtureEstimator.compute_metrics`."""
+    theta, data, z = case.simulate_dataset(key, prior)
+    u = case.bijection(data).inverse(theta)
+    return {
+        "inference_variables": u,
+        "inference_conditions": case.context(data),
+        "summary_variables": pack(case, data),
+        "classifier_conditions": case.unit_conditions(u, data),
+        "states": z,
+    }
+
+
+def build_estimator(case, recipe, examples, seed):
+    """A new estimator for a case study.
+
+    Parameters
+    ----------
+    recipe : dict
+        One preset's entry of ``case.networks``.
+    examples : dict of arrays
+        A large batch of `training_example`; fixes shapes and the standardization of u.
+    seed : int
+        Seed of the initial weights.
+    """
+    keras.utils.set_random_seed(seed)
+    arguments = {k: v for k, v in recipe["classifier"].items() if k != "kind"}
+    estimator = MixtureEstimator(
+        summary_network=MixtureSummary(recipe["local"], recipe["summary"]),
+        inference_network=WhitenedFlow(**recipe["flow"]),
+        classifier=classifiers.KINDS[recipe["classifier"]["kind"]](n_states=len(case.states), **arguments),
+        classified_share=recipe["classified_share"],
+        standardize="inference_variables",
+    )
+    shapes = {k: tuple(int(s) for s in np.shape(v)) for k, v in examples.items()}
+    estimator.build({k: (1, *v[1:]) for k, v in shapes.items()})
+    estimator.standardizer.maybe_standardize(
+        jnp.asarray(examples["inference_variables"]), key="inference_variables", stage="training"
+    )
+    return estimator

@@ -1,0 +1,174 @@
+"""Summary networks: from a data set of any size to a fixed number of Gaussian-regularized statistics.
+
+A local network h_omega summarizes the observations of each unit, and a global network h_psi the units,
+
+    h_psi({h_omega(y_i)}),
+
+regularized by the maximum mean discrepancy between the summaries and a standard normal.
+A data set enters packed as (B, N, P, F + 1): features with the mask as the last channel.
+"""
+
+import jax.numpy as jnp
+import keras
+import numpy as np
+from bayesflow.networks import SummaryNetwork
+from bayesflow.utils.serialization import serializable
+
+from amortmix.networks.layers import (
+    PACKAGE,
+    EquivariantBlock,
+    GatedRecurrence,
+    MaskedDeepSet,
+    ShiftConvolution,
+    dense_stack,
+    masked_mean,
+    shift,
+)
+
+
+class _DeepSet(keras.Layer):
+    """Exchangeable units: equivariant blocks, then a masked mean."""
+
+    def __init__(self, width, depth, inner=1):
+        super().__init__()
+        self.inner = dense_stack([width] * inner)
+        self.blocks = [EquivariantBlock(width) for _ in range(depth)]
+
+    def call(self, units, present):
+        h = self.inner(units)
+        for block in self.blocks:
+            h = block(h, present)
+        return masked_mean(h, present)
+
+
+class _Recurrent(keras.Layer):
+    """A time series of short units: a window of three units, a GRU, its mean and last state."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.embed = dense_stack([width])
+        self.recurrence = GatedRecurrence(width)
+
+    def call(self, units, present):
+        x = units * present[..., None]
+        x = self.embed(jnp.concatenate([shift(x, 1), x, shift(x, -1)], axis=-1))
+        h = self.recurrence(x, present)[0]
+        return jnp.concatenate([masked_mean(h, present), masked_mean(x, present), h[:, -1]], axis=-1)
+
+
+class _Trials(keras.Layer):
+    """Response times and choices in a sequence whose trials belong to hidden states.
+
+    Response times matter through rt - tau, so the network first guesses a few values of tau / min rt from
+    the whole data set, then looks at log(rt - tau) and its inverse through convolutions. The summary
+    holds means of these features weighted by soft state responsibilities s_t, and the products
+    s_t s_t+1, which carry the transitions. ``recurrent`` adds a GRU over patches of eight trials.
+    """
+
+    PATCH = 8
+
+    def __init__(self, width, blocks, shifts, states, recurrent=0):
+        super().__init__()
+        self.shifts, self.recurrent = shifts, recurrent
+        self.first = dense_stack([width])
+        # guesses of tau / min rt start spread over (0.3, 0.95)
+        start = np.linspace(0.3, 0.95, shifts)
+        self.guess = keras.layers.Dense(
+            shifts,
+            kernel_initializer=keras.initializers.VarianceScaling(0.1),
+            bias_initializer=keras.initializers.Constant(np.log(start / (1 - start)).tolist()),
+        )
+        self.embed = dense_stack([width])
+        self.blocks = [ShiftConvolution(width, 2**b) for b in range(blocks)]
+        self.responsibility = keras.layers.Dense(states)
+        self.recurrence = GatedRecurrence(recurrent, directions=2) if recurrent else None
+
+    def _decision_times(self, units, mask):
+        """Features of every trial at the guessed non-decision times."""
+        ratio, log_rt, choice = units[..., 0], units[..., 1], units[..., 2]
+        x = jnp.stack([jnp.log(ratio), log_rt, choice], axis=-1)
+        fraction = 0.995 * keras.ops.sigmoid(self.guess(masked_mean(self.first(x), mask)))
+        t = ratio[..., None] - fraction[:, None, :]
+        log_t, inverse = jnp.log(t), jnp.minimum(0.1 / t, 10.0)
+        return jnp.concatenate([x, log_t, inverse, choice[..., None] * log_t], axis=-1), fraction
+
+    def call(self, units, present):
+        x, fraction = self._decision_times(units, present)
+        h = self.embed(x)
+        for block in self.blocks:
+            h = block(h * present[..., None])
+        s = keras.ops.sigmoid(self.responsibility(h)) * present[..., None]
+        seen = jnp.concatenate([x, h], axis=-1)
+        share = masked_mean(s, present)
+        weighted = jnp.einsum("bns,bnf->bsf", s, seen) / (jnp.sum(s, axis=1)[..., None] + 1.0)
+        n = jnp.sum(present, axis=-1)
+        transitions = jnp.einsum("bns,bnr->bsr", s[:, :-1], s[:, 1:]) / n[:, None, None]
+        flat = [a.reshape(a.shape[0], -1) for a in (weighted, transitions)]
+        pooled = [masked_mean(seen, present), share, fraction, *flat]
+        if self.recurrence is not None:
+            pooled.append(self._patches(h, present))
+        return jnp.concatenate(pooled, axis=-1)
+
+    def _patches(self, h, mask):
+        b, n, d = h.shape
+        whole = -(-n // self.PATCH) * self.PATCH
+        h = jnp.pad(h, ((0, 0), (0, whole - n), (0, 0))).reshape(b, -1, self.PATCH * d)
+        patch_mask = jnp.pad(mask, ((0, 0), (0, whole - n))).reshape(b, -1, self.PATCH).max(-1)
+        states = self.recurrence(h, patch_mask)
+        return jnp.concatenate([masked_mean(states[g], patch_mask) for g in (0, 1)], axis=-1)
+
+
+KINDS = {"deep_set": _DeepSet, "recurrent": _Recurrent, "trials": _Trials}
+
+
+@serializable(PACKAGE)
+class MixtureSummary(SummaryNetwork):
+    """Local and global summary network of a case study.
+
+    Parameters
+    ----------
+    local : dict or None
+        Arguments of `MaskedDeepSet`; None passes the single observation of each unit on as it is.
+    summary : dict
+        ``kind`` and its arguments, and ``dim``, the number of summary statistics.
+    """
+
+    def __init__(self, local, summary, base_distribution="normal", **kwargs):
+        super().__init__(base_distribution=base_distribution, **kwargs)
+        self.local_recipe, self.summary_recipe = local, dict(summary)
+        arguments = {k: v for k, v in summary.items() if k not in ("kind", "dim")}
+        self.local = MaskedDeepSet(**local) if local else None
+        self.body = KINDS[summary["kind"]](**arguments)
+        self.mix = dense_stack([2 * summary["width"]])
+        self.head = keras.layers.Dense(summary["dim"])
+
+    def embed(self, packed):
+        """Local summaries (B, N, F') and unit mask (B, N) of a packed batch (B, N, P, F + 1)."""
+        x, mask = packed[..., :-1], packed[..., -1]
+        units = x[:, :, 0, :] if self.local is None else self.local(x, mask)
+        return units, keras.ops.max(mask, axis=-1)
+
+    def pool(self, units, mask):
+        """Global summary (B, dim)."""
+        return self.head(self.mix(self.body(units, mask)))
+
+    def call(self, x, training=False):
+        return self.pool(*self.embed(x))
+
+    def build(self, input_shape):
+        if self.built:
+            return
+        # ones: a valid mask and a valid response time in every place
+        outputs = self.call(keras.ops.ones((1, *input_shape[1:])))
+        self.base_distribution.build(outputs.shape)
+        self.built = True
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.summary_recipe["dim"])
+
+    def get_config(self):
+        return {"local": self.local_recipe, "summary": self.summary_recipe, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**config)

@@ -1,0 +1,47 @@
+"""Progress with rate and time left: a bar on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+
+from tqdm import tqdm
+
+
+class _Lines:
+    """One line per step of work for logs and pipes."""
+
+    def __init__(self, total, title, unit, done):
+        self.total, self.title, self.unit, self.done = total, title, unit, done
+        self.first, self.began = done, time.perf_counter()
+
+    def advance(self, amount, note=""):
+        self.done += amount
+        seconds = time.perf_counter() - self.began
+        rate = (self.done - self.first) / max(seconds, 1e-9)
+        left = (self.total - self.done) / max(rate, 1e-9)
+        share = 100 * self.done / max(self.total, 1)
+        print(
+            f"{self.title}: {self.done:,}/{self.total:,} {self.unit} ({share:.0f} %), "
+            f"{rate:,.0f}/s, {left / 60:.1f} min left{', ' + note if note else ''}",
+            flush=True,
+        )
+
+    def close(self):
+        pass
+
+
+class _Bar:
+    def __init__(self, total, title, unit, done):
+        self.bar = tqdm(total=total, desc=title, unit=f" {unit}", initial=done, unit_scale=True)
+
+    def advance(self, amount, note=""):
+        self.bar.set_postfix_str(note, refresh=False)
+        self.bar.update(amount)
+
+    def close(self):
+        self.bar.close()
+
+
+def progress(total, title, unit="steps", done=0):
+    """A progress reporter with ``advance(amount, note)`` and ``close()``."""
+    kind = _Bar if sys.stderr.isatty() else _Lines
+    return kind(total, title, unit, done)

@@ -1,0 +1,242 @@
+"""Online training: simulate and step on the device, many steps per dispatch.
+
+One dispatch is a jitted scan of
+
+    key_s = fold_in(key, s);   batch ~ p(theta, z, y);   (phi, optimizer) <- step(phi, optimizer, batch)
+
+so every simulated data set is used once and the result depends on the seed alone: a resumed training
+equals an uninterrupted one, bit by bit. The loop never looks at the clock except to report speed.
+"""
+
+import csv
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+
+from amortmix.networks.estimator import build_estimator, training_example
+from amortmix.progress import progress
+
+WARMUP_STEPS = 500
+CLIP_NORM = 5.0
+HELD_OUT = 512
+PROGRESS_POINTS = 40
+
+
+class Training(NamedTuple):
+    """What a training returns."""
+
+    estimator: keras.Model
+    history: list
+    seconds: float
+    datasets: int
+
+
+class TrainingDiverged(RuntimeError):
+    """The loss is no longer finite; the last good checkpoint is kept."""
+
+
+def _optimizer(schedule):
+    total = sum(steps for steps, _ in schedule["phases"])
+    warmup = min(WARMUP_STEPS, total // 10)
+    rate = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        decay_steps=total - warmup,
+        warmup_target=schedule["learning_rate"],
+        warmup_steps=warmup,
+    )
+    return keras.optimizers.Adam(rate, global_clipnorm=CLIP_NORM)
+
+
+def _plan(phases, points=PROGRESS_POINTS):
+    """Dispatches as (steps, batch): the budget in about ``points`` pieces, no piece across two phases."""
+    total = sum(steps for steps, _ in phases)
+    size = max(1, total // points)
+    for steps, batch in phases:
+        whole, rest = divmod(steps, size)
+        yield from [(size, batch)] * whole + ([(rest, batch)] if rest else [])
+
+
+def _run_steps(estimator, example, key):
+    """A jitted function (state, first step, n, batch) -> state, mean metrics."""
+
+    def run(state, first, n, batch):
+        def step(state, s):
+            keys = jax.random.split(jax.random.fold_in(key, s), batch)
+            metrics, state = estimator.stateless_train_step(state, jax.vmap(example)(keys))
+            return state, metrics
+
+        state, metrics = jax.lax.scan(step, state, first + jnp.arange(n))
+        return state, {k: v.mean() for k, v in metrics.items()}
+
+    return jax.jit(run, static_argnums=(2, 3), donate_argnums=0)
+
+
+def _state(estimator):
+    def values(variables):
+        return [jnp.array(v.value) for v in variables]
+
+    return (
+        values(estimator.trainable_variables),
+        values(estimator.non_trainable_variables),
+        values(estimator.optimizer.variables),
+        values(estimator.metrics_variables),
+    )
+
+
+def _assign(estimator, state):
+    groups = (
+        estimator.trainable_variables,
+        estimator.non_trainable_variables,
+        estimator.optimizer.variables,
+        estimator.metrics_variables,
+    )
+    for variables, values in zip(groups, state):
+        for variable, value in zip(variables, values):
+            variable.assign(value)
+
+
+def _save_checkpoint(path, state, spec, done, history, seconds):
+    """Write all state to a temporary file, then rename it: a kill leaves the previous checkpoint."""
+    leaves = jax.tree.leaves(state)
+    meta = json.dumps({"spec": spec, "done": done, "history": history, "seconds": seconds})
+    temporary = path.with_name(path.name + ".part")
+    with open(temporary, "wb") as file:
+        np.savez(file, meta=np.array(meta), **{f"leaf_{i}": np.asarray(x) for i, x in enumerate(leaves)})
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def _load_checkpoint(path, state, spec):
+    """State, dispatches done, history and seconds of a checkpoint of the same training; else None."""
+    if path is None or not path.exists():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            meta = json.loads(str(file["meta"]))
+            if meta["spec"] != json.loads(json.dumps(spec)):
+                return None
+            old, tree = jax.tree.flatten(state)
+            leaves = [jnp.asarray(file[f"leaf_{i}"]) for i in range(len(old))]
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise ValueError(f"{path}: damaged checkpoint ({error}); delete it to start over") from error
+    return jax.tree.unflatten(tree, leaves), meta["done"], meta["history"], meta["seconds"]
+
+
+def train(case, prior, recipe, seed, checkpoint: Path | None = None, max_steps=None, history_file=None):
+    """Train the networks of a case study from simulations.
+
+    Parameters
+    ----------
+    case : Case
+    prior : mapping
+        Hyperparameters of the prior.
+    recipe : mapping
+        One preset's entry of ``case.networks``.
+    seed : int
+        Decides initial weights and every simulated data set.
+    checkpoint : Path, optional
+        Written after each dispatch; a training with the same settings continues from it.
+    max_steps : int, optional
+        Stop after about so many steps, for dry runs of large recipes.
+    history_file : Path, optional
+        Learning curve as CSV, written as training runs.
+
+    Raises
+    ------
+    TrainingDiverged
+        If the loss is not finite.
+    """
+    spec = {"case": case.name, "prior": prior, "recipe": recipe, "seed": seed}
+    key_init, key_held, key_train = jax.random.split(jax.random.key(seed), 3)
+
+    def example(key):
+        return training_example(case, prior, key)
+
+    held_out = jax.jit(jax.vmap(example))(jax.random.split(key_held, HELD_OUT))
+    moments = jax.jit(jax.vmap(lambda k: example(k)["inference_variables"]))(jax.random.split(key_init, 4096))
+    shapes = {k: v[:1] for k, v in held_out.items()} | {"inference_variables": moments}
+    estimator = build_estimator(case, recipe, shapes, seed)
+    estimator.compile(optimizer=_optimizer(recipe["schedule"]))
+    estimator.optimizer.build(estimator.trainable_variables)
+
+    run = _run_steps(estimator, example, key_train)
+    evaluate = jax.jit(lambda state: estimator.stateless_test_step(state, held_out)[0])
+    plan = list(_plan(recipe["schedule"]["phases"]))
+    state, history, seconds = _state(estimator), [], 0.0
+    resumed = _load_checkpoint(checkpoint, state, spec)
+    start = 0
+    if resumed:
+        state, start, history, seconds = resumed
+
+    datasets = sum(n * b for n, b in plan)
+    bar = progress(datasets, f"training {case.name}", unit="data sets", done=sum(n * b for n, b in plan[:start]))
+    for index in range(start, len(plan)):
+        n, batch = plan[index]
+        first = sum(m for m, _ in plan[:index])
+        if max_steps is not None and first >= max_steps:
+            break
+        n = n if max_steps is None else min(n, max_steps - first)
+        began = time.perf_counter()
+        with _no_interrupts():
+            state, metrics = run(state, first, n, batch)
+            validation = evaluate((state[0], state[1], state[3]))
+            row = {"step": first + n, "batch": batch, **_floats(metrics, ""), **_floats(validation, "validation_")}
+        seconds += time.perf_counter() - began
+        if not np.isfinite(row["loss"]):
+            raise TrainingDiverged(
+                f"{case.name}: the loss is {row['loss']} after step {first + n}; "
+                f"the last good state is in {checkpoint or 'memory only'}"
+            )
+        history.append(row)
+        if checkpoint is not None:
+            _save_checkpoint(checkpoint, state, spec, index + 1, history, seconds)
+        if history_file is not None:
+            write_history(history_file, history)
+        bar.advance(n * batch, f"loss {row['validation_loss']:.3f}")
+    bar.close()
+    _assign(estimator, state)
+    return Training(estimator, history, seconds, sum(n * b for n, b in plan))
+
+
+class _no_interrupts:
+    """Hold Ctrl-C back until a dispatch is complete, so that state and checkpoint agree."""
+
+    def __enter__(self):
+        self.pending = False
+        try:
+            self.old = signal.signal(signal.SIGINT, self._note)
+        except ValueError:  # not the main thread: nobody can press Ctrl-C here
+            self.old = None
+        return self
+
+    def _note(self, *_):
+        self.pending = True
+
+    def __exit__(self, *_):
+        if self.old is not None:
+            signal.signal(signal.SIGINT, self.old)
+        if self.pending:
+            raise KeyboardInterrupt
+
+
+def _floats(metrics, prefix):
+    return {prefix + k: float(v) for k, v in metrics.items()}
+
+
+def write_history(path, history):
+    """Learning curve as CSV, replaced atomically."""
+    temporary = Path(f"{path}.part")
+    with open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(history[0]))
+        writer.writeheader()
+        writer.writerows(history)
+    os.replace(temporary, path)
