@@ -1,0 +1,160 @@
+"""Amortized inference: a data set of any size in, joint posterior of theta and z out.
+
+    theta^(s) ~ q_phi(theta | h(y))  (eq. 12),     p(z_t | y, theta^(s)) from the classifier (eqs. 15-18),
+
+with log q_phi of every draw as a density of the constrained parameters: the density on the real space
+minus the log-Jacobian of the bijection.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from amortmix.bundle import load_bundle
+from amortmix.cases.base import Data, pad
+from amortmix.networks.classifiers import smoothing
+from amortmix.networks.estimator import pack
+
+DRAWS_PER_BATCH = 250
+
+
+class Draws(NamedTuple):
+    """Posterior draws of one data set.
+
+    Attributes
+    ----------
+    theta : (S, D)
+        In the constrained space, columns as ``case.parameters``.
+    u : (S, d)
+        The same draws in the unconstrained space.
+    log_q : (S,)
+        Neural log density of the free coordinates of theta.
+    """
+
+    theta: np.ndarray
+    u: np.ndarray
+    log_q: np.ndarray
+
+
+class Amortized:
+    """Trained networks of one case study, ready for data.
+
+    Parameters
+    ----------
+    case : Case
+    estimator : MixtureEstimator
+    card : dict
+        Needs ``units`` and ``observations``, the ranges of N and P in training.
+    smoothing_rule : {"exact", "printed"}
+        See `amortmix.networks.classifiers.smoothing`.
+    """
+
+    def __init__(self, case, estimator, card, smoothing_rule="exact"):
+        self.case, self.estimator, self.card = case, estimator, card
+        self.smoothing_rule = smoothing_rule
+        self._sample = jax.jit(self._sample_one, static_argnums=2)
+        self._summarize = jax.jit(lambda packed: estimator.summary_network(packed))
+        self._classify = jax.jit(self._classify_one)
+        self._log_prob = jax.jit(self._log_prob_one)
+
+    @classmethod
+    def load(cls, folder, smoothing_rule="exact"):
+        """Networks of a bundle folder; ValueError names a damaged file."""
+        return cls(*load_bundle(folder), smoothing_rule=smoothing_rule)
+
+    def frame(self, data):
+        """The data set padded to the frame of training, or to the next larger multiple of it.
+
+        Frames come in few sizes, so that functions compile for few shapes.
+        """
+        frame = self.case.units[1] * -(-data.y.shape[0] // self.case.units[1])
+        return pad(data, frame, max(self.case.observations[1], data.y.shape[1]))
+
+    def warnings(self, data):
+        """Sentences about a data set outside the range of training; empty if inside."""
+        n = int((np.asarray(data.mask).max(-1) > 0).sum())
+        p = np.asarray(data.mask).sum(-1)
+        p = p[p > 0]
+        found = []
+        low, high = self.card["units"]
+        if not low <= n <= high:
+            found.append(f"N = {n} units lies outside {low} to {high}, the range of training: do not rely on this fit")
+        low, high = self.card["observations"]
+        if p.min() < low or p.max() > high:
+            found.append(
+                f"P = {int(p.min())} to {int(p.max())} observations per unit lies outside {low} to {high}, "
+                "the range of training: do not rely on this fit"
+            )
+        return found
+
+    def sample(self, data, draws, seed):
+        """Posterior draws of one data set, `Draws`."""
+        data = self.frame(data)
+        theta, u, log_q = self._sample(data, jax.random.key(seed), draws)
+        return Draws(*(np.asarray(x) for x in (theta, u, log_q)))
+
+    def sample_many(self, data, draws, seed):
+        """Draws of many data sets in one frame, `Draws` with a leading axis; `data` has batched fields."""
+        run = jax.jit(lambda d, k: jax.lax.map(lambda x: self._sample_one(x[0], x[1], draws), (d, k), batch_size=16))
+        keys = jax.random.split(jax.random.key(seed), data.y.shape[0])
+        return Draws(*(np.asarray(x) for x in run(data, keys)))
+
+    def log_prob(self, data, u):
+        """Neural log density of theta(u), (S,), at any points u (S, d)."""
+        return np.asarray(self._log_prob(self.frame(data), jnp.asarray(u)))
+
+    def summarize(self, data):
+        """Summary statistics (dim,) of one data set."""
+        return np.asarray(self._summarize(pack(self.case, self.frame(data))[None]))[0]
+
+    def probabilities(self, data, u):
+        """Probabilities of the indicators given each draw, {head: (S, N, K)}, from the networks alone.
+
+        For a hidden Markov model ``smoothing`` is combined from the trained heads.
+        """
+        n = data.y.shape[0]
+        framed = self.frame(data)
+        parts = [
+            {k: np.asarray(v) for k, v in self._classify(framed, jnp.asarray(chunk)).items()}
+            for chunk in np.array_split(np.asarray(u), max(1, -(-len(u) // DRAWS_PER_BATCH)))
+        ]
+        return {k: np.concatenate([p[k] for p in parts])[:, :n] for k in parts[0]}
+
+    def _conditions(self, data):
+        summary = self.estimator.summary_network(pack(self.case, data)[None])
+        return jnp.concatenate([self.case.context(data)[None], summary], axis=-1)
+
+    def _moments(self):
+        layer = self.estimator.standardizer.standardize_layers["inference_variables"]
+        return jnp.asarray(layer.moving_mean[0]), jnp.asarray(layer.moving_std(0))
+
+    def _sample_one(self, data, key, draws):
+        mean, scale = self._moments()
+        xi = jax.random.normal(key, (draws, mean.shape[-1]))
+        conditions = jnp.repeat(self._conditions(data), draws, axis=0)
+        x, log_density = self.estimator.inference_network(xi, conditions=conditions, inverse=True, density=True)
+        u = mean + scale * x
+        bijection = self.case.bijection(data)
+        log_q = log_density - jnp.log(scale).sum() - bijection.log_det(u)
+        return bijection.forward(u), u, log_q
+
+    def _log_prob_one(self, data, u):
+        mean, scale = self._moments()
+        conditions = jnp.repeat(self._conditions(data), u.shape[0], axis=0)
+        log_density = self.estimator.inference_network.log_prob((u - mean) / scale, conditions=conditions)
+        return log_density - jnp.log(scale).sum() - self.case.bijection(data).log_det(u)
+
+    def _classify_one(self, data, u):
+        """Log probabilities of all draws: units are summarized once, theta varies."""
+        packed = pack(self.case, data)[None]
+        units, mask = self.estimator.summary_network.embed(packed)
+        conditions = jax.vmap(lambda x: self.case.unit_conditions(x, data))(u)
+        units = jnp.broadcast_to(units, (u.shape[0], *units.shape[1:]))
+        mask = jnp.broadcast_to(mask, (u.shape[0], mask.shape[1]))
+        log_probs = self.estimator.classifier(units, conditions=conditions, present=mask)
+        if self.case.dependent:
+            log_probs = dict(log_probs)
+            log_probs["smoothing"] = smoothing(log_probs, self.smoothing_rule)
+        return {k: jnp.exp(v) for k, v in log_probs.items()}
