@@ -1,0 +1,1 @@
+"""Stan: the models of the paper and one interface to the engines that can run them."""
