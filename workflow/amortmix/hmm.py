@@ -119,7 +119,7 @@ def simulate_states(key, log_init, log_trans, n):
     cumulative = jnp.cumsum(jnp.exp(log_trans), axis=1)[:, :-1]
 
     def step(z, uniform):
-        z_next = jnp.sum(uniform > cumulative[z])
+        z_next = jnp.sum(uniform > cumulative[z], dtype=jnp.int32)
         return z_next, z_next
 
     _, rest = jax.lax.scan(step, first.astype(jnp.int32), uniforms)

@@ -40,6 +40,23 @@ class Parameter(NamedTuple):
     unit: str = ""
 
 
+class Table(NamedTuple):
+    """How a user's CSV file becomes `Data`.
+
+    Attributes
+    ----------
+    columns : tuple of str
+    checks : tuple of (column, accept, expected)
+        ``accept`` maps a column to booleans; ``expected`` completes "expected ...".
+    to_data : callable
+        DataFrame -> Data.
+    """
+
+    columns: tuple
+    checks: tuple
+    to_data: Callable
+
+
 class Exact(NamedTuple):
     """Exact functions of a case study whose likelihood is known; absent for a simulator-only model.
 
@@ -114,6 +131,8 @@ class Case:
         (u, Data) -> (N, C'): what the classifier sees of theta at each unit.
     networks : mapping
         Preset -> recipe: networks and training schedule.
+    table : Table
+        How a CSV file is read.
     exact : Exact or None
     stan : Stan or None
     demo : mapping
@@ -136,6 +155,7 @@ class Case:
     context: Callable
     unit_conditions: Callable
     networks: Mapping[str, Mapping[str, Any]]
+    table: Table
     exact: Exact | None = None
     stan: Stan | None = None
     demo: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -190,6 +210,20 @@ def pad(data, units, observations):
     mask = np.zeros((units, observations), dtype=data.mask.dtype)
     y[:n, :p], mask[:n, :p] = data.y, data.mask
     return Data(y, mask)
+
+
+def long_table(observation="y"):
+    """Table of a case study with repeated scalar observations: one row each, with the unit's number."""
+
+    def to_data(frame):
+        groups = [g.to_numpy(dtype=np.float32) for _, g in frame.groupby("unit", sort=True)[observation]]
+        width = max(len(g) for g in groups)
+        y, mask = np.zeros((2, len(groups), width), dtype=np.float32)
+        for i, g in enumerate(groups):
+            y[i, : len(g)], mask[i, : len(g)] = g, 1
+        return Data(y[..., None], mask)
+
+    return Table(("unit", observation), (), to_data)
 
 
 def uniform_integer(key, low, high, shape=()):

@@ -14,7 +14,7 @@ import numpy as np
 from jax.scipy.stats import beta, expon
 
 from amortmix import bijections, hmm
-from amortmix.cases.base import Case, Exact, Parameter, Stan, uniform_integer
+from amortmix.cases.base import Case, Data, Exact, Parameter, Stan, Table, uniform_integer
 from amortmix.distributions import (
     positive_normal_log_pdf,
     positive_normal_sample,
@@ -167,6 +167,23 @@ def stan_extract(draws):
     return np.stack([*names, draws["nu_1"], draws["nu_21"], nu_22, draws["tau"]], axis=-1)
 
 
+def _to_data(frame):
+    """Accumulator 1 is the correct answer, 2 the wrong one."""
+    y = np.stack([frame["rt"], 2 - frame["accumulator"]], axis=-1).astype(np.float32)[:, None, :]
+    return Data(y, np.ones(y.shape[:2], dtype=np.float32))
+
+
+MAX_RT = 30.0
+TABLE = Table(
+    columns=("rt", "accumulator"),
+    checks=(
+        ("rt", lambda x: x > 0, "a positive response time in seconds"),
+        ("rt", lambda x: x < MAX_RT, f"a response time in seconds below {MAX_RT:g} (is it in milliseconds?)"),
+        ("accumulator", lambda x: np.isin(x, (1, 2)), "1 (correct) or 2 (error)"),
+    ),
+    to_data=_to_data,
+)
+
 _PRIOR = {
     "alpha_1": [0.5, 0.3],
     "alpha_gap": [1.5, 0.5],
@@ -230,6 +247,7 @@ CASE = Case(
     context=context,
     unit_conditions=unit_conditions,
     networks=NETWORKS,
+    table=TABLE,
     exact=Exact(log_prior, log_likelihood, state_log_probs),
     stan=Stan(file="evidence_accumulation.stan", data=stan_data, init=stan_init, extract=stan_extract),
 )

@@ -14,7 +14,7 @@ import numpy as np
 from jax.scipy.stats import beta, norm
 
 from amortmix import bijections, hmm
-from amortmix.cases.base import Case, Exact, Parameter, Stan, broadcast_units, uniform_integer
+from amortmix.cases.base import Case, Exact, Parameter, Stan, broadcast_units, long_table, uniform_integer
 from amortmix.distributions import ordered_normal_log_pdf, ordered_normal_sample
 
 UNITS, OBSERVATIONS = (100, 100), (2, 5)
@@ -137,6 +137,7 @@ CASE = Case(
     context=context,
     unit_conditions=broadcast_units,
     networks=NETWORKS,
+    table=long_table(),
     exact=Exact(log_prior, log_likelihood, state_log_probs),
     stan=Stan(
         file="gaussian_hmm.stan",

@@ -11,7 +11,7 @@ from jax.nn import log_softmax, logsumexp
 from jax.scipy.stats import dirichlet, norm
 
 from amortmix import bijections
-from amortmix.cases.base import Case, Exact, Parameter, Stan, broadcast_units, uniform_integer
+from amortmix.cases.base import Case, Exact, Parameter, Stan, broadcast_units, long_table, uniform_integer
 from amortmix.distributions import ordered_normal_log_pdf, ordered_normal_sample
 
 UNITS, OBSERVATIONS = (150, 250), (2, 4)
@@ -128,6 +128,7 @@ CASE = Case(
     context=context,
     unit_conditions=broadcast_units,
     networks=NETWORKS,
+    table=long_table(),
     exact=Exact(log_prior, log_likelihood, state_log_probs),
     stan=Stan(
         file="gaussian_mixture.stan",

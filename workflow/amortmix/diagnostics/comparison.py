@@ -1,0 +1,85 @@
+"""One data set: ABI against MCMC, and what to trust (the amortized Bayesian workflow, section 3.5).
+
+    MMD test      do the summaries of y look like those of the simulations the networks were trained on?
+    Pareto k-hat  can importance weights correct the flow's draws?
+    C2ST          can a classifier tell ABI draws from MCMC draws? 0.5: no
+"""
+
+import numpy as np
+from arviz_stats.base import array_stats
+from bayesflow.diagnostics.metrics import bootstrap_comparison, classifier_two_sample_test
+from bayesflow.metrics.functional.kernels import inverse_multiquadratic
+
+from amortmix.diagnostics import psis
+
+MMD_ALPHA = 0.1  # section 3.5, Table 1
+PSIS_SHARE = 4  # one draw in so many is kept when resampling without replacement
+
+
+def mmd_test(observed, reference, num_null, seed):
+    """MMD between the summaries of one data set and of simulations, with its bootstrap p-value.
+
+    Parameters
+    ----------
+    observed : (dim,)
+    reference : (M, dim)
+        Summaries of prior predictive data sets; the null distribution draws single ones of them.
+
+    Returns
+    -------
+    statistic, p, null : float, float, (num_null,)
+        On the scale of the square root, as in Table 1.
+    """
+    np.random.seed(seed)  # BayesFlow's bootstrap uses NumPy's global generator
+    within = np.mean(np.asarray(inverse_multiquadratic(reference, reference)))
+
+    def squared_mmd(x, y):
+        """Biased MMD^2; the term of the reference alone is the same for every data set."""
+        return inverse_multiquadratic(x, x).mean() + within - 2 * inverse_multiquadratic(x, y).mean()
+
+    statistic, null = bootstrap_comparison(observed[None], reference, squared_mmd, num_null)
+    root = np.sqrt(np.maximum(null, 0))
+    return float(np.sqrt(max(float(statistic), 0))), float(np.mean(null >= statistic)), root
+
+
+def c2st(estimates, targets, epochs, seed):
+    """Accuracy of a 5-fold cross-validated MLP, at least 0.5 (BayesFlow)."""
+    score = classifier_two_sample_test(
+        np.asarray(estimates, dtype=np.float32), np.asarray(targets, dtype=np.float32), max_epochs=epochs, seed=seed
+    )
+    return float(score)
+
+
+def independent_columns(case, theta):
+    """Drop the last share of a simplex: it is determined by the others."""
+    keep = [j for j, n in enumerate(case.parameter_names) if n != f"pi_{len(case.states)}"]
+    return theta[:, keep]
+
+
+def psis_draws(theta, weights, seed):
+    """A fourth of the draws, resampled by weight without replacement."""
+    return theta[psis.resample(weights, len(theta) // PSIS_SHARE, seed)]
+
+
+def rhat_max(theta):
+    """Largest rank-normalized R-hat over parameters; theta (chains, draws, D)."""
+    return float(max(array_stats.rhat(theta[..., j]) for j in range(theta.shape[-1])))
+
+
+def verdict(mmd_p, smoothed):
+    """Which draws to use, in words.
+
+    Returns
+    -------
+    verdict, reason : str, str
+        ``ABI``, ``PSIS`` or ``MCMC``.
+    """
+    k, limit = smoothed.pareto_k, smoothed.threshold
+    if not smoothed.is_reliable:
+        return "MCMC", f"Pareto k-hat {k:.2f} is above {limit:.2f}: importance weights cannot correct the flow here"
+    if mmd_p < MMD_ALPHA:
+        return "PSIS", (
+            f"the data are unusual among the simulations (MMD p = {mmd_p:.3f}), "
+            f"and k-hat {k:.2f} is at most {limit:.2f}: use the importance weighted draws"
+        )
+    return "ABI", f"the data look like the simulations (MMD p = {mmd_p:.3f}) and k-hat {k:.2f} is at most {limit:.2f}"

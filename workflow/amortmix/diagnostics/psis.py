@@ -1,0 +1,51 @@
+"""Pareto smoothed importance sampling (Vehtari et al. 2024), through ArviZ.
+
+    log w_s = log p(theta_s, y) - log q(theta_s | y),
+
+both densities on the same space; a heavy tail of w, measured by k-hat, means that q missed a region.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from arviz_stats.base import array_stats
+
+
+class Psis(NamedTuple):
+    """Smoothed, normalized log weights (S,) and the Pareto shape of their tail."""
+
+    log_weights: np.ndarray
+    pareto_k: float
+
+    @property
+    def weights(self):
+        return np.exp(self.log_weights)
+
+    @property
+    def threshold(self):
+        """Largest k-hat at which S weights can be relied on: min(1 - 1 / log10 S, 0.7)."""
+        return min(1 - 1 / math.log10(len(self.log_weights)), 0.7)
+
+    @property
+    def is_reliable(self):
+        return bool(self.pareto_k <= self.threshold)
+
+    @property
+    def ess(self):
+        """Effective number of draws, 1 / sum w^2."""
+        return float(1 / np.sum(self.weights**2))
+
+
+def smooth(log_target, log_proposal):
+    """`Psis` of log densities (S,) of the draws under target and proposal."""
+    log_ratio = np.asarray(log_target, dtype=float) - np.asarray(log_proposal, dtype=float)
+    # ArviZ takes the negative of the log weights here: it was written for leave-one-out
+    log_weights, pareto_k = array_stats.psislw(-log_ratio)
+    log_weights = log_weights - np.logaddexp.reduce(log_weights)
+    return Psis(log_weights, float(pareto_k))
+
+
+def resample(weights, n, seed):
+    """Indices of ``n`` draws without replacement: duplicates would leak across the folds of a classifier test."""
+    return np.random.default_rng(seed).choice(len(weights), size=n, replace=False, p=weights / weights.sum())

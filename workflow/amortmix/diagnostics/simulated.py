@@ -1,0 +1,169 @@
+"""Validation on held-out simulations: calibration, recovery, amortization gap, excess cross-entropy.
+
+Amortization gap, in nats per data set,
+
+    E[ log p(theta* | y) - log q(theta* | y) ],   log p(y) by importance sampling from q itself,
+
+and for each classification head the excess cross-entropy E[ KL(exact || network) ] per unit, given theta*.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from bayesflow.diagnostics import metrics as bayesflow_metrics
+
+from amortmix.cases import Data
+from amortmix.diagnostics import psis
+
+FALSE_ALARM = 0.05
+NULL_DRAWS = 2000
+ECE_BINS = 10
+
+
+def calibration(theta, draws, seed):
+    """SBC ranks and whether all parameters together stay inside simultaneous bands.
+
+    Parameters
+    ----------
+    theta : (M, D)
+        Truths.
+    draws : (M, S, D)
+        Posterior draws.
+
+    Returns
+    -------
+    dict
+        ``log_gamma`` per parameter: positive means outside bands whose joint false-alarm rate over all
+        parameters is 5 % (Bonferroni), and ``inside``.
+    """
+    np.random.seed(seed)  # BayesFlow draws its null distribution from NumPy's global generator
+    log_gamma = bayesflow_metrics.calibration_log_gamma(
+        draws, theta, num_null_draws=NULL_DRAWS, quantile=FALSE_ALARM / theta.shape[1]
+    )["values"]
+    error = bayesflow_metrics.calibration_error(draws, theta)["values"]
+    return {
+        "log_gamma": log_gamma,
+        "inside": bool(np.all(log_gamma > 0)),
+        "calibration_error": error,
+        "false_alarm_rate": FALSE_ALARM,
+    }
+
+
+def recovery(theta, draws):
+    """Correlation of truth and posterior median, root mean squared error, contraction, mean z-score; per parameter."""
+    median = np.median(draws, axis=1)
+    correlation = [np.corrcoef(theta[:, j], median[:, j])[0, 1] for j in range(theta.shape[1])]
+    z = bayesflow_metrics.posterior_z_score(draws, theta, aggregation=np.mean)["values"]
+    contraction = bayesflow_metrics.posterior_contraction(draws, theta)["values"]
+    return {
+        "correlation": correlation,
+        "rmse": np.sqrt(np.mean((median - theta) ** 2, axis=0)),
+        "contraction": contraction,
+        "z_score": z,
+    }
+
+
+def log_joint(case, prior, theta, data):
+    """log p(theta, y) of many theta (S, D) for one data set: a density of the constrained parameters."""
+
+    def one(t):
+        return case.exact.log_prior(t, prior) + case.exact.log_likelihood(t, data)
+
+    return jax.vmap(one)(theta)
+
+
+def amortization_gap(case, prior, amortized, theta, data, draws, seed):
+    """Gap of every data set and its importance sampling diagnostics.
+
+    Parameters
+    ----------
+    theta : (M, D)
+    data : Data
+        Batched, in the frame of training.
+    draws : int
+        Flow draws for each evidence.
+
+    Returns
+    -------
+    dict
+        ``mean`` and ``se`` of the gap in nats, median ``ess``, and ``unreliable``, the number of data
+        sets whose k-hat exceeds the threshold: their evidence tends to be too low and the gap too large.
+    """
+    sampled = amortized.sample_many(data, draws, seed)
+    target = jax.jit(lambda t, d: jax.lax.map(lambda x: log_joint(case, prior, *x), (t, d), batch_size=4))
+    log_target = np.asarray(target(sampled.theta, data), dtype=float)
+    log_ratio = log_target - sampled.log_q
+    evidence = np.logaddexp.reduce(log_ratio, axis=1) - np.log(draws)
+    truth = np.asarray(target(theta[:, None], data), dtype=float)[:, 0]
+
+    def own_density(t, d):
+        return amortized._log_prob_one(d, case.bijection(d).inverse(t)[None])[0]
+
+    log_q = np.asarray(jax.jit(jax.vmap(own_density))(theta, data), dtype=float)
+    gaps = truth - evidence - log_q
+    smoothed = [psis.smooth(t, q) for t, q in zip(log_target, sampled.log_q)]
+    return {
+        "mean": gaps.mean(),
+        "se": gaps.std(ddof=1) / np.sqrt(len(gaps)),
+        "ess": float(np.median([s.ess for s in smoothed])),
+        "draws": draws,
+        "datasets": len(gaps),
+        "unreliable": sum(not s.is_reliable for s in smoothed),
+        "gaps": gaps,
+    }
+
+
+def excess_cross_entropy(case, amortized, theta, data, states):
+    """Mean KL divergence per unit from the exact to the network's probabilities, at the true theta.
+
+    Returns
+    -------
+    dict
+        Head -> ``mean`` and ``se`` over data sets in nats, ``mean_absolute_error`` of the probability of
+        the first state, and ``ece``, the expected calibration error of the network's probabilities.
+    """
+
+    def one(t, d):
+        u = case.bijection(d).inverse(t)
+        network = {k: v[0] for k, v in amortized._classify_one(d, u[None]).items()}
+        return case.exact.state_log_probs(t, d), network
+
+    exact, network = jax.jit(lambda t, d: jax.lax.map(lambda x: one(*x), (t, d), batch_size=32))(theta, data)
+    mask = np.asarray(Data(*data).mask.max(-1))
+    found = {}
+    for head, log_p in exact.items():
+        p, q = np.exp(np.asarray(log_p, dtype=float)), np.asarray(network[head], dtype=float)
+        kl = np.sum(p * (np.asarray(log_p) - np.log(np.maximum(q, 1e-30))), axis=-1)
+        per_dataset = (kl * mask).sum(1) / mask.sum(1)
+        seen = mask > 0
+        one_hot = np.eye(len(case.states))[np.asarray(states)[seen]]
+        ece = bayesflow_metrics.expected_calibration_error(q[seen], one_hot, num_bins=ECE_BINS)["values"]
+        found[head] = {
+            "mean": per_dataset.mean(),
+            "se": per_dataset.std(ddof=1) / np.sqrt(len(per_dataset)),
+            "mean_absolute_error": np.abs(p - q)[..., 0][seen].mean(),
+            "ece": float(np.max(ece)),
+        }
+    return found
+
+
+def share_ranks(case, amortized, theta, data, states, draws, seed):
+    """SBC of the share of units in the last class: ranks of the truth among draws of the indicators. (M,)
+
+    theta and z are both drawn from the networks; for a hidden Markov model the z of a path depend on
+    one another and marginal probabilities do not determine their sum, so this is for exchangeable units.
+    """
+    sampled = amortized.sample_many(data, draws, seed)
+    keys = jax.random.split(jax.random.key(seed + 1), theta.shape[0])
+
+    def one(d, u, key):
+        p = amortized._classify_one(d, u)["classification"][..., -1]
+        z = jax.random.uniform(key, p.shape) < p
+        return jnp.sum(z * d.unit_mask, axis=-1)
+
+    counts = jax.jit(lambda d, u, k: jax.lax.map(lambda x: one(*x), (d, u, k)))(data, sampled.u, keys)
+    truth = np.sum((np.asarray(states) == len(case.states) - 1) * np.asarray(data.unit_mask), axis=1)
+    rng = np.random.default_rng(seed)
+    counts = np.asarray(counts)
+    ties = rng.uniform(size=truth.shape)
+    return (counts < truth[:, None]).sum(1) + ties * (counts == truth[:, None]).sum(1)
