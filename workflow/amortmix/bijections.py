@@ -8,7 +8,8 @@ Every bijection maps the last axis; ``log_det`` is summed over it. The formulas 
 the paper, with eqs. 25, 26 and 28 in their corrected form (see the errata page of the docs).
 """
 
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp

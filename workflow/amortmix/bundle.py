@@ -1,6 +1,6 @@
 """A network bundle: the trained networks, their learning curve, and a card that says what they are.
 
-    networks/bundle.keras    networks/history.csv    networks/card.json
+networks/bundle.keras    networks/history.csv    networks/card.json
 """
 
 import zipfile

@@ -1,9 +1,9 @@
 """A fit as a file: one layout for ABI and for Stan.
 
-    posterior             scalars with the paper's names (chain, draw)
-    latent_probabilities  each head (statistic, unit, state)
-    sample_stats          log_q, log_joint, log_weight per draw; divergences and more for Stan
-    observed_data         y (unit, observation, variable), mask
+posterior             scalars with the paper's names (chain, draw)
+latent_probabilities  each head (statistic, unit, state)
+sample_stats          log_q, log_joint, log_weight per draw; divergences and more for Stan
+observed_data         y (unit, observation, variable), mask
 """
 
 from pathlib import Path

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from amortmix.bundle import load_bundle
-from amortmix.cases.base import Data, pad
+from amortmix.cases.base import pad
 from amortmix.networks.classifiers import smoothing
 from amortmix.networks.estimator import pack
 

@@ -4,8 +4,9 @@ All functions are pure JAX for one data set; they are batched by ``vmap``. Shape
 so that nothing recompiles when the number of units N or of observations per unit P varies.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Callable, Mapping, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -181,9 +182,7 @@ class Case:
         """log p(u, y) on the unconstrained space: log p(y | theta) + log p(theta) + log |d theta / du|."""
         bijection = self.bijection(data)
         theta = bijection.forward(u)
-        return (
-            self.exact.log_likelihood(theta, data) + self.exact.log_prior(theta, prior) + bijection.log_det(u)
-        )
+        return self.exact.log_likelihood(theta, data) + self.exact.log_prior(theta, prior) + bijection.log_det(u)
 
     def simulate_dataset(self, key, prior):
         """theta, Data and z of one draw from the generative model (eq. 2)."""

@@ -1,7 +1,7 @@
 """Case study 1, eq. 30: three Gaussian classes with ordered means, exchangeable units.
 
-    mu ~ Normal((-2, 0, 2), 1), increasing      pi ~ Dirichlet(2, 2, 2)
-    z_i ~ Categorical(pi)                       y_ij ~ Normal(mu_{z_i}, 1)
+mu ~ Normal((-2, 0, 2), 1), increasing      pi ~ Dirichlet(2, 2, 2)
+z_i ~ Categorical(pi)                       y_ij ~ Normal(mu_{z_i}, 1)
 """
 
 import jax

@@ -1,8 +1,8 @@
 """One data set: ABI against MCMC, and what to trust (the amortized Bayesian workflow, section 3.5).
 
-    MMD test      do the summaries of y look like those of the simulations the networks were trained on?
-    Pareto k-hat  can importance weights correct the flow's draws?
-    C2ST          can a classifier tell ABI draws from MCMC draws? 0.5: no
+MMD test      do the summaries of y look like those of the simulations the networks were trained on?
+Pareto k-hat  can importance weights correct the flow's draws?
+C2ST          can a classifier tell ABI draws from MCMC draws? 0.5: no
 """
 
 import numpy as np

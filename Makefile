@@ -1,0 +1,56 @@
+# make paper   everything in the paper, into results/          make test    lint, unit tests, the smoke run
+# make clean   remove what the workflow made                   make help    more
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+CORES ?= all
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := PATH="$(abspath $(BIN)):$$PATH" PYTHONPATH=workflow
+
+.PHONY: help setup paper smoke test lint unit workflow notebooks lock clean
+
+help:
+	@grep -E '^# make|^#  ' Makefile | sed 's/^# //'
+	@echo 'make smoke   the whole workflow in minutes, results not meaningful'
+	@echo 'Options:     CORES=2, and CONFIG="priors=reference participants=simulated"'
+
+setup: $(VENV)/.ready
+
+# uv, where there is one, can fetch Python 3.12; else a Python 3.12 with venv must be here
+$(VENV)/.ready: requirements.lock
+	@if command -v uv >/dev/null; then \
+	  uv venv --quiet --allow-existing --python 3.12 $(VENV) && \
+	  uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock; \
+	else \
+	  python=$$(for p in python3.12 python3 python; do \
+	    $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 12))' 2>/dev/null && echo $$p && break; done); \
+	  if [ -z "$$python" ]; then \
+	    echo 'error: no Python 3.12 with venv found: install python3.12 and python3.12-venv, or uv (https://docs.astral.sh/uv)' >&2; exit 1; \
+	  fi; \
+	  $$python -m venv $(VENV) && $(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock; \
+	fi
+	@touch $@
+
+paper: setup
+	$(RUN) snakemake --cores $(CORES) $(if $(CONFIG),--config $(CONFIG))
+
+smoke: setup
+	$(RUN) snakemake --cores $(CORES) --configfile config/presets/smoke.yaml $(if $(CONFIG),--config $(CONFIG))
+
+# each stage says how long it took; the last lines are pytest's summary
+test: setup
+	@$(RUN) tests/run.sh
+
+lint: setup
+	$(RUN) ruff check workflow tests
+	$(RUN) ruff format --check workflow tests
+	$(RUN) snakefmt --check Snakefile workflow/rules
+
+# new pins for pyproject.toml; names no download address
+lock:
+	uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --extra dev --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
+
+clean:
+	find results -mindepth 1 -maxdepth 1 ! -name published -exec rm -rf {} + 2>/dev/null || true
+	rm -rf logs .snakemake .cache

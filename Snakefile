@@ -1,0 +1,60 @@
+"""Amortized Bayesian mixture models: every figure and table, from simulation to notebook.
+
+snakemake --cores all                                               the paper on two CPU cores
+snakemake --cores all --configfile config/presets/smoke.yaml        minutes, to see that it runs
+"""
+
+import os
+import sys
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+# jobs, notebook kernels and cluster jobs all inherit the path of the library
+LIBRARY = os.path.join(workflow.basedir, "workflow")
+sys.path.insert(0, LIBRARY)
+os.environ["PYTHONPATH"] = os.pathsep.join(p for p in (LIBRARY, os.environ.get("PYTHONPATH")) if p)
+
+from amortmix.config import Run
+from amortmix.data import BadInput
+
+
+configfile: "config/config.yaml"
+
+
+try:
+    run_ = Run(config, download=workflow.is_main_process)
+except (BadInput, FileNotFoundError) as error:
+    raise WorkflowError(str(error)) from None
+if run_.trouble and workflow.is_main_process:
+    print(f"WARNING: {run_.trouble}. Everything else is made.", file=sys.stderr)
+
+
+wildcard_constraints:
+    preset="[a-z]+",
+    priors="[a-z]+",
+    case="[a-z_]+",
+    dataset=r"[\w.-]+",
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/validate.smk"
+include: "workflow/rules/fit.smk"
+include: "workflow/rules/compare.smk"
+include: "workflow/rules/notebooks.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    input:
+        validations(),
+        comparisons(),
+        tables(),
+        notebooks(),

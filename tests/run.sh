@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# All stages of `make test`; stops at the first failure. The smoke run comes before pytest, whose tests read it.
+set -euo pipefail
+stage() {
+  local name=$1 began=$SECONDS
+  shift
+  echo "== $name"
+  "$@"
+  echo "== $name: $(( (SECONDS - began) / 60 )) min $(( (SECONDS - began) % 60 )) s"
+}
+stage "lint" bash -c 'ruff check workflow tests && ruff format --check workflow tests && snakefmt --check Snakefile workflow/rules'
+stage "smoke run on the real participants" snakemake --cores all --quiet rules --configfile config/presets/smoke.yaml
+stage "notebooks" pytest -q --nbval-lax --nbval-current-env results/smoke/paper/notebooks
+stage "unit and workflow tests" pytest -q tests

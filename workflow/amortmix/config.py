@@ -1,0 +1,115 @@
+"""The run that a config asks for: checked settings, case studies, data sets and their files."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import jsonschema
+import yaml
+
+from amortmix.cases import CASES
+from amortmix.data import BadInput, find_participants, read_datasets, simulated_participants
+
+SCHEMAS = Path(__file__).parents[1] / "schemas"
+
+
+def check(config, schema, where):
+    """Raise `BadInput` with one line if ``config`` does not fit a schema of ``workflow/schemas``."""
+    validator = jsonschema.Draft202012Validator(json.loads((SCHEMAS / f"{schema}.schema.json").read_text()))
+    error = next(iter(sorted(validator.iter_errors(config), key=lambda e: list(map(str, e.path)))), None)
+    if error is None:
+        return
+    place = ".".join(map(str, error.path)) or "top level"
+    detail = error.message
+    if error.validator == "additionalProperties":
+        known = ", ".join(sorted(error.schema["properties"]))
+        detail += f"; known keys: {known}"
+    elif error.validator == "oneOf":
+        detail = f"{error.instance!r}; expected paper, reference or a list of both"
+    raise BadInput(f"{where}, {place}: {detail}")
+
+
+class Run:
+    """A checked configuration.
+
+    Parameters
+    ----------
+    config : dict
+        As Snakemake read it.
+    download : bool
+        Whether missing participants may be fetched.
+
+    Attributes
+    ----------
+    preset : str
+    settings : dict
+        Budgets of the preset.
+    datasets : {name: Dataset}
+        Those whose data can be had.
+    files : {name: Path}
+    trouble : str or None
+        Why data are missing, and what to do.
+    """
+
+    def __init__(self, config, download=False):
+        check(config, "config", "config")
+        self.config, self.preset, self.seed = config, config["preset"], config["seed"]
+        presets = Path(__file__).parents[2] / "config" / "presets" / f"{self.preset}.yaml"
+        preset = yaml.safe_load(presets.read_text())
+        self.settings = config.get("settings") or preset["settings"]
+        check(config | {"settings": self.settings}, "config", presets)
+        chosen = config["priors"]
+        self.priors = chosen if isinstance(chosen, list) else [chosen]
+        datasets = read_datasets(config["datasets"])
+        if config["participants"] == "simulated":
+            datasets = simulated_participants(datasets)
+        self._find_files(datasets, download)
+
+    def _find_files(self, datasets, download):
+        wanted = {d.name for d in datasets.values() if d.kind == "participant"}
+        found, self.trouble = find_participants(wanted, self.config["participant_files"], download)
+        self.files, self.datasets = {}, {}
+        for name, item in datasets.items():
+            if item.kind == "participant" and item.name not in found:
+                continue
+            self.datasets[name] = item
+            if item.kind == "participant":
+                self.files[name] = str(found[item.name])
+            elif item.kind == "file":
+                if not Path(item.name).is_file():
+                    raise BadInput(f"{self.config['datasets']}: {name}: no such file {item.name}")
+                self.files[name] = item.name
+
+    @property
+    def cases(self):
+        """Case studies that have a data set in the list, whether or not its data can be had."""
+        listed = {d.case for d in read_datasets(self.config["datasets"]).values()}
+        return sorted(listed)
+
+    def variants(self, case):
+        """Prior variants under which a case study runs; one with a single prior has no others."""
+        known = CASES[case].priors
+        return list(known) if len(known) == 1 else [p for p in self.priors if p in known]
+
+    def pairs(self):
+        """All (priors, case) of the run."""
+        return [(p, c) for c in self.cases for p in self.variants(c)]
+
+    def of_case(self, case):
+        """Names of the data sets of a case study."""
+        return [n for n, d in self.datasets.items() if d.case == case]
+
+    def participants(self):
+        """Names of the eleven participants, real or simulated, as far as their data can be had."""
+        return [n for n in self.datasets if n.startswith(("dutilh_", "sim_"))]
+
+    def seed_for(self, *names):
+        """A seed for one job: depends on its names and the run's seed, not on the order of jobs."""
+        text = "/".join(map(str, (self.seed, *names)))
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") % (2**31)
+
+    def recipe(self, case):
+        return CASES[case].networks[self.preset]
+
+    def prior(self, case, variant):
+        return CASES[case].prior(variant)

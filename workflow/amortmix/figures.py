@@ -1,0 +1,241 @@
+"""One function per kind of figure. The same colours mean the same thing everywhere.
+
+Colours are from Okabe and Ito's palette, which readers with any colour vision can tell apart.
+"""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from bayesflow.diagnostics import plots as bayesflow_plots
+
+COLORS = {"ABI": "#0072B2", "MCMC": "#D55E00", "PSIS": "#009E73", "prior": "#999999", "truth": "#000000"}
+STATE_COLORS = ("#56B4E9", "#E69F00", "#CC79A7")
+HEAD_TITLES = {
+    "classification": "classification",
+    "filtering": r"filtering, $p(z_t \mid y_{1:t})$",
+    "backward_filtering": r"backward filtering, $p(z_t \mid y_{t+1:N})$",
+    "smoothing": r"smoothing, $p(z_t \mid y_{1:N})$",
+}
+
+plt.rcParams.update(
+    {
+        "figure.dpi": 110,
+        "font.size": 10,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "legend.frameon": False,
+        "pdf.fonttype": 42,
+    }
+)
+
+
+def save(figure, folder, name):
+    """Write a figure as PDF and PNG."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for suffix in ("pdf", "png"):
+        figure.savefig(folder / f"{name}.{suffix}", bbox_inches="tight", dpi=160)
+
+
+def labels(case):
+    """LaTeX labels of the parameters, with units."""
+    return [p.label + (f" ({p.unit})" if p.unit else "") for p in case.parameters]
+
+
+def _columns(case):
+    return 3 if len(case.parameters) == 6 else 4
+
+
+def calibration(case, recovery, seed=1):
+    """SBC: ECDF difference of the ranks with simultaneous 95 % bands (figures 4, 8, 12)."""
+    np.random.seed(seed)  # the bands are simulated from NumPy's global generator
+    names = [p.label for p in case.parameters]
+    return bayesflow_plots.calibration_ecdf(
+        recovery["draws"].values,
+        recovery["theta"].values,
+        variable_names=names,
+        difference=True,
+        rank_ecdf_color=COLORS["ABI"],
+        num_col=_columns(case),
+        figsize=_grid_size(case),
+    )
+
+
+def recovery(case, recovery, keep=None, limit=500):
+    """Truth against posterior median with 95 % intervals (figures 5, 9, 13); at most ``limit`` data sets."""
+    theta, draws = recovery["theta"].values, recovery["draws"].values
+    if keep is not None:
+        theta, draws = theta[keep], draws[keep]
+    theta, draws = theta[:limit], draws[:limit]
+    columns = _columns(case)
+    rows = -(-len(case.parameters) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=_grid_size(case), squeeze=False)
+    for j, (axis, label) in enumerate(zip(axes.flat, labels(case))):
+        low, middle, high = np.quantile(draws[..., j], [0.025, 0.5, 0.975], axis=1)
+        axis.vlines(theta[:, j], low, high, color=COLORS["ABI"], alpha=0.15, linewidth=0.8)
+        axis.plot(theta[:, j], middle, ".", color=COLORS["ABI"], markersize=3)
+        ends = [theta[:, j].min(), theta[:, j].max()]
+        axis.plot(ends, ends, color=COLORS["truth"], linewidth=1, linestyle="--")
+        correlation = np.corrcoef(theta[:, j], middle)[0, 1]
+        axis.set_title(f"{label},  r = {correlation:.3f}")
+        axis.set_xlabel("truth")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("posterior median, 95 %")
+    for axis in axes.flat[len(case.parameters) :]:
+        axis.set_visible(False)
+    figure.tight_layout()
+    return figure
+
+
+def _grid_size(case):
+    columns = _columns(case)
+    return (3.1 * columns, 2.9 * -(-len(case.parameters) // columns))
+
+
+def z_score_contraction(case, recovery):
+    """Posterior z-score against contraction."""
+    return bayesflow_plots.z_score_contraction(
+        recovery["draws"].values,
+        recovery["theta"].values,
+        variable_names=[p.label for p in case.parameters],
+        color=COLORS["ABI"],
+        num_col=_columns(case),
+        figsize=_grid_size(case),
+    )
+
+
+def joint_posterior(case, samples, truth=None, limit=1200):
+    """Pairs of parameters with marginals on the diagonal (figures 6, 10, 14 to 16).
+
+    Parameters
+    ----------
+    samples : dict
+        ``ABI``, ``MCMC``, ``PSIS``, ``prior`` -> draws (S, D), drawn in the order given.
+    truth : (D,), optional
+    """
+    d = len(case.parameters)
+    figure, axes = plt.subplots(d, d, figsize=(1.75 * d, 1.75 * d))
+    inside = [v for k, v in samples.items() if k != "prior"]
+    low = np.min([np.quantile(v, 0.001, axis=0) for v in inside], axis=0)
+    high = np.max([np.quantile(v, 0.999, axis=0) for v in inside], axis=0)
+    margin = 0.08 * (high - low)
+    for i in range(d):
+        for j in range(d):
+            axis = axes[i, j]
+            if j > i:
+                axis.set_visible(False)
+                continue
+            axis.set_xlim(low[j] - margin[j], high[j] + margin[j])
+            for name, draws in samples.items():
+                if i == j:
+                    sns.kdeplot(x=draws[:, j], ax=axis, color=COLORS[name], label=name, clip=axis.get_xlim())
+                elif name != "prior":
+                    axis.plot(*draws[:limit, [j, i]].T, ".", markersize=1.2, alpha=0.35, color=COLORS[name])
+            if truth is not None:
+                axis.axvline(truth[j], color=COLORS["truth"], linewidth=0.8, linestyle="--")
+            if i != j:
+                axis.set_ylim(low[i] - margin[i], high[i] + margin[i])
+            axis.set_ylabel(case.parameters[i].label if j == 0 and i > 0 else "")
+            axis.set_xlabel(case.parameters[j].label if i == d - 1 else "")
+            axis.tick_params(labelleft=j == 0 and i > 0, labelbottom=i == d - 1, labelsize=7)
+            axis.locator_params(nbins=3)
+            if i == j:
+                axis.set_yticks([])
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="upper right", bbox_to_anchor=(0.9, 0.9), fontsize=12)
+    figure.align_ylabels()
+    return figure
+
+
+def classification(case, fits, unit_means, truth=None):
+    """Class probabilities along the unit means with 95 % bands (figure 7). ``fits``: name -> tree."""
+    figure, axes = plt.subplots(len(fits) + 1, 1, figsize=(7, 2.2 * (len(fits) + 1)), sharex=True)
+    order = np.argsort(unit_means)
+    bins = np.linspace(unit_means.min(), unit_means.max(), 31)
+    axes[0].hist(unit_means, bins=bins, color="#cccccc")
+    axes[0].set_ylabel("units")
+    if truth is not None:
+        for k, color in enumerate(STATE_COLORS[: len(case.states)]):
+            chosen = unit_means[truth == k]
+            axes[0].plot(chosen, np.full(chosen.shape, -0.6 - 0.6 * k), "|", color=color, markersize=6)
+    for axis, (name, tree) in zip(axes[1:], fits.items()):
+        p = tree["latent_probabilities"]["classification"]
+        for k, state in enumerate(case.states):
+            lines = [p.sel(statistic=s).values[order, k] for s in ("q025", "median", "q975")]
+            axis.fill_between(unit_means[order], lines[0], lines[2], color=STATE_COLORS[k], alpha=0.35, linewidth=0)
+            axis.plot(unit_means[order], lines[1], color=STATE_COLORS[k], label=state)
+        axis.set_ylabel(f"{name}: probability")
+    axes[1].legend(ncols=3, loc="center right")
+    axes[-1].set_xlabel("mean of the unit's observations")
+    figure.tight_layout()
+    return figure
+
+
+def states_over_time(case, fits, data, truth=None, heads=("filtering", "backward_filtering", "smoothing")):
+    """Data and the probability of the second state at each unit, with 99 % bands (figures 11 and 17)."""
+    figure, axes = plt.subplots(len(heads) + 1, 1, figsize=(10, 1.9 * (len(heads) + 1)), sharex=True)
+    time = np.arange(1, data.y.shape[0] + 1)
+    _series(axes[0], case, data, time, truth)
+    for axis, head in zip(axes[1:], heads):
+        for name, tree in fits.items():
+            p = tree["latent_probabilities"][head][..., -1]
+            low, middle, high = (p.sel(statistic=s).values for s in ("q005", "median", "q995"))
+            axis.fill_between(time, low, high, color=COLORS[name], alpha=0.25, linewidth=0)
+            style = "-" if name == "ABI" else "--"
+            axis.plot(time, middle, style, color=COLORS[name], linewidth=1, label=name)
+        axis.set_ylim(-0.03, 1.03)
+        axis.set_ylabel(f"P({case.states[-1]})")
+        axis.set_title(HEAD_TITLES[head], loc="left", fontsize=10)
+    axes[1].legend(ncols=2, loc="upper right", bbox_to_anchor=(1, 1.3))
+    axes[-1].set_xlabel("unit")
+    figure.tight_layout()
+    return figure
+
+
+def _series(axis, case, data, time, truth):
+    seen = data.mask > 0
+    unit = np.broadcast_to(time[:, None], data.mask.shape)[seen]
+    value = data.y[..., 0][seen]
+    if truth is None:
+        axis.plot(unit, value, ".", color="#555555", markersize=3)
+    else:
+        for k, state in enumerate(case.states):
+            chosen = np.broadcast_to(truth[:, None] == k, data.mask.shape)[seen]
+            axis.plot(unit[chosen], value[chosen], ".", color=STATE_COLORS[k], markersize=4, label=f"true {state}")
+        axis.legend(ncols=2, loc="upper right", bbox_to_anchor=(1, 1.25))
+    axis.set_ylabel("response time (s)" if case.parameters[-1].name == "tau" else "y")
+
+
+def mmd_null(null, observed):
+    """Null distribution of the MMD with the observed data sets on top. ``observed``: name -> statistic."""
+    figure, axis = plt.subplots(figsize=(7, 3))
+    axis.hist(null, bins=40, color="#cccccc", density=True)
+    height = axis.get_ylim()[1]
+    for k, (name, value) in enumerate(sorted(observed.items(), key=lambda item: item[1])):
+        axis.axvline(value, color=COLORS["ABI"], linewidth=1)
+        axis.text(value, height * (0.97 - 0.09 * (k % 5)), name.rsplit("_", 1)[-1], ha="left", fontsize=9)
+    axis.axvline(np.quantile(null, 0.9), color=COLORS["truth"], linestyle="--", linewidth=1)
+    axis.set_xlabel("MMD of one data set from the simulations (dashed: 10 % of simulations lie beyond)")
+    axis.set_ylabel("density")
+    figure.tight_layout()
+    return figure
+
+
+def learning_curve(history):
+    """Loss on held-out simulations as training runs; ``history`` is a DataFrame of history.csv."""
+    parts = [c.removeprefix("validation_") for c in history if c.startswith("validation_")]
+    parts = [p for p in parts if p != "loss"]
+    figure, axes = plt.subplots(1, len(parts), figsize=(2.7 * len(parts), 2.6))
+    for axis, part in zip(axes, parts):
+        axis.plot(history["step"], history[part], color="#bbbbbb", label="training")
+        axis.plot(history["step"], history[f"validation_{part}"], color=COLORS["ABI"], label="held out")
+        axis.set_title(part.replace("_", " "))
+        axis.set_xlabel("step")
+        low, high = history[f"validation_{part}"].quantile([0.0, 0.9])
+        axis.set_ylim(low - 0.1 * (high - low + 1e-6), high + 0.3 * (high - low + 1e-6))
+    axes[0].set_ylabel("nats")
+    axes[0].legend()
+    figure.tight_layout()
+    return figure

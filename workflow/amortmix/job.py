@@ -1,0 +1,62 @@
+"""What every rule's script does first: threads, compilation cache, and a log file that keeps everything."""
+
+import contextlib
+import logging
+import os
+import sys
+import traceback
+
+from amortmix.data import BadInput
+
+
+class _Tee:
+    """The terminal's stream, with a copy of everything in the log."""
+
+    def __init__(self, log, terminal):
+        self.log, self.terminal = log, terminal
+
+    def write(self, text):
+        # libraries keep the stream and may still write at exit
+        if not self.log.closed:
+            self.log.write(text)
+        return self.terminal.write(text)
+
+    def close(self):
+        """The terminal is not ours to close."""
+
+    def __getattr__(self, name):
+        return getattr(self.terminal, name)
+
+
+def limit_threads(threads):
+    """Keep XLA to ``threads`` threads; must run before JAX starts. Jobs side by side otherwise fight for cores."""
+    if threads == 1:
+        flags = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+
+
+@contextlib.contextmanager
+def job(snakemake):
+    """Run a rule's script: output goes to the log and the terminal, bad input ends in one line."""
+    limit_threads(snakemake.threads)
+    os.environ.setdefault("MPLBACKEND", "Agg")
+    logging.getLogger("jax").setLevel(logging.ERROR)
+    logging.getLogger("bayesflow").setLevel(logging.WARNING)
+    with open(snakemake.log[0], "w", buffering=1) as log:
+        out, err = sys.stdout, sys.stderr
+        sys.stdout, sys.stderr = _Tee(log, out), _Tee(log, err)
+        try:
+            import jax
+
+            jax.config.update("jax_compilation_cache_dir", os.path.abspath(".cache/jax"))
+            yield
+        except BadInput as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(1)
+        except Exception:
+            # into the log as well; the exception itself goes on
+            log.write(traceback.format_exc())
+            raise
+        finally:
+            sys.stdout, sys.stderr = out, err

@@ -1,0 +1,130 @@
+"""Words and small tables for the notebooks, computed from results, and the claims they check."""
+
+import numpy as np
+import pandas as pd
+
+from amortmix import fits
+
+#: Figures of the paper by case study and content.
+FIGURES = {
+    "gaussian_mixture": {"calibration": 4, "recovery": 5, "joint": 6, "states": 7},
+    "gaussian_hmm": {"calibration": 8, "recovery": 9, "joint": 10, "states": 11},
+    "evidence_accumulation": {"calibration": 12, "recovery": 13, "joint": 14, "states": 17},
+}
+#: The paper shows C as typical, B as slightly biased, A as beyond correction.
+PAPER_FIGURE = {"C": 14, "B": 15, "A": 16}
+#: The paper's Pareto k-hat needs a Monte Carlo margin when posterior means are compared, in posterior sd.
+MEAN_TOLERANCE = 0.5
+
+
+def figure_number(case, kind, dataset=""):
+    """``fig14`` and so on: the number that the paper gives to this content."""
+    letter = dataset.rsplit("_", 1)[-1]
+    number = PAPER_FIGURE.get(letter) if kind == "joint" and case == "evidence_accumulation" else None
+    return f"fig{number or FIGURES.get(case, {}).get(kind, 0):02d}_{kind}"
+
+
+def answer(case, metrics, comparisons):
+    """The case study's result in two sentences."""
+    gap = metrics["gap_nats"]
+    calibrated = "inside" if metrics["sbc"]["inside"] else "outside"
+    text = (
+        f"The ranks of {metrics['datasets']} simulated data sets lie {calibrated} their simultaneous bands, "
+        f"and the flow gives away {gap['mean']:.2f} ± {gap['se']:.2f} nats per data set. "
+    )
+    scores = [c["c2st"] for c in comparisons.values() if c["c2st"] is not None]
+    if not scores:
+        return text + "MCMC was not run."
+    corrected = [c["c2st_psis"] for c in comparisons.values() if c["c2st_psis"] is not None]
+    return text + (
+        f"Against MCMC the median C2ST is {np.median(scores):.2f}, and {np.median(corrected):.2f} "
+        "after importance weighting."
+    )
+
+
+def table_answer(comparisons, priors, trouble):
+    """Table 1 in one sentence."""
+    if not comparisons:
+        return f"There is no table: {trouble}"
+    words = [c["verdict"] for c in comparisons.values()]
+    text = (
+        f"Of {len(words)} participants, {words.count('ABI')} can be used as they are, {words.count('PSIS')} after "
+        f"importance weighting, and {words.count('MCMC')} need MCMC."
+    )
+    if priors != "reference":
+        text += " These are the printed priors; the published values belong to `reference`."
+    return text
+
+
+def card_lines(card):
+    """The model card as a short list."""
+    return "\n".join(
+        [
+            f"- preset `{card['preset']}`, priors `{card['priors']}`, seed {card['seed']}, device {card['device']}",
+            f"- {card['steps']:,} steps on {card['data_sets']:,} simulated data sets in {card['seconds'] / 60:.1f} "
+            f"minutes ({card['data_sets_per_second']:,.0f} data sets/s)",
+            f"- trained on N = {card['units'][0]} to {card['units'][1]} units with "
+            f"P = {card['observations'][0]} to {card['observations'][1]} observations each",
+        ]
+    )
+
+
+def verdict_table(comparisons):
+    """Diagnostics of each data set as a styled table."""
+    columns = {
+        "mmd_p": "MMD p",
+        "pareto_k": "k-hat",
+        "c2st": "C2ST",
+        "c2st_psis": "C2ST PSIS",
+        "rhat_max": "R-hat",
+        "divergences": "divergences",
+        "verdict": "verdict",
+        "reason": "reason",
+        "warnings": "warnings",
+    }
+    frame = pd.DataFrame.from_dict(comparisons, orient="index")[list(columns)].rename(columns=columns)
+    return frame.style.format(precision=3, na_rep="–")
+
+
+def chosen_participants(datasets, comparisons):
+    """Data sets to show in full, with the reason: the paper's three, or all if there are few."""
+    reasons = {
+        "C": "the paper's example of a typical participant (figure 14)",
+        "B": "the paper's example of a slight bias (figure 15)",
+        "A": "the paper's example of a posterior beyond correction (figures 16 and 17)",
+    }
+    if len(datasets) <= len(reasons):
+        return {d: comparisons[d]["reason"] for d in datasets}
+    by_letter = {d.rsplit("_", 1)[-1]: d for d in datasets}
+    chosen = {by_letter[k]: why for k, why in reasons.items() if k in by_letter}
+    scored = {d: c["pareto_k"] for d, c in comparisons.items() if d not in chosen}
+    return chosen | {min(scored, key=scored.get): "the smallest k-hat of the others"}
+
+
+def check_claims(case, card, abi, stan, comparisons):
+    """Assert what the page says; yields a sentence for each claim that held."""
+    for name, tree in abi.items():
+        for head, p in tree["latent_probabilities"].data_vars.items():
+            total = p.sel(statistic="mean").sum("state").values
+            assert np.allclose(total, 1, atol=1e-4), f"{name}: {head} does not sum to one"
+    yield "state probabilities sum to one for every unit, data set and head"
+    weights = [np.exp(t["sample_stats"]["log_weight"].values).sum() for t in abi.values()]
+    assert np.allclose(weights, 1, atol=1e-5), "importance weights are not normalized"
+    yield "importance weights are normalized"
+    if not card["meaningful"]:
+        yield "agreement with MCMC is not claimed: the networks are hardly trained"
+        return
+    for name, comparison in comparisons.items():
+        if comparison["verdict"] == "MCMC" or comparison["mcmc_not_run"]:
+            continue
+        distance = weighted_mean_distance(case, abi[name], stan[name])
+        assert distance < MEAN_TOLERANCE, f"{name}: a weighted mean is {distance:.2f} sd from MCMC"
+    yield f"wherever k-hat is fine, weighted means lie within {MEAN_TOLERANCE} posterior sd of MCMC"
+
+
+def weighted_mean_distance(case, abi, stan):
+    """Largest distance of importance weighted ABI means from MCMC means, in MCMC standard deviations."""
+    weights = np.exp(abi["sample_stats"]["log_weight"].values[0])
+    reference = fits.draws(stan, case)
+    difference = weights @ fits.draws(abi, case) - reference.mean(0)
+    return float(np.max(np.abs(difference) / reference.std(0)))

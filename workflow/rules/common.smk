@@ -1,0 +1,30 @@
+"""Where things are: the one place that knows the folders of the file contract."""
+
+RESULTS = f"results/{run_.preset}"
+CASE = RESULTS + "/{priors}/{case}"
+
+
+def validations():
+    return [f"{RESULTS}/{p}/{c}/validation/metrics.json" for p, c in run_.pairs()]
+
+
+def comparisons(priors=None, case=None):
+    return [
+        f"{RESULTS}/{p}/{c}/fits/{d}/comparison.json"
+        for p, c in run_.pairs()
+        for d in run_.of_case(c)
+        if priors in (None, p) and case in (None, c)
+    ]
+
+
+def tables():
+    return [f"{RESULTS}/{p}/tables/{TABLE}.{e}" for p in run_.priors for e in ("csv", "md")]
+
+
+def notebooks():
+    cases = [f"{RESULTS}/{p}/notebooks/{c}.html" for p, c in run_.pairs()]
+    return cases + [f"{RESULTS}/{p}/notebooks/{TABLE}.html" for p in run_.priors]
+
+
+# simulated participants never write where real ones do
+TABLE = "table1" if run_.config["participants"] == "real" else "table1_simulated"

@@ -1,0 +1,36 @@
+"""ABI against MCMC for each data set, and Table 1."""
+
+
+rule compare:
+    input:
+        abi=CASE + "/fits/{dataset}/abi.nc",
+        stan=CASE + "/fits/{dataset}/stan.nc",
+        recovery=CASE + "/validation/recovery.nc",
+    output:
+        CASE + "/fits/{dataset}/comparison.json",
+    log:
+        f"logs/{CASE}/fits/{{dataset}}/compare.log",
+    threads: 1
+    params:
+        settings=run_.settings["compare"],
+        seed=lambda w: run_.seed_for("compare", w.priors, w.case, w.dataset),
+    script:
+        "../scripts/compare.py"
+
+
+rule table1:
+    input:
+        lambda w: [
+            f"{RESULTS}/{w.priors}/{run_.datasets[d].case}/fits/{d}/comparison.json" for d in run_.participants()
+        ],
+    output:
+        csv=RESULTS + "/{priors}/tables/" + TABLE + ".csv",
+        md=RESULTS + "/{priors}/tables/" + TABLE + ".md",
+    log:
+        f"logs/{RESULTS}/{{priors}}/{TABLE}.log",
+    params:
+        datasets=run_.participants(),
+        trouble=run_.trouble,
+        meaningful=run_.preset != "smoke",
+    script:
+        "../scripts/table1.py"

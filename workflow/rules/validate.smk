@@ -1,0 +1,35 @@
+"""How good the networks are, on simulations they have not seen."""
+
+
+rule simulate:
+    output:
+        CASE + "/simulations/held_out.nc",
+    log:
+        f"logs/{CASE}/simulate.log",
+    params:
+        prior=lambda w: run_.prior(w.case, w.priors),
+        datasets=run_.settings["validation"]["datasets"],
+        seed=lambda w: run_.seed_for("held out", w.priors, w.case),
+    script:
+        "../scripts/simulate.py"
+
+
+rule validate:
+    input:
+        bundle=CASE + "/networks/bundle.keras",
+        card=CASE + "/networks/card.json",
+        held_out=CASE + "/simulations/held_out.nc",
+    output:
+        metrics=CASE + "/validation/metrics.json",
+        recovery=CASE + "/validation/recovery.nc",
+    log:
+        f"logs/{CASE}/validate.log",
+    benchmark:
+        f"logs/{CASE}/validate.benchmark.tsv"
+    threads: 1
+    params:
+        prior=lambda w: run_.prior(w.case, w.priors),
+        settings=run_.settings["validation"],
+        seed=lambda w: run_.seed_for("validate", w.priors, w.case),
+    script:
+        "../scripts/validate.py"

@@ -1,0 +1,58 @@
+"""Rule compare: one data set, ABI against MCMC, and which draws to use."""
+
+from amortmix.job import job
+
+with job(snakemake):
+    import numpy as np
+    import xarray as xr
+    from amortmix import fits, io
+    from amortmix.cases import get_case
+    from amortmix.diagnostics import comparison, psis
+
+    case, params, settings = get_case(snakemake.wildcards.case), snakemake.params, snakemake.params.settings
+    abi, stan = fits.load(snakemake.input.abi), fits.load(snakemake.input.stan)
+    recovery = xr.load_dataset(snakemake.input.recovery, engine="h5netcdf")
+    theta = fits.draws(abi, case)
+    summary = np.asarray(abi.attrs["summary"], dtype=np.float32)
+    statistic, p, _ = comparison.mmd_test(summary, recovery["summary"].values, settings["mmd_null"], params.seed)
+    result = {
+        "dataset": snakemake.wildcards.dataset,
+        "simulated": bool(abi.attrs["simulated"]),
+        "meaningful": bool(abi.attrs["meaningful"]),
+        "mmd": statistic,
+        "mmd_p": p,
+        "seconds_abi": abi.attrs["seconds"],
+        "warnings": abi.attrs["warnings"],
+    }
+    smoothed = None
+    if case.exact is not None:
+        smoothed = psis.smooth(abi["sample_stats"]["log_joint"].values[0], abi["sample_stats"]["log_q"].values[0])
+        words = comparison.verdict(p, smoothed)
+        result |= {"pareto_k": smoothed.pareto_k, "ess": smoothed.ess, "verdict": words[0], "reason": words[1]}
+    if fits.not_run(stan):
+        missing = ("c2st", "c2st_psis", "seconds_stan", "rhat_max", "divergences", "engine")
+        result |= dict.fromkeys(missing) | {"mcmc_not_run": fits.not_run(stan)}
+    else:
+        rng = np.random.default_rng(params.seed)
+        reference = comparison.independent_columns(case, fits.draws(stan, case))
+        estimates = comparison.independent_columns(case, theta)
+        n = min(settings["c2st_draws"], len(estimates), len(reference))
+        weighted = comparison.psis_draws(estimates, smoothed.weights, params.seed)
+
+        def some(draws, m):
+            return draws[rng.choice(len(draws), size=m, replace=False)]
+
+        epochs = settings["c2st_epochs"]
+        result |= {
+            "c2st": comparison.c2st(some(estimates, n), some(reference, n), epochs, params.seed),
+            "c2st_psis": comparison.c2st(weighted, some(reference, len(weighted)), epochs, params.seed),
+            "c2st_draws": n,
+            "c2st_psis_draws": len(weighted),
+            "seconds_stan": stan.attrs["seconds"],
+            "rhat_max": stan.attrs["rhat_max"],
+            "divergences": stan.attrs["divergences"],
+            "engine": stan.attrs["engine"],
+            "mcmc_not_run": None,
+        }
+    print(result)
+    io.write_json(snakemake.output[0], result)

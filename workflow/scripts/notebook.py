@@ -1,0 +1,34 @@
+"""Rule notebook: execute a parameterized notebook, keep it if it fails, render it if it does not."""
+
+import os
+from pathlib import Path
+
+from amortmix.job import job
+
+with job(snakemake):
+    import nbconvert
+    import nbformat
+    import papermill
+    from amortmix import io
+
+    failed = Path(snakemake.log[0]).with_suffix(".failed.ipynb")
+    try:
+        papermill.execute_notebook(
+            snakemake.input.source,
+            failed,
+            parameters=dict(snakemake.params.parameters),
+            kernel_name="python3",
+            cwd=os.getcwd(),
+            progress_bar=False,
+        )
+    except papermill.PapermillExecutionError as error:
+        raise SystemExit(
+            f"{snakemake.input.source}: cell {error.exec_count} failed ({error.ename}: {error.evalue}); see {failed}"
+        ) from error
+    with io.atomic(snakemake.output.notebook) as temporary:
+        os.replace(failed, temporary)
+    html, _ = nbconvert.HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True).from_notebook_node(
+        nbformat.read(snakemake.output.notebook, as_version=4)
+    )
+    with io.atomic(snakemake.output.html) as temporary:
+        temporary.write_text(html)

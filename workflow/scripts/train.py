@@ -1,0 +1,27 @@
+"""Rule train: networks of one case study under one prior."""
+
+from pathlib import Path
+
+from amortmix.job import job
+
+with job(snakemake):
+    from amortmix.bundle import save_bundle
+    from amortmix.cases import get_case
+    from amortmix.training import train
+
+    case, params = get_case(snakemake.wildcards.case), snakemake.params
+    folder = Path(snakemake.output.bundle).parent
+    checkpoint = folder.parent / "checkpoint.npz"  # not an output: it survives a failed or killed job
+    preset = folder.parts[1]
+    if preset == "smoke":
+        print("smoke preset: the networks are hardly trained, results are not meaningful")
+    training = train(
+        case,
+        params.prior,
+        params.recipe,
+        params.seed,
+        checkpoint=checkpoint,
+        history_file=folder / "history.csv",
+    )
+    save_bundle(folder, training, case, preset, snakemake.wildcards.priors, params.seed)
+    checkpoint.unlink()

@@ -1,0 +1,65 @@
+"""Rule validate: calibration, recovery, amortization gap and excess cross-entropy of a bundle."""
+
+import time
+
+from amortmix.job import job
+
+with job(snakemake):
+    from pathlib import Path
+
+    import numpy as np
+    import xarray as xr
+    from amortmix import io
+    from amortmix.cases import Data
+    from amortmix.diagnostics import simulated
+    from amortmix.posterior import Amortized
+    from amortmix.progress import progress
+
+    began = time.perf_counter()
+    settings, prior, seed = snakemake.params.settings, snakemake.params.prior, snakemake.params.seed
+    amortized = Amortized.load(Path(snakemake.input.bundle).parent)
+    case = amortized.case
+    held_out = xr.load_dataset(snakemake.input.held_out, engine="h5netcdf")
+    theta, z = held_out["theta"].values, held_out["z"].values
+    data = Data(held_out["y"].values, held_out["mask"].values)
+    bar = progress(5, f"validating {case.name}")
+
+    draws = amortized.sample_many(data, settings["draws"], seed).theta
+    bar.advance(1, "posterior draws")
+    metrics = {
+        "case": case.name,
+        "meaningful": amortized.card["meaningful"],
+        "parameters": case.parameter_names,
+        "datasets": len(theta),
+        "draws": settings["draws"],
+        "sbc": simulated.calibration(theta, draws, seed),
+        "recovery": simulated.recovery(theta, draws),
+    }
+    bar.advance(1, "calibration")
+    summaries = np.stack([amortized.summarize(Data(y, m)) for y, m in zip(*data)])
+    bar.advance(1, "summaries")
+    gaps = np.full(len(theta), np.nan)
+    if case.exact is not None:
+        few = settings["gap_datasets"]
+        some = Data(data.y[:few], data.mask[:few])
+        gap = simulated.amortization_gap(case, prior, amortized, theta[:few], some, settings["gap_draws"], seed)
+        gaps[:few] = gap.pop("gaps")
+        metrics["gap_nats"] = gap
+        bar.advance(1, "amortization gap")
+        metrics["excess_ce"] = simulated.excess_cross_entropy(case, amortized, theta, data, z)
+        bar.advance(1, "excess cross-entropy")
+    bar.close()
+    dims = ("dataset", "parameter")
+    recovery = xr.Dataset(
+        {
+            "theta": (dims, theta),
+            "draws": (("dataset", "draw", "parameter"), draws.astype(np.float32)),
+            "summary": (("dataset", "statistic"), summaries),
+            "gap": ("dataset", gaps),
+        },
+        coords={"parameter": list(case.parameter_names)},
+    )
+    with io.atomic(snakemake.output.recovery) as temporary:
+        recovery.to_netcdf(temporary, engine="h5netcdf")
+    metrics["seconds"] = time.perf_counter() - began
+    io.write_json(snakemake.output.metrics, metrics)
