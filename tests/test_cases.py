@@ -101,7 +101,7 @@ def test_prior_draws_match_the_prior_density(case, float64):
 
 def test_design_covers_its_range(case):
     """N and P are uniform over their ranges, both ends included."""
-    masks = np.asarray(jax.vmap(case.sample_context)(jax.random.split(jax.random.key(2), 4000)))
+    masks = np.asarray(jax.jit(jax.vmap(case.sample_context))(jax.random.split(jax.random.key(2), 4000)))
     n = masks.max(-1).sum(-1)
     assert (n.min(), n.max()) == case.units
     p = masks.sum(-1)[masks.max(-1) > 0]

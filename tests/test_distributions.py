@@ -40,11 +40,14 @@ def test_survival_far_in_the_tails(t, alpha, nu, float64):
     np.testing.assert_allclose(single, expected, rtol=2e-3, atol=1e-5)
 
 
+survival_and_gradient = jax.jit(jax.value_and_grad(d.wald_log_survival, argnums=(0, 1, 2)))
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.floats(1e-4, 100), st.floats(0.01, 6), st.floats(0.05, 15))
 def test_survival_and_its_gradient_are_finite(t, alpha, nu):
     arguments = tuple(jnp.float32(x) for x in (t, alpha, nu))
-    value, gradient = jax.value_and_grad(d.wald_log_survival, argnums=(0, 1, 2))(*arguments)
+    value, gradient = survival_and_gradient(*arguments)
     assert np.isfinite(value) and value <= 1e-6
     assert np.isfinite(gradient).all()
 

@@ -1,0 +1,91 @@
+"""Diagnostics on cases whose answer is known."""
+
+import numpy as np
+import pytest
+from amortmix.diagnostics import comparison, psis, simulated
+from scipy import stats
+
+
+def gaussian_weights(target_sd, n=20_000):
+    """Draws of Normal(0, 1) with their log densities under Normal(0, target_sd) and under themselves."""
+    x = np.random.default_rng(1).normal(size=n)
+    return x, stats.norm.logpdf(x, scale=target_sd), stats.norm.logpdf(x)
+
+
+@pytest.mark.parametrize(("target_sd", "k"), [(1.5, 1 - 1 / 1.5**2), (2.0, 0.75)])
+def test_pareto_k_of_a_narrow_proposal(target_sd, k):
+    """For a Gaussian proposal with sd 1 and target sd s > 1 the weights have tail index 1 - 1 / s^2.
+
+    The estimate from 20,000 draws scatters by about 0.1 (and converges slowly): 0.25 is allowed. With the
+    wrong sign of the weights k-hat would be negative.
+    """
+    smoothed = psis.smooth(*gaussian_weights(target_sd)[1:])
+    assert abs(smoothed.pareto_k - k) < 0.25
+
+
+def test_weights_correct_a_wide_proposal():
+    """Target sd 0.5 from draws with sd 1: weighted variance within 5 standard errors of 0.25."""
+    x, target, proposal = gaussian_weights(0.5)
+    smoothed = psis.smooth(target, proposal)
+    assert smoothed.is_reliable
+    variance = smoothed.weights @ x**2
+    assert abs(variance - 0.25) < 5 * 0.25 * np.sqrt(2 / smoothed.ess)
+    assert abs(smoothed.weights.sum() - 1) < 1e-9
+    chosen = psis.resample(smoothed.weights, 4000, seed=1)
+    assert len(set(chosen)) == 4000
+    assert np.std(x[chosen]) < 0.75
+
+
+def test_threshold_falls_with_few_draws():
+    def threshold(n):
+        return psis.Psis(np.zeros(n), 0.0).threshold
+
+    assert threshold(10_000) == pytest.approx(0.7)
+    assert threshold(100) == pytest.approx(0.5)
+
+
+def test_calibration_accepts_truth_and_rejects_overconfidence():
+    """Exact conjugate posterior: inside the bands. The same with half the sd: outside.
+
+    False-alarm rate of the first assertion: 5 % over seeds; this seed is fixed.
+    """
+    rng = np.random.default_rng(3)
+    theta = rng.normal(size=(400, 2))
+    y = theta + rng.normal(size=theta.shape)
+    mean, sd = y / 2, np.sqrt(0.5)
+    noise = rng.normal(size=(400, 200, 2))
+    assert simulated.calibration(theta, mean[:, None] + sd * noise, seed=1)["inside"]
+    assert not simulated.calibration(theta, mean[:, None] + 0.5 * sd * noise, seed=1)["inside"]
+
+
+def test_c2st_of_equal_and_of_shifted_draws():
+    """Equal distributions stay below chance plus 5 standard errors of 1,000 test points; shifted ones do not."""
+    rng = np.random.default_rng(4)
+    a, b = rng.normal(size=(2, 500, 3))
+    assert comparison.c2st(a, b, epochs=10, seed=1) < 0.5 + 5 * np.sqrt(0.25 / 1000)
+    assert comparison.c2st(a, b + 3, epochs=10, seed=1) > 0.9
+
+
+def test_mmd_test_separates_typical_from_distant():
+    rng = np.random.default_rng(5)
+    reference = rng.normal(size=(300, 4)).astype(np.float32)
+    typical = comparison.mmd_test(np.zeros(4, dtype=np.float32), reference, 200, seed=1)
+    distant = comparison.mmd_test(np.full(4, 6.0, dtype=np.float32), reference, 200, seed=1)
+    assert typical[1] > 0.5 and distant[1] < 0.01 and distant[0] > typical[0]
+    assert comparison.mmd_test(np.zeros(4, dtype=np.float32), reference, 200, seed=1)[1] == typical[1]
+
+
+@pytest.mark.parametrize(
+    ("p", "k", "expected"), [(0.5, 0.3, "ABI"), (0.05, 0.3, "PSIS"), (0.5, 0.9, "MCMC"), (0.01, 2.0, "MCMC")]
+)
+def test_verdict(p, k, expected):
+    word, reason = comparison.verdict(p, psis.Psis(np.zeros(4000), k))
+    assert word == expected and f"{k:.2f}" in reason
+
+
+def test_rhat_sees_chains_that_disagree():
+    rng = np.random.default_rng(6)
+    good = rng.normal(size=(4, 500, 2))
+    assert comparison.rhat_max(good) < 1.01
+    bad = good + np.array([0, 0, 0, 3.0])[:, None, None]
+    assert comparison.rhat_max(bad) > 1.5

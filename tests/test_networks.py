@@ -1,0 +1,131 @@
+"""What the networks may see: masks, causality, exchangeability; and the density of the flow."""
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+import pytest
+from amortmix.networks.classifiers import smoothing
+from amortmix.networks.estimator import pack, training_example
+from conftest import simulate
+
+TOLERANCE = 2e-5
+
+
+def batch_of_one(case, seed):
+    example = training_example(case, case.prior("paper"), jax.random.key(seed))
+    return {k: np.asarray(v)[None] for k, v in example.items()}
+
+
+def heads(estimator, batch):
+    found = estimator.classify(batch["summary_variables"], batch["classifier_conditions"])
+    return {k: np.asarray(v) for k, v in found.items()}
+
+
+def test_padding_leaves_no_trace(case, trained):
+    """Other values in masked places change neither the summary nor any probability of an existing unit."""
+    _, amortized = trained(case.name)
+    batch = batch_of_one(case, 3)
+    changed = {k: v.copy() for k, v in batch.items()}
+    packed = changed["summary_variables"]
+    hidden = packed[..., -1] == 0
+    packed[hidden, :-1] = packed[hidden, :-1] * 0 + 1.7
+    n = int(batch["summary_variables"][0, ..., -1].max(-1).sum())
+    changed["classifier_conditions"][0, n:] = 0.3
+    network = amortized.estimator.summary_network
+    np.testing.assert_allclose(
+        network(batch["summary_variables"]), network(changed["summary_variables"]), atol=TOLERANCE
+    )
+    before, after = heads(amortized.estimator, batch), heads(amortized.estimator, changed)
+    for head in before:
+        np.testing.assert_allclose(before[head][:, :n], after[head][:, :n], atol=TOLERANCE, err_msg=head)
+
+
+@pytest.mark.parametrize("name", ["gaussian_hmm", "evidence_accumulation"])
+def test_each_head_sees_only_its_side(name, trained):
+    """Filtering at t sees y_1:t, backward filtering y_t+1:N, the marginal no observation at all."""
+    training, amortized = trained(name)
+    batch = batch_of_one(amortized.case, 4)
+    t = 40
+    changed = {k: v.copy() for k, v in batch.items()}
+    changed["summary_variables"][0, t, :, 0] += 0.4
+    changed["classifier_conditions"][0, t, 0] += 0.4 * (name == "evidence_accumulation")
+    before, after = heads(amortized.estimator, batch), heads(amortized.estimator, changed)
+    difference = {k: np.abs(before[k] - after[k])[0].max(-1) for k in before}
+    assert difference["marginal"].max() == 0
+    assert difference["filtering"][:t].max() == 0 and difference["filtering"][t] > 1e-6
+    assert difference["backward_filtering"][t:].max() == 0 and difference["backward_filtering"][t - 1] > 1e-7
+
+
+def test_mixture_networks_are_exchangeable(trained):
+    _, amortized = trained("gaussian_mixture")
+    batch = batch_of_one(amortized.case, 5)
+    order = np.random.default_rng(1).permutation(batch["summary_variables"].shape[1])
+    network = amortized.estimator.summary_network
+    packed = batch["summary_variables"]
+    np.testing.assert_allclose(network(packed), network(packed[:, order]), atol=TOLERANCE)
+    before = heads(amortized.estimator, batch)["classification"]
+    shuffled = {k: v[:, order] if v.ndim > 2 else v for k, v in batch.items()}
+    np.testing.assert_allclose(before[:, order], heads(amortized.estimator, shuffled)["classification"], atol=TOLERANCE)
+
+
+def test_flow_density_is_its_jacobian(case, trained):
+    """log q(u) = log Normal(xi) + log |det d xi / d u|, and the inverse returns to u."""
+    flow = trained(case.name)[1].estimator.inference_network
+    d = len(case.parameters) - (not case.dependent)
+    rng = np.random.default_rng(2)
+    x = jnp.array(rng.normal(size=d), dtype=jnp.float32)
+    width = flow.trunk.blocks[0].dense.kernel.shape[0]
+    conditions = jnp.array(rng.normal(size=(1, width)), dtype=jnp.float32)
+
+    def to_latent(v):
+        return flow(v[None], conditions=conditions, density=True)[0][0]
+
+    z, log_density = flow(x[None], conditions=conditions, density=True)
+    _, log_det = jnp.linalg.slogdet(jax.jacfwd(to_latent)(x))
+    expected = jax.scipy.stats.norm.logpdf(z[0]).sum() + log_det
+    np.testing.assert_allclose(log_density[0], expected, atol=1e-3)
+    back, log_density_back = flow(z, conditions=conditions, inverse=True, density=True)
+    np.testing.assert_allclose(back[0], x, atol=1e-3)
+    np.testing.assert_allclose(log_density_back[0], log_density[0], atol=1e-3)
+
+
+def test_reloaded_networks_are_identical(case, trained, tmp_path):
+    """`.keras` round trip: same draws, densities and probabilities, bit by bit."""
+    training, amortized = trained(case.name)
+    training.estimator.save(tmp_path / "bundle.keras")
+    reloaded = keras.saving.load_model(tmp_path / "bundle.keras", safe_mode=True)
+    other = type(amortized)(case, reloaded, amortized.card)
+    _, data, _ = simulate(case, 6, dtype=np.float32)
+    ours, theirs = amortized.sample(data, 50, seed=1), other.sample(data, 50, seed=1)
+    for a, b in zip(ours, theirs):
+        np.testing.assert_array_equal(a, b)
+    p, q = amortized.probabilities(data, ours.u), other.probabilities(data, ours.u)
+    for head in p:
+        np.testing.assert_array_equal(p[head], q[head])
+
+
+def test_bayesflow_interface_is_inherited(trained):
+    """``sample``, ``log_prob`` and ``summarize`` of BayesFlow work on the estimator and agree with ours."""
+    _, amortized = trained("gaussian_hmm")
+    case = amortized.case
+    _, data, _ = simulate(case, 7, dtype=np.float32)
+    framed = amortized.frame(data)
+    conditions = {
+        "summary_variables": np.asarray(pack(case, framed))[None],
+        "inference_conditions": np.asarray(case.context(framed))[None],
+    }
+    drawn = amortized.estimator.sample(num_samples=20, conditions=conditions, seed=1)["inference_variables"][0]
+    repeated = {k: np.repeat(v, 20, axis=0) for k, v in conditions.items()}
+    log_q = amortized.estimator.log_prob(repeated | {"inference_variables": drawn})
+    bijection = case.bijection(framed)
+    np.testing.assert_allclose(amortized.log_prob(data, drawn), log_q - np.asarray(bijection.log_det(drawn)), atol=1e-3)
+    summaries = np.asarray(amortized.estimator.summarize(conditions))
+    np.testing.assert_allclose(summaries[0], amortized.summarize(data), atol=TOLERANCE)
+
+
+def test_smoothing_rule_names():
+    flat = {h: jnp.log(jnp.full((3, 2), 0.5)) for h in ("filtering", "backward_filtering", "marginal")}
+    np.testing.assert_allclose(np.exp(smoothing(flat)), 0.5, rtol=1e-6)
+    with pytest.raises(ValueError, match="expected exact or printed"):
+        smoothing(flat, "shifted")

@@ -1,0 +1,94 @@
+"""The training loop: resumes bit by bit, stops on NaN, compiles once, and runs the paper's networks."""
+
+import dataclasses
+
+import amortmix.training as training_module
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from amortmix.cases import get_case
+from amortmix.training import TrainingDiverged, _plan, train
+
+
+def weights(training):
+    return [np.asarray(v.value) for v in training.estimator.trainable_variables]
+
+
+def test_resumed_equals_uninterrupted(tmp_path):
+    """Network, optimizer, schedule and random key: a training stopped half-way ends in the same weights."""
+    case = get_case("gaussian_mixture")
+    recipe = case.networks["smoke"] | {"schedule": {"phases": [[20, 16]], "learning_rate": 2e-3}}
+    checkpoint = tmp_path / "checkpoint.npz"
+    train(case, case.prior("paper"), recipe, seed=3, checkpoint=checkpoint, max_steps=9)
+    resumed = train(case, case.prior("paper"), recipe, seed=3, checkpoint=checkpoint)
+    straight = train(case, case.prior("paper"), recipe, seed=3)
+    assert resumed.history == straight.history
+    for a, b in zip(weights(resumed), weights(straight)):
+        np.testing.assert_array_equal(a, b)
+    # another seed does not continue from it
+    other = train(case, case.prior("paper"), recipe, seed=4, checkpoint=checkpoint, max_steps=1)
+    assert other.history[0]["step"] == 1 and other.history[0]["loss"] != straight.history[0]["loss"]
+
+
+def test_damaged_checkpoint_is_named(tmp_path):
+    checkpoint = tmp_path / "checkpoint.npz"
+    checkpoint.write_bytes(b"PK\x03\x04 not an archive")
+    with pytest.raises(ValueError, match=r"checkpoint\.npz: damaged checkpoint"):
+        training_module._load_checkpoint(checkpoint, (), {})
+
+
+def test_nan_stops_training_and_keeps_the_last_good_state(tmp_path):
+    case = get_case("gaussian_mixture")
+    broken = dataclasses.replace(case, context=lambda data: jnp.full(2, jnp.nan))
+    checkpoint = tmp_path / "checkpoint.npz"
+    good = train(case, case.prior("paper"), case.networks["smoke"], seed=1, checkpoint=checkpoint, max_steps=5)
+    before = checkpoint.read_bytes()
+    with pytest.raises(TrainingDiverged, match="the loss is nan after step 10"):
+        train(broken, case.prior("paper"), case.networks["smoke"], seed=1, checkpoint=checkpoint, max_steps=10)
+    assert checkpoint.read_bytes() == before and np.isfinite(good.history[-1]["loss"])
+
+
+def test_one_compilation_for_all_designs():
+    """N and P vary in every batch, yet the step compiles once per batch size."""
+    case = get_case("gaussian_mixture")
+    compiled = []
+    original = training_module._run_steps
+
+    def counting(*arguments):
+        run = original(*arguments)
+        compiled.append(run)
+        return run
+
+    training_module._run_steps = counting
+    try:
+        train(case, case.prior("paper"), case.networks["smoke"], seed=1, max_steps=20)
+    finally:
+        training_module._run_steps = original
+    assert compiled[0]._cache_size() == 1
+
+
+def test_plan_covers_the_budget():
+    for phases in ([[200, 32]], [[7, 8], [3, 16]], [[10_001, 32], [99, 64]]):
+        plan = list(_plan(phases))
+        for (steps, batch), index in zip(phases, range(len(phases))):
+            assert sum(n for n, b in plan if b == batch) == steps, (phases, index)
+        assert len({(n, b) for n, b in plan}) <= 2 * len(phases)
+
+
+@pytest.mark.parametrize("name", ["gaussian_mixture", "gaussian_hmm", "evidence_accumulation"])
+def test_paper_networks_take_a_step(name):
+    """The architecture of the paper preset builds and steps; batch and budget are those of a GPU."""
+    case = get_case(name)
+    recipe = case.networks["paper"]
+    recipe = recipe | {"schedule": recipe["schedule"] | {"phases": [[2, 4]]}}
+    result = train(case, case.prior("paper"), recipe, seed=1)
+    assert result.history[-1]["step"] == 2
+    assert np.isfinite(result.history[-1]["loss"])
+
+
+def test_same_seed_same_simulations(case):
+    draw = jax.jit(lambda key: case.simulate_dataset(key, case.prior("paper")))
+    first, again = draw(jax.random.key(5)), draw(jax.random.key(5))
+    for a, b in zip(jax.tree.leaves(first), jax.tree.leaves(again)):
+        np.testing.assert_array_equal(a, b)
