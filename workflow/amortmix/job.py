@@ -49,7 +49,10 @@ def job(snakemake):
         try:
             import jax
 
+            # loading networks compiles hundreds of tiny functions: cache those as well
             jax.config.update("jax_compilation_cache_dir", os.path.abspath(".cache/jax"))
+            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+            jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
             yield
         except BadInput as error:
             print(f"error: {error}", file=sys.stderr)

@@ -6,10 +6,8 @@ with job(snakemake):
     from amortmix import fits
     from amortmix.data import Dataset, load
 
-    wanted = Dataset(
-        snakemake.wildcards.dataset, snakemake.wildcards.case, snakemake.params.source, snakemake.params.rows
-    )
-    path = snakemake.input[0] if snakemake.input else None
-    data, truth = load(wanted, params.prior, path)
+    names, params = snakemake.wildcards, snakemake.params
+    wanted = Dataset(names.dataset, names.case, params.source, params.rows)
+    data, truth = load(wanted, params.prior, snakemake.input[0] if snakemake.input else None)
     attrs = {"source": wanted.source, "simulated": int(wanted.simulated)}
     fits.save_data(snakemake.output[0], data, truth, attrs)

@@ -133,7 +133,8 @@ CASE = Case(
     stan=Stan(
         file="gaussian_mixture.stan",
         data=stan_data,
-        init=lambda theta: {"pi": theta[:3].tolist(), "mu": theta[3:].tolist()},
+        # Stan wants a sum of one to 1e-8, and draws are single precision
+        init=lambda theta: {"pi": (theta[:3] / theta[:3].sum()).tolist(), "mu": theta[3:].tolist()},
         extract=lambda draws: np.concatenate([draws["pi"], draws["mu"]], axis=-1),
     ),
     demo={"gmm_demo": {"theta": [0.3, 0.5, 0.2, -1.8, -0.5, 1.2], "units": 200, "observations": 3, "seed": 2026}},

@@ -33,7 +33,7 @@ def calibration(theta, draws, seed):
     Returns
     -------
     dict
-        ``log_gamma`` per parameter: positive means outside bands whose joint false-alarm rate over all
+        ``log_gamma`` per parameter: negative means outside bands whose joint false-alarm rate over all
         parameters is 5 % (Bonferroni), and ``inside``.
     """
     np.random.seed(seed)  # BayesFlow draws its null distribution from NumPy's global generator
