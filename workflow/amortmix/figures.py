@@ -12,6 +12,8 @@ from bayesflow.diagnostics import plots as bayesflow_plots
 
 COLORS = {"ABI": "#0072B2", "MCMC": "#D55E00", "PSIS": "#009E73", "prior": "#999999", "truth": "#000000"}
 STATE_COLORS = ("#56B4E9", "#E69F00", "#CC79A7")
+#: BayesFlow's plots are made for larger panels than ours.
+FONTS = {"label_fontsize": 10, "title_fontsize": 12, "tick_fontsize": 8}
 HEAD_TITLES = {
     "classification": "classification",
     "filtering": r"filtering, $p(z_t \mid y_{1:t})$",
@@ -60,6 +62,9 @@ def calibration(case, recovery, seed=1):
         rank_ecdf_color=COLORS["ABI"],
         num_col=_columns(case),
         figsize=_grid_size(case),
+        **FONTS,
+        legend_fontsize=8,
+        legend_location="lower center",
     )
 
 
@@ -103,6 +108,7 @@ def z_score_contraction(case, recovery):
         color=COLORS["ABI"],
         num_col=_columns(case),
         figsize=_grid_size(case),
+        **FONTS,
     )
 
 
@@ -118,8 +124,8 @@ def joint_posterior(case, samples, truth=None, limit=1200):
     d = len(case.parameters)
     figure, axes = plt.subplots(d, d, figsize=(1.75 * d, 1.75 * d))
     inside = [v for k, v in samples.items() if k != "prior"]
-    low = np.min([np.quantile(v, 0.001, axis=0) for v in inside], axis=0)
-    high = np.max([np.quantile(v, 0.999, axis=0) for v in inside], axis=0)
+    low = np.min([np.quantile(v, 0.005, axis=0) for v in inside], axis=0)
+    high = np.max([np.quantile(v, 0.995, axis=0) for v in inside], axis=0)
     margin = 0.08 * (high - low)
     for i in range(d):
         for j in range(d):
@@ -167,7 +173,7 @@ def classification(case, fits, unit_means, truth=None):
             axis.fill_between(unit_means[order], lines[0], lines[2], color=STATE_COLORS[k], alpha=0.35, linewidth=0)
             axis.plot(unit_means[order], lines[1], color=STATE_COLORS[k], label=state)
         axis.set_ylabel(f"{name}: probability")
-    axes[1].legend(ncols=3, loc="center right")
+    axes[1].legend(ncols=3, loc="lower right", bbox_to_anchor=(1, 0.98))
     axes[-1].set_xlabel("mean of the unit's observations")
     figure.tight_layout()
     return figure
