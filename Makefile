@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := PATH="$(abspath $(BIN)):$$PATH" PYTHONPATH=workflow
 
-.PHONY: help setup paper smoke test lint unit workflow notebooks lock clean
+.PHONY: help setup paper smoke test lint lock clean
 
 help:
 	@grep -E '^# make|^#  ' Makefile | sed 's/^# //'
@@ -42,8 +42,8 @@ test: setup
 	@$(RUN) tests/run.sh
 
 lint: setup
-	$(RUN) ruff check workflow tests
-	$(RUN) ruff format --check workflow tests
+	$(RUN) ruff check --quiet workflow tests
+	$(RUN) ruff format --quiet --check workflow tests
 	$(RUN) snakefmt --check Snakefile workflow/rules
 
 # new pins for pyproject.toml; names no download address

@@ -8,7 +8,7 @@ stage() {
   "$@"
   echo "== $name: $(( (SECONDS - began) / 60 )) min $(( (SECONDS - began) % 60 )) s"
 }
-stage "lint" bash -c 'ruff check workflow tests && ruff format --check workflow tests && snakefmt --check Snakefile workflow/rules'
+stage "lint" make --no-print-directory lint
 stage "smoke run on the real participants" snakemake --cores all --quiet rules --configfile config/presets/smoke.yaml
 stage "notebooks" pytest -q --nbval-lax --nbval-current-env results/smoke/paper/notebooks
 stage "unit and workflow tests" pytest -q tests
