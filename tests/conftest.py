@@ -10,8 +10,11 @@ import jax
 import numpy as np
 import pytest
 from amortmix.cases import CASES, Data, get_case
+from amortmix.job import cache_compilations
 from amortmix.posterior import Amortized
 from amortmix.training import train
+
+cache_compilations()
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """What the networks may see: masks, causality, exchangeability; and the density of the flow."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import keras
@@ -17,9 +19,19 @@ def batch_of_one(case, seed):
     return {k: np.asarray(v)[None] for k, v in example.items()}
 
 
+@functools.cache
+def compiled(estimator):
+    """Jitted classification and summary of an estimator: op by op they are slow."""
+    return jax.jit(estimator.classify), jax.jit(lambda packed: estimator.summary_network(packed))
+
+
 def heads(estimator, batch):
-    found = estimator.classify(batch["summary_variables"], batch["classifier_conditions"])
+    found = compiled(estimator)[0](batch["summary_variables"], batch["classifier_conditions"])
     return {k: np.asarray(v) for k, v in found.items()}
+
+
+def summary(estimator, batch):
+    return np.asarray(compiled(estimator)[1](batch["summary_variables"]))
 
 
 def test_padding_leaves_no_trace(case, trained):
@@ -32,10 +44,8 @@ def test_padding_leaves_no_trace(case, trained):
     packed[hidden, :-1] = packed[hidden, :-1] * 0 + 1.7
     n = int(batch["summary_variables"][0, ..., -1].max(-1).sum())
     changed["classifier_conditions"][0, n:] = 0.3
-    network = amortized.estimator.summary_network
-    np.testing.assert_allclose(
-        network(batch["summary_variables"]), network(changed["summary_variables"]), atol=TOLERANCE
-    )
+    estimator = amortized.estimator
+    np.testing.assert_allclose(summary(estimator, batch), summary(estimator, changed), atol=TOLERANCE)
     before, after = heads(amortized.estimator, batch), heads(amortized.estimator, changed)
     for head in before:
         np.testing.assert_allclose(before[head][:, :n], after[head][:, :n], atol=TOLERANCE, err_msg=head)
@@ -61,11 +71,10 @@ def test_mixture_networks_are_exchangeable(trained):
     _, amortized = trained("gaussian_mixture")
     batch = batch_of_one(amortized.case, 5)
     order = np.random.default_rng(1).permutation(batch["summary_variables"].shape[1])
-    network = amortized.estimator.summary_network
-    packed = batch["summary_variables"]
-    np.testing.assert_allclose(network(packed), network(packed[:, order]), atol=TOLERANCE)
-    before = heads(amortized.estimator, batch)["classification"]
     shuffled = {k: v[:, order] if v.ndim > 2 else v for k, v in batch.items()}
+    estimator = amortized.estimator
+    np.testing.assert_allclose(summary(estimator, batch), summary(estimator, shuffled), atol=TOLERANCE)
+    before = heads(estimator, batch)["classification"]
     np.testing.assert_allclose(before[:, order], heads(amortized.estimator, shuffled)["classification"], atol=TOLERANCE)
 
 
@@ -78,14 +87,16 @@ def test_flow_density_is_its_jacobian(case, trained):
     width = flow.trunk.blocks[0].dense.kernel.shape[0]
     conditions = jnp.array(rng.normal(size=(1, width)), dtype=jnp.float32)
 
-    def to_latent(v):
-        return flow(v[None], conditions=conditions, density=True)[0][0]
+    @jax.jit
+    def forward(v):
+        return flow(v[None], conditions=conditions, density=True)
 
-    z, log_density = flow(x[None], conditions=conditions, density=True)
-    _, log_det = jnp.linalg.slogdet(jax.jacfwd(to_latent)(x))
+    z, log_density = forward(x)
+    _, log_det = jnp.linalg.slogdet(jax.jit(jax.jacfwd(lambda v: forward(v)[0][0]))(x))
     expected = jax.scipy.stats.norm.logpdf(z[0]).sum() + log_det
     np.testing.assert_allclose(log_density[0], expected, atol=1e-3)
-    back, log_density_back = flow(z, conditions=conditions, inverse=True, density=True)
+    inverse = jax.jit(lambda v: flow(v, conditions=conditions, inverse=True, density=True))
+    back, log_density_back = inverse(z)
     np.testing.assert_allclose(back[0], x, atol=1e-3)
     np.testing.assert_allclose(log_density_back[0], log_density[0], atol=1e-3)
 

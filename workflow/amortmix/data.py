@@ -244,4 +244,6 @@ def read_table(case, path, rows=None):
 
 def _at(path, frame, column, index, expected):
     # the header is row 1 of the file
-    return f"{path}, row {index + 2}: {column} is {frame[column].iloc[index]!r}; expected {expected}"
+    value = frame[column].iloc[index]
+    value = value.item() if hasattr(value, "item") else value
+    return f"{path}, row {index + 2}: {column} is {value!r}; expected {expected}"

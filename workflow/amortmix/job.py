@@ -36,6 +36,16 @@ def limit_threads(threads):
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
 
 
+def cache_compilations():
+    """Keep compiled functions in ``.cache/jax`` under the working directory."""
+    import jax
+
+    jax.config.update("jax_compilation_cache_dir", os.path.abspath(".cache/jax"))
+    # loading networks compiles hundreds of tiny functions: cache those as well
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
 @contextlib.contextmanager
 def job(snakemake):
     """Run a rule's script: output goes to the log and the terminal, bad input ends in one line."""
@@ -47,12 +57,7 @@ def job(snakemake):
         out, err = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = _Tee(log, out), _Tee(log, err)
         try:
-            import jax
-
-            # loading networks compiles hundreds of tiny functions: cache those as well
-            jax.config.update("jax_compilation_cache_dir", os.path.abspath(".cache/jax"))
-            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-            jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+            cache_compilations()
             yield
         except BadInput as error:
             print(f"error: {error}", file=sys.stderr)

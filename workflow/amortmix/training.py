@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import time
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,10 +65,13 @@ def _plan(phases, points=PROGRESS_POINTS):
         yield from [(size, batch)] * whole + ([(rest, batch)] if rest else [])
 
 
-def _run_steps(estimator, example, key):
-    """A jitted function (state, first step, n, batch) -> state, mean metrics."""
+def _run_steps(estimator, example):
+    """A jitted function (state, key, first step, n, batch) -> state, mean metrics.
 
-    def run(state, first, n, batch):
+    The key is an argument, not a constant: the compilation cache then serves every seed.
+    """
+
+    def run(state, key, first, n, batch):
         def step(state, s):
             keys = jax.random.split(jax.random.fold_in(key, s), batch)
             metrics, state = estimator.stateless_train_step(state, jax.vmap(example)(keys))
@@ -76,7 +80,7 @@ def _run_steps(estimator, example, key):
         state, metrics = jax.lax.scan(step, state, first + jnp.arange(n))
         return state, {k: v.mean() for k, v in metrics.items()}
 
-    return jax.jit(run, static_argnums=(2, 3), donate_argnums=0)
+    return jax.jit(run, static_argnums=(3, 4), donate_argnums=0)
 
 
 def _state(estimator):
@@ -126,7 +130,7 @@ def _load_checkpoint(path, state, spec):
                 return None
             old, tree = jax.tree.flatten(state)
             leaves = [jnp.asarray(file[f"leaf_{i}"]) for i in range(len(old))]
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path}: damaged checkpoint ({error}); delete it to start over") from error
     return jax.tree.unflatten(tree, leaves), meta["done"], meta["history"], meta["seconds"]
 
@@ -168,8 +172,8 @@ def train(case, prior, recipe, seed, checkpoint: Path | None = None, max_steps=N
     estimator.compile(optimizer=_optimizer(recipe["schedule"]))
     estimator.optimizer.build(estimator.trainable_variables)
 
-    run = _run_steps(estimator, example, key_train)
-    evaluate = jax.jit(lambda state: estimator.stateless_test_step(state, held_out)[0])
+    run = _run_steps(estimator, example)
+    evaluate = jax.jit(lambda state, data: estimator.stateless_test_step(state, data)[0])
     plan = list(_plan(recipe["schedule"]["phases"]))
     state, history, seconds = _state(estimator), [], 0.0
     resumed = _load_checkpoint(checkpoint, state, spec)
@@ -187,8 +191,8 @@ def train(case, prior, recipe, seed, checkpoint: Path | None = None, max_steps=N
         n = n if max_steps is None else min(n, max_steps - first)
         began = time.perf_counter()
         with _no_interrupts():
-            state, metrics = run(state, first, n, batch)
-            validation = evaluate((state[0], state[1], state[3]))
+            state, metrics = run(state, key_train, first, n, batch)
+            validation = evaluate((state[0], state[1], state[3]), held_out)
             row = {"step": first + n, "batch": batch, **_floats(metrics, ""), **_floats(validation, "validation_")}
         seconds += time.perf_counter() - began
         if not np.isfinite(row["loss"]):
