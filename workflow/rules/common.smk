@@ -22,9 +22,10 @@ def tables():
 
 
 def notebooks():
-    cases = [f"{RESULTS}/{p}/notebooks/{c}.html" for p, c in run_.pairs()]
+    cases = [f"{RESULTS}/{p}/notebooks/{c}{SUFFIX}.html" for p, c in run_.pairs()]
     return cases + [f"{RESULTS}/{p}/notebooks/{TABLE}.html" for p in run_.priors]
 
 
 # simulated participants never write where real ones do
-TABLE = "table1" if run_.config["participants"] == "real" else "table1_simulated"
+SUFFIX = "" if run_.config["participants"] == "real" else "_simulated"
+TABLE = f"table1{SUFFIX}"

@@ -4,8 +4,12 @@
 def notebook_inputs(w):
     if w.notebook == TABLE:
         return tables_of(w.priors) + comparisons(w.priors)
-    fits = [f"{RESULTS}/{w.priors}/{w.notebook}/fits/{d}/comparison.json" for d in run_.of_case(w.notebook)]
-    return fits + [f"{RESULTS}/{w.priors}/{w.notebook}/validation/metrics.json"]
+    case = w.notebook.removesuffix(SUFFIX)
+    folder = f"{RESULTS}/{w.priors}/{case}"
+    files = [f"{folder}/validation/metrics.json", f"{folder}/networks/history.csv"]
+    for dataset in run_.of_case(case):
+        files += [f"{folder}/data/{dataset}.nc", f"{folder}/fits/{dataset}/comparison.json"]
+    return files
 
 
 def tables_of(priors):
@@ -26,8 +30,9 @@ rule notebook:
         parameters=lambda w: dict(
             preset=run_.preset,
             priors=w.priors,
-            case=w.notebook,
-            datasets=run_.participants() if w.notebook == TABLE else run_.of_case(w.notebook),
+            case=w.notebook.removesuffix(SUFFIX),
+            suffix=SUFFIX,
+            datasets=run_.participants() if w.notebook == TABLE else run_.of_case(w.notebook.removesuffix(SUFFIX)),
             trouble=run_.trouble or "",
         ),
     script:
