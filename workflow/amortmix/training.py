@@ -46,7 +46,7 @@ class TrainingDiverged(RuntimeError):
 
 def _optimizer(schedule):
     total = sum(steps for steps, _ in schedule["phases"])
-    warmup = min(WARMUP_STEPS, total // 10)
+    warmup = min(WARMUP_STEPS, max(1, total // 10))
     rate = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0,
         decay_steps=total - warmup,

@@ -15,8 +15,12 @@ PACKAGE = "amortmix"
 
 
 def dense_stack(widths):
-    """BayesFlow's MLP without dropout and with a smooth activation (rectifiers made figure 7 jittery)."""
-    return MLP(tuple(widths), activation="silu", dropout=0.0)
+    """BayesFlow's MLP without dropout and with a smooth activation (rectifiers made figure 7 jittery).
+
+    Residual stacks of more than three layers are normalized: without it twelve of them start at logits of
+    thousands.
+    """
+    return MLP(tuple(widths), activation="silu", dropout=0.0, norm="layer" if len(widths) > 3 else None)
 
 
 def masked_mean(h, mask):
