@@ -8,7 +8,6 @@ and for each classification head the excess cross-entropy E[ KL(exact || network
 """
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from bayesflow.diagnostics import metrics as bayesflow_metrics
 
@@ -145,25 +144,3 @@ def excess_cross_entropy(case, amortized, theta, data, states):
             "ece": float(np.max(ece)),
         }
     return found
-
-
-def share_ranks(case, amortized, theta, data, states, draws, seed):
-    """SBC of the share of units in the last class: ranks of the truth among draws of the indicators. (M,)
-
-    theta and z are both drawn from the networks; for a hidden Markov model the z of a path depend on
-    one another and marginal probabilities do not determine their sum, so this is for exchangeable units.
-    """
-    sampled = amortized.sample_many(data, draws, seed)
-    keys = jax.random.split(jax.random.key(seed + 1), theta.shape[0])
-
-    def one(d, u, key):
-        p = amortized._classify_one(d, u)["classification"][..., -1]
-        z = jax.random.uniform(key, p.shape) < p
-        return jnp.sum(z * d.unit_mask, axis=-1)
-
-    counts = jax.jit(lambda d, u, k: jax.lax.map(lambda x: one(*x), (d, u, k)))(data, sampled.u, keys)
-    truth = np.sum((np.asarray(states) == len(case.states) - 1) * np.asarray(data.unit_mask), axis=1)
-    rng = np.random.default_rng(seed)
-    counts = np.asarray(counts)
-    ties = rng.uniform(size=truth.shape)
-    return (counts < truth[:, None]).sum(1) + ties * (counts == truth[:, None]).sum(1)
