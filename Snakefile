@@ -17,6 +17,7 @@ LIBRARY = os.path.join(workflow.basedir, "workflow")
 sys.path.insert(0, LIBRARY)
 os.environ["PYTHONPATH"] = os.pathsep.join(p for p in (LIBRARY, os.environ.get("PYTHONPATH")) if p)
 
+from amortmix.cases import CASES
 from amortmix.config import Run
 from amortmix.data import BadInput
 

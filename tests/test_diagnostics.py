@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from amortmix.cases import get_case
 from amortmix.diagnostics import comparison, psis, simulated
 from scipy import stats
 
@@ -89,3 +90,30 @@ def test_rhat_sees_chains_that_disagree():
     assert comparison.rhat_max(good) < 1.01
     bad = good + np.array([0, 0, 0, 3.0])[:, None, None]
     assert comparison.rhat_max(bad) > 1.2
+
+
+@pytest.mark.parametrize("variant", ["paper", "reference"])
+@pytest.mark.parametrize("name", ["gaussian_hmm", "evidence_accumulation"])
+def test_only_the_exact_rule_has_no_error(name, variant):
+    """With exact filters: no error but rounding; the printed and the shifted rule are wrong, the shifted most."""
+    case = get_case(name)
+    table = simulated.exact_filter_errors(case, case.prior(variant), datasets=60, seed=1)
+    errors = {rule: entry["networks"]["mean_absolute_error"] for rule, entry in table.items()}
+    assert errors["exact"] < 1e-4
+    assert 10 * errors["exact"] < min(errors["printed"], errors["filtering alone"])
+    assert max(errors["printed"], errors["filtering alone"]) < errors["shifted"]
+    assert table["exact"]["networks"]["flips"] < 1e-3 < table["shifted"]["networks"]["flips"]
+
+
+def test_excess_cross_entropy_is_a_kl_divergence():
+    """Zero for the exact probabilities, whose calibration error is that of chance; the KL divergence for others."""
+    rng = np.random.default_rng(7)
+    p = rng.dirichlet([1, 1, 1], size=(200, 50))
+    states = (rng.uniform(size=(200, 50, 1)) > p.cumsum(-1)).sum(-1)
+    mask = np.ones((200, 50))
+    mask[:, 40:] = 0
+    own = simulated.excess_cross_entropy(np.log(p), np.log(p), mask, states)
+    assert own["mean"] == 0 and own["ece"] < 0.02
+    uniform = simulated.excess_cross_entropy(np.log(p), np.log(np.full_like(p, 1 / 3)), mask, states)
+    kl = stats.entropy(p[:, :40], np.full_like(p[:, :40], 1 / 3), axis=-1).mean()
+    np.testing.assert_allclose(uniform["mean"], kl, rtol=1e-10)

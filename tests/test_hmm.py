@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from amortmix import hmm
+from amortmix.networks.classifiers import smoothing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import logsumexp
@@ -69,15 +70,25 @@ def test_missing_units_by_enumeration(float64):
     np.testing.assert_allclose(hmm.filter(*arguments).log_marginal, short.log_marginal, rtol=1e-12)
 
 
-def test_exact_smoothing_rule_is_bayes_rule(float64):
-    """p(z_t | y_1:N) ∝ p(z_t | y_1:t) p(z_t | y_t+1:N) / p(z_t); without the denominator it is wrong."""
-    arguments = [jnp.array(x) for x in chain(5, 40, 2)]
-    product = hmm.filter(*arguments).log_filter + hmm.backward_filter(*arguments)
-    exact = jax.nn.log_softmax(product - hmm.log_marginals(*arguments[:2], 40), axis=-1)
-    smoother = hmm.smoother(*arguments)
-    np.testing.assert_allclose(exact, smoother, atol=1e-10)
-    printed = jax.nn.log_softmax(product, axis=-1)
-    assert np.abs(np.exp(printed) - np.exp(smoother)).max() > 0.01
+def test_smoothing_rules(float64):
+    """With exact filters the product's rule is the smoother; both published rules are what they are said to be.
+
+    On two observations the printed rule counts p(z_1) twice, and the shifted one leaves out the transition.
+    """
+    states = hmm.state_log_probs(*(jnp.array(x) for x in chain(5, 40, 2)))
+    np.testing.assert_allclose(smoothing(states), states["smoothing"], atol=1e-10)
+    for rule in ("printed", "shifted"):
+        assert np.abs(np.exp(smoothing(states, rule)) - np.exp(states["smoothing"])).max() > 0.01
+    model = chain(5, 2, 2)
+    states = hmm.state_log_probs(*(jnp.array(x) for x in model))
+    init, trans, lik = (np.exp(x) for x in model)
+    printed = init * lik[0] * init * (trans @ lik[1])
+    shifted = init * lik[0] * (init @ trans) * lik[1]
+    np.testing.assert_allclose(np.exp(smoothing(states, "printed"))[0], printed / printed.sum(), rtol=1e-9)
+    np.testing.assert_allclose(np.exp(smoothing(states, "shifted"))[0], shifted / shifted.sum(), rtol=1e-9)
+    np.testing.assert_allclose(smoothing(states, "shifted")[-1], states["filtering"][-1], rtol=1e-9)
+    with pytest.raises(ValueError, match="expected one of exact, printed, shifted"):
+        smoothing(states, "magic")
 
 
 @settings(max_examples=25, deadline=None)

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 import pytest
-from amortmix.networks.classifiers import smoothing
 from amortmix.networks.estimator import pack, training_example
 from conftest import simulate
 
@@ -53,7 +52,7 @@ def test_padding_leaves_no_trace(case, trained):
 
 @pytest.mark.parametrize("name", ["gaussian_hmm", "evidence_accumulation"])
 def test_each_head_sees_only_its_side(name, trained):
-    """Filtering at t sees y_1:t, backward filtering y_t+1:N, the marginal no observation at all."""
+    """Filtering at t sees y_1:t, backward filtering y_t+1:N, reversed y_t:N, the marginal no observation at all."""
     training, amortized = trained(name)
     batch = batch_of_one(amortized.case, 4)
     t = 40
@@ -64,6 +63,7 @@ def test_each_head_sees_only_its_side(name, trained):
     difference = {k: np.abs(before[k] - after[k])[0].max(-1) for k in before}
     assert difference["marginal"].max() == 0
     assert difference["filtering"][:t].max() == 0 and difference["filtering"][t] > 1e-6
+    assert difference["reversed"][t + 1 :].max() == 0 and difference["reversed"][t] > 1e-6
     assert difference["backward_filtering"][t:].max() == 0 and difference["backward_filtering"][t - 1] > 1e-7
 
 
@@ -133,10 +133,3 @@ def test_bayesflow_interface_is_inherited(trained):
     np.testing.assert_allclose(amortized.log_prob(data, drawn), log_q - np.asarray(bijection.log_det(drawn)), atol=1e-3)
     summaries = np.asarray(amortized.estimator.summarize(conditions))
     np.testing.assert_allclose(summaries[0], amortized.summarize(data), atol=TOLERANCE)
-
-
-def test_smoothing_rule_names():
-    flat = {h: jnp.log(jnp.full((3, 2), 0.5)) for h in ("filtering", "backward_filtering", "marginal")}
-    np.testing.assert_allclose(np.exp(smoothing(flat)), 0.5, rtol=1e-6)
-    with pytest.raises(ValueError, match="expected exact or printed"):
-        smoothing(flat, "shifted")

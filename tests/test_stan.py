@@ -5,7 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from amortmix.cases import Data, get_case
+from amortmix.diagnostics.comparison import rhat_max
 from amortmix.stan import engine
+from arviz_stats.base import array_stats
 from conftest import simulate
 
 POINTS = 6
@@ -49,6 +51,21 @@ def test_smoothing_is_stans_hidden_state_probability(name, float64):
     jax_data = Data(*map(jnp.array, data))
     ours = np.exp(jax.vmap(lambda t: case.exact.state_log_probs(t, jax_data)["smoothing"])(theta))[..., 0]
     np.testing.assert_allclose(ours, np.asarray(fit["smoothing_1"]).T, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["gaussian_mixture", "gaussian_hmm"])
+def test_two_seeds_agree(name):
+    """Posterior means within 5 Monte Carlo standard errors (false alarm below 1e-5), R-hat below 1.01."""
+    case = get_case(name)
+    data, _ = case.simulate_demo(next(iter(case.demo)))
+    settings = {"chains": 4, "warmup": 500, "draws": 1000, "adapt_delta": 0.95}
+    means, variances = [], []
+    for seed in (1, 2):
+        fit = engine.sample(case, data, case.prior("paper"), seed, **settings)
+        assert rhat_max(fit.theta) < 1.01 and not fit.stats["diverging"].any()
+        means.append(fit.theta.mean((0, 1)))
+        variances.append([array_stats.mcse(fit.theta[..., j]) ** 2 for j in range(fit.theta.shape[-1])])
+    np.testing.assert_array_less(np.abs(means[0] - means[1]), 5 * np.sqrt(np.sum(variances, axis=0)))
 
 
 def test_initial_values_are_sane(case):

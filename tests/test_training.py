@@ -15,10 +15,15 @@ def weights(training):
     return [np.asarray(v.value) for v in training.estimator.trainable_variables]
 
 
+def short(case, steps):
+    """The smoke recipe with a report after every step."""
+    return case.networks["smoke"] | {"schedule": {"phases": [[steps, 16]], "learning_rate": 2e-3}}
+
+
 def test_resumed_equals_uninterrupted(tmp_path):
     """Network, optimizer, schedule and random key: a training stopped half-way ends in the same weights."""
     case = get_case("gaussian_mixture")
-    recipe = case.networks["smoke"] | {"schedule": {"phases": [[20, 16]], "learning_rate": 2e-3}}
+    recipe = short(case, 20)
     checkpoint = tmp_path / "checkpoint.npz"
     train(case, case.prior("paper"), recipe, seed=3, checkpoint=checkpoint, max_steps=9)
     resumed = train(case, case.prior("paper"), recipe, seed=3, checkpoint=checkpoint)
@@ -42,10 +47,11 @@ def test_nan_stops_training_and_keeps_the_last_good_state(tmp_path):
     case = get_case("gaussian_mixture")
     broken = dataclasses.replace(case, context=lambda data: jnp.full(2, jnp.nan))
     checkpoint = tmp_path / "checkpoint.npz"
-    good = train(case, case.prior("paper"), case.networks["smoke"], seed=1, checkpoint=checkpoint, max_steps=5)
+    recipe = short(case, 20)
+    good = train(case, case.prior("paper"), recipe, seed=1, checkpoint=checkpoint, max_steps=5)
     before = checkpoint.read_bytes()
-    with pytest.raises(TrainingDiverged, match="the loss is nan after step 10"):
-        train(broken, case.prior("paper"), case.networks["smoke"], seed=1, checkpoint=checkpoint, max_steps=10)
+    with pytest.raises(TrainingDiverged, match="the loss is nan after step 6"):
+        train(broken, case.prior("paper"), recipe, seed=1, checkpoint=checkpoint)
     assert checkpoint.read_bytes() == before and np.isfinite(good.history[-1]["loss"])
 
 
@@ -62,7 +68,7 @@ def test_one_compilation_for_all_designs():
 
     training_module._run_steps = counting
     try:
-        train(case, case.prior("paper"), case.networks["smoke"], seed=1, max_steps=20)
+        train(case, case.prior("paper"), short(case, 20), seed=1)
     finally:
         training_module._run_steps = original
     assert compiled[0]._cache_size() == 1
@@ -70,7 +76,7 @@ def test_one_compilation_for_all_designs():
 
 def test_plan_covers_the_budget():
     for phases in ([[200, 32]], [[7, 8], [3, 16]], [[10_001, 32], [99, 64]]):
-        plan = list(_plan(phases))
+        plan = list(_plan({"phases": phases}))
         for (steps, batch), index in zip(phases, range(len(phases))):
             assert sum(n for n, b in plan if b == batch) == steps, (phases, index)
         assert len({(n, b) for n, b in plan}) <= 2 * len(phases)

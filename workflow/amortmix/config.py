@@ -99,6 +99,14 @@ class Run:
         """Names of the data sets of a case study."""
         return [n for n, d in self.datasets.items() if d.case == case]
 
+    def chunks(self):
+        """(case, number, data sets): those that one ABI job fits. Rows added to the list fill later chunks."""
+        size = self.config["fits_per_job"]
+        for case in self.cases:
+            names = self.of_case(case)
+            for number, start in enumerate(range(0, len(names), size)):
+                yield case, number, names[start : start + size]
+
     def participants(self):
         """Names of the eleven participants, real or simulated, as far as their data can be had."""
         return [n for n in self.datasets if n.startswith(("dutilh_", "sim_"))]

@@ -10,6 +10,8 @@ import numpy as np
 import seaborn as sns
 from bayesflow.diagnostics import plots as bayesflow_plots
 
+from amortmix.networks.classifiers import smoothing
+
 COLORS = {"ABI": "#0072B2", "MCMC": "#D55E00", "PSIS": "#009E73", "prior": "#999999", "truth": "#000000"}
 STATE_COLORS = ("#56B4E9", "#E69F00", "#CC79A7")
 #: BayesFlow's plots are made for larger panels than ours.
@@ -196,6 +198,47 @@ def states_over_time(case, fits, data, truth=None, heads=("filtering", "backward
         axis.set_title(HEAD_TITLES[head], loc="left", fontsize=10)
     axes[1].legend(ncols=2, loc="upper right", bbox_to_anchor=(1, 1.3))
     axes[-1].set_xlabel("unit")
+    figure.tight_layout()
+    return figure
+
+
+RULE_STYLES = {"exact": ("#0072B2", "-"), "printed": ("#E69F00", "-"), "shifted": ("#CC79A7", "-")}
+
+
+def smoothing_rules(case, data, truth, exact):
+    """Smoothing of one series by each rule from exact filters. ``exact``: head -> log probabilities (N, K)."""
+    figure, axes = plt.subplots(3, 1, figsize=(10, 6.5), sharex=True)
+    time = np.arange(1, data.y.shape[0] + 1)
+    _series(axes[0], case, data, time, truth)
+    smoother = np.exp(exact["smoothing"])[:, -1]
+    for rule, (color, style) in RULE_STYLES.items():
+        p = np.exp(smoothing(exact, rule))[:, -1]
+        axes[1].plot(time, p, style, color=color, linewidth=1.2, label=rule)
+        axes[2].plot(time, p - smoother, style, color=color, linewidth=1.2)
+    axes[1].plot(time, smoother, ".", color=COLORS["truth"], markersize=3, label="exact smoother")
+    axes[1].set_ylabel(f"P({case.states[-1]})")
+    axes[1].legend(ncols=4, loc="lower right", bbox_to_anchor=(1, 1.0))
+    axes[2].set_ylabel("error")
+    axes[2].set_xlabel("unit")
+    figure.tight_layout()
+    return figure
+
+
+def smoothing_participants(case, by_rule):
+    """Smoothing of each participant by each rule; ``by_rule``: name -> {rule: (N,)} with ``exact smoother``."""
+    figure, axes = plt.subplots(len(by_rule), 1, figsize=(10, 1.35 * len(by_rule) + 0.6), sharex=True, squeeze=False)
+    for axis, (name, rules) in zip(axes[:, 0], by_rule.items()):
+        for rule, (color, style) in RULE_STYLES.items():
+            axis.plot(np.arange(1, len(rules[rule]) + 1), rules[rule], style, color=color, linewidth=0.9, label=rule)
+        smoother = rules["exact smoother"]
+        axis.plot(
+            np.arange(1, len(smoother) + 1), smoother, ".", color=COLORS["truth"], markersize=2, label="exact smoother"
+        )
+        axis.set_ylim(-0.05, 1.05)
+        axis.set_ylabel(name.rsplit("_", 1)[-1], rotation=0, ha="right", va="center")
+    axes[0, 0].legend(ncols=4, loc="lower right", bbox_to_anchor=(1, 1.0))
+    axes[-1, 0].set_xlabel("trial")
+    figure.supylabel(f"P({case.states[-1]})", fontsize=10)
     figure.tight_layout()
     return figure
 

@@ -95,6 +95,17 @@ def smoother(log_init, log_trans, log_lik):
     return log_softmax(log_filter + log_future(log_trans, log_lik), axis=-1)
 
 
+def state_log_probs(log_init, log_trans, log_lik):
+    """Every exact counterpart of a network head, and the smoother: {head: (N, K)}."""
+    return {
+        "filtering": filter(log_init, log_trans, log_lik).log_filter,
+        "backward_filtering": backward_filter(log_init, log_trans, log_lik),
+        "reversed": reversed_filter(log_init, log_trans, log_lik),
+        "marginal": log_marginals(log_init, log_trans, log_lik.shape[0]),
+        "smoothing": smoother(log_init, log_trans, log_lik),
+    }
+
+
 def sample_states(key, log_init, log_trans, log_lik):
     """One draw of the whole path z_1:N given y and theta: forward filtering, backward sampling. (N,)"""
     log_filter = filter(log_init, log_trans, log_lik).log_filter

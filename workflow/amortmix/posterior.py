@@ -47,7 +47,7 @@ class Amortized:
     estimator : MixtureEstimator
     card : dict
         Needs ``units`` and ``observations``, the ranges of N and P in training.
-    smoothing_rule : {"exact", "printed"}
+    smoothing_rule : {"exact", "printed", "shifted"}
         See `amortmix.networks.classifiers.smoothing`.
     """
 
@@ -146,15 +146,18 @@ class Amortized:
         log_density = self.estimator.inference_network.log_prob((u - mean) / scale, conditions=conditions)
         return log_density - jnp.log(scale).sum() - self.case.bijection(data).log_det(u)
 
-    def _classify_one(self, data, u):
-        """Log probabilities of all draws: units are summarized once, theta varies."""
+    def _heads(self, data, u):
+        """Log probabilities of the trained heads for all draws: units are summarized once, theta varies."""
         packed = pack(self.case, data)[None]
         units, mask = self.estimator.summary_network.embed(packed)
         conditions = jax.vmap(lambda x: self.case.unit_conditions(x, data))(u)
         units = jnp.broadcast_to(units, (u.shape[0], *units.shape[1:]))
         mask = jnp.broadcast_to(mask, (u.shape[0], mask.shape[1]))
-        log_probs = self.estimator.classifier(units, conditions=conditions, present=mask)
+        return self.estimator.classifier(units, conditions=conditions, present=mask)
+
+    def _classify_one(self, data, u):
+        """Probabilities of every head for all draws, and ``smoothing`` where states depend on each other."""
+        log_probs = self._heads(data, u)
         if self.case.dependent:
-            log_probs = dict(log_probs)
-            log_probs["smoothing"] = smoothing(log_probs, self.smoothing_rule)
+            log_probs = {**log_probs, "smoothing": smoothing(log_probs, self.smoothing_rule)}
         return {k: jnp.exp(v) for k, v in log_probs.items()}

@@ -1,9 +1,12 @@
 """Words and small tables for the notebooks, computed from results, and the claims they check."""
 
+import jax
 import numpy as np
 import pandas as pd
 
 from amortmix import fits
+from amortmix.networks.classifiers import RULES
+from amortmix.posterior import Amortized
 
 #: Figures of the paper by case study and content.
 FIGURES = {
@@ -128,3 +131,55 @@ def weighted_mean_distance(case, abi, stan):
     reference = fits.draws(stan, case)
     difference = weights @ fits.draws(abi, case) - reference.mean(0)
     return float(np.max(np.abs(difference) / reference.std(0)))
+
+
+def smoothing_answer(metrics):
+    """The smoothing rules in one sentence per case study; ``metrics``: (title, prior) -> metrics.json."""
+    sentences = []
+    for (title, variant), m in metrics.items():
+        error = {rule: e["networks"]["mean_absolute_error"] for rule, e in m["smoothing_errors"].items()}
+        sentences.append(
+            f"{title} ({variant}): the networks are off by {error['exact']:.4f} under the exact rule, "
+            f"{error['filtering alone']:.4f} by filtering alone, {error['printed']:.4f} under the printed rule and "
+            f"{error['shifted']:.3f} under the shifted one."
+        )
+    return " ".join(sentences)
+
+
+def smoothing_table(metrics, source):
+    """Errors of the smoothing rules as a styled table; ``source`` is ``exact_filters`` or ``networks``."""
+    rows = {}
+    for (title, variant), m in metrics.items():
+        for rule, error in m["smoothing_errors"].items():
+            row = rows.setdefault(rule, {})
+            row[title, variant, "error"] = error[source]["mean_absolute_error"]
+            row[title, variant, "flips"] = error[source]["flips"]
+    frame = pd.DataFrame.from_dict(rows, orient="index")
+    frame.columns = pd.MultiIndex.from_tuples(frame.columns)
+    shares = {c: "{:.1%}" for c in frame.columns if c[-1] == "flips"}
+    return frame.style.format({c: "{:.4f}" for c in frame.columns if c[-1] == "error"} | shares)
+
+
+def smoothing_by_rule(amortized, data, theta):
+    """Probability of the last state, averaged over draws, by each rule of the networks and exactly.
+
+    Parameters
+    ----------
+    amortized : Amortized
+    data : Data
+    theta : (S, D)
+
+    Returns
+    -------
+    dict
+        Rule -> (N,), and ``exact smoother``.
+    """
+    case = amortized.case
+    bijection = case.bijection(data)
+    u = np.asarray(jax.jit(jax.vmap(bijection.inverse))(theta))
+    found = {}
+    for rule in RULES:
+        networks = Amortized(case, amortized.estimator, amortized.card, rule)
+        found[rule] = networks.probabilities(data, u)["smoothing"][..., -1].mean(0)
+    exact = jax.jit(jax.vmap(lambda t: case.exact.state_log_probs(t, data)["smoothing"][:, -1]))(theta)
+    return found | {"exact smoother": np.exp(np.asarray(exact)).mean(0)}

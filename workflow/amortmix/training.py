@@ -28,7 +28,7 @@ from amortmix.progress import progress
 WARMUP_STEPS = 500
 CLIP_NORM = 5.0
 HELD_OUT = 512
-PROGRESS_POINTS = 40
+REPORTS = 40  # rows of the learning curve, unless the schedule says otherwise
 
 
 class Training(NamedTuple):
@@ -56,10 +56,11 @@ def _optimizer(schedule):
     return keras.optimizers.Adam(rate, global_clipnorm=CLIP_NORM)
 
 
-def _plan(phases, points=PROGRESS_POINTS):
-    """Dispatches as (steps, batch): the budget in about ``points`` pieces, no piece across two phases."""
+def _plan(schedule):
+    """Dispatches as (steps, batch): the budget in about ``reports`` pieces, no piece across two phases."""
+    phases = schedule["phases"]
     total = sum(steps for steps, _ in phases)
-    size = max(1, total // points)
+    size = max(1, total // schedule.get("reports", REPORTS))
     for steps, batch in phases:
         whole, rest = divmod(steps, size)
         yield from [(size, batch)] * whole + ([(rest, batch)] if rest else [])
@@ -174,7 +175,7 @@ def train(case, prior, recipe, seed, checkpoint: Path | None = None, max_steps=N
 
     run = _run_steps(estimator, example)
     evaluate = jax.jit(lambda state, data: estimator.stateless_test_step(state, data)[0])
-    plan = list(_plan(recipe["schedule"]["phases"]))
+    plan = list(_plan(recipe["schedule"]))
     state, history, seconds = _state(estimator), [], 0.0
     resumed = _load_checkpoint(checkpoint, state, spec)
     start = 0

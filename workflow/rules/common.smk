@@ -23,7 +23,7 @@ def tables():
 
 def notebooks():
     cases = [f"{RESULTS}/{p}/notebooks/{c}{SUFFIX}.html" for p, c in run_.pairs()]
-    return cases + [f"{RESULTS}/{p}/notebooks/{TABLE}.html" for p in run_.priors]
+    return cases + [f"{RESULTS}/{p}/notebooks/{n}{SUFFIX}.html" for p in run_.priors for n in PAGES]
 
 
 # simulated participants never write where real ones do

@@ -1,25 +1,30 @@
 """Every data set fitted twice: by the networks, and by Stan where it can run."""
 
+# one rule for each chunk of data sets: loading networks costs more than a fit
+for case_, number_, chunk_ in run_.chunks():
 
-rule fit_abi:
-    input:
-        bundle=CASE + "/networks/bundle.keras",
-        card=CASE + "/networks/card.json",
-        data=CASE + "/data/{dataset}.nc",
-    output:
-        CASE + "/fits/{dataset}/abi.nc",
-    log:
-        f"logs/{CASE}/fits/{{dataset}}/abi.log",
-    benchmark:
-        f"logs/{CASE}/fits/{{dataset}}/abi.benchmark.tsv"
-    threads: 1
-    params:
-        prior=lambda w: run_.prior(w.case, w.priors),
-        draws=run_.settings["abi"]["draws"],
-        smoothing_rule=run_.config["smoothing_rule"],
-        seed=lambda w: run_.seed_for("abi", w.priors, w.case, w.dataset),
-    script:
-        "../scripts/fit_abi.py"
+    rule:
+        name:
+            f"fit_abi_{case_}_{number_}"
+        input:
+            bundle=f"{RESULTS}/{{priors}}/{case_}/networks/bundle.keras",
+            card=f"{RESULTS}/{{priors}}/{case_}/networks/card.json",
+            data=expand(f"{RESULTS}/{{{{priors}}}}/{case_}/data/{{d}}.nc", d=chunk_),
+        output:
+            expand(f"{RESULTS}/{{{{priors}}}}/{case_}/fits/{{d}}/abi.nc", d=chunk_),
+        log:
+            f"logs/{RESULTS}/{{priors}}/{case_}/fits/abi_{number_}.log",
+        benchmark:
+            f"logs/{RESULTS}/{{priors}}/{case_}/fits/abi_{number_}.benchmark.tsv"
+        threads: 1
+        params:
+            prior=lambda w, case=case_: run_.prior(case, w.priors),
+            draws=run_.settings["abi"]["draws"],
+            smoothing_rule=run_.config["smoothing_rule"],
+            datasets=chunk_,
+            seeds=lambda w, case=case_, chunk=chunk_: [run_.seed_for("abi", w.priors, case, d) for d in chunk],
+        script:
+            "../scripts/fit_abi.py"
 
 
 # once per model, before any fit: PyStan keeps compiled models in the user's cache, where parallel fits would race
@@ -30,6 +35,8 @@ rule compile_stan:
         "results/stan/{case}.json",
     log:
         "logs/stan/{case}.log",
+    # compiling takes a minute and everything of Stan waits for it
+    priority: 20
     threads: 1
     script:
         "../scripts/compile_stan.py"

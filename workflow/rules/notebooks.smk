@@ -1,10 +1,25 @@
 """Executed notebooks, as notebook and HTML."""
 
+#: pages that are not about one case study
+PAGES = ("table1", "smoothing")
+
+
+def page(w):
+    """A page's own name: that of a case study, or one of `PAGES`."""
+    return w.notebook.removesuffix(SUFFIX)
+
+
+def notebook_source(w):
+    return f"notebooks/{page(w) if page(w) in PAGES else 'case_study'}.ipynb"
+
 
 def notebook_inputs(w):
-    if w.notebook == TABLE:
+    case = page(w)
+    if case == "table1":
         return tables_of(w.priors) + comparisons(w.priors)
-    case = w.notebook.removesuffix(SUFFIX)
+    if case == "smoothing":
+        fits = [f"{RESULTS}/{w.priors}/{run_.datasets[d].case}/fits/{d}/abi.nc" for d in run_.participants()]
+        return fits + [f"{RESULTS}/{p}/{c}/validation/metrics.json" for p, c in run_.pairs() if CASES[c].dependent]
     folder = f"{RESULTS}/{w.priors}/{case}"
     files = [f"{folder}/validation/metrics.json", f"{folder}/networks/history.csv"]
     for dataset in run_.of_case(case):
@@ -19,7 +34,7 @@ def tables_of(priors):
 rule notebook:
     input:
         lambda w: notebook_inputs(w),
-        source=lambda w: "notebooks/table1.ipynb" if w.notebook == TABLE else "notebooks/case_study.ipynb",
+        source=notebook_source,
     output:
         notebook=RESULTS + "/{priors}/notebooks/{notebook}.ipynb",
         html=RESULTS + "/{priors}/notebooks/{notebook}.html",
@@ -30,10 +45,11 @@ rule notebook:
         parameters=lambda w: dict(
             preset=run_.preset,
             priors=w.priors,
-            case=w.notebook.removesuffix(SUFFIX),
+            case=page(w),
             suffix=SUFFIX,
-            datasets=run_.participants() if w.notebook == TABLE else run_.of_case(w.notebook.removesuffix(SUFFIX)),
+            datasets=run_.participants() if page(w) in PAGES else run_.of_case(page(w)),
             trouble=run_.trouble or "",
+            **({"variants": run_.priors} if page(w) == "smoothing" else {}),
         ),
     script:
         "../scripts/notebook.py"

@@ -1,4 +1,4 @@
-"""Rule fit_abi: amortized posterior of one data set, with importance weights where the likelihood is known."""
+"""Rules fit_abi: amortized posteriors of data sets, with importance weights where the likelihood is known."""
 
 import time
 
@@ -13,37 +13,48 @@ with job(snakemake):
     from amortmix.diagnostics import psis
     from amortmix.diagnostics.simulated import log_joint
     from amortmix.posterior import Amortized
+    from amortmix.progress import progress
 
     params = snakemake.params
     amortized = Amortized.load(Path(snakemake.input.bundle).parent, params.smoothing_rule)
     case = amortized.case
-    data, _, data_attrs = fits.load_data(snakemake.input.data)
+    exact = jax.jit(lambda t, d: log_joint(case, params.prior, t, d)) if case.exact is not None else None
+    compiled = set()
 
-    def fit(seed):
-        drawn = amortized.sample(data, params.draws, seed)
-        return drawn, amortized.probabilities(data, drawn.u)
+    def timed_fit(data, seed):
+        """Draws, probabilities and seconds; what a new shape costs to compile is not part of the time."""
+        shape = amortized.frame(data).y.shape
+        for _ in range(1 if shape in compiled else 2):
+            began = time.perf_counter()
+            drawn = amortized.sample(data, params.draws, seed)
+            probabilities = amortized.probabilities(data, drawn.u)
+        compiled.add(shape)
+        return drawn, probabilities, time.perf_counter() - began
 
-    fit(params.seed + 1)  # compiles; the time of a fit is that of the second
-    began = time.perf_counter()
-    drawn, probabilities = fit(params.seed)
-    seconds = time.perf_counter() - began
+    def fit(name, seed, source, target):
+        data, _, data_attrs = fits.load_data(source)
+        drawn, probabilities, seconds = timed_fit(data, seed)
+        stats, weights = {"log_q": drawn.log_q}, None
+        attrs = {"engine": "abi", "seconds": seconds, "smoothing_rule": params.smoothing_rule, **data_attrs}
+        if exact is not None:
+            stats["log_joint"] = np.asarray(exact(drawn.theta, amortized.frame(data)))
+            smoothed = psis.smooth(stats["log_joint"], stats["log_q"])
+            stats["log_weight"], weights = smoothed.log_weights, smoothed.weights
+            attrs |= {"pareto_k": smoothed.pareto_k, "ess": smoothed.ess}
+        warnings = amortized.warnings(data)
+        for sentence in warnings:
+            print(f"WARNING: {name}: {sentence}")
+        attrs |= {
+            "warnings": "; ".join(warnings),
+            "meaningful": int(amortized.card["meaningful"]),
+            "summary": amortized.summarize(data).tolist(),
+        }
+        latent = fits.summarize_probabilities(probabilities, weights)
+        stats = {k: v[None] for k, v in stats.items()}
+        fits.save(target, case, drawn.theta[None], stats, latent, data, attrs)
 
-    stats, weights = {"log_q": drawn.log_q}, None
-    attrs = {"engine": "abi", "seconds": seconds, "smoothing_rule": params.smoothing_rule, **data_attrs}
-    if case.exact is not None:
-        evaluate = jax.jit(lambda t, d: log_joint(case, params.prior, t, d))
-        stats["log_joint"] = np.asarray(evaluate(drawn.theta, amortized.frame(data)))
-        smoothed = psis.smooth(stats["log_joint"], stats["log_q"])
-        stats["log_weight"], weights = smoothed.log_weights, smoothed.weights
-        attrs |= {"pareto_k": smoothed.pareto_k, "ess": smoothed.ess}
-    warnings = amortized.warnings(data)
-    for sentence in warnings:
-        print(f"WARNING: {snakemake.wildcards.dataset}: {sentence}")
-    attrs |= {
-        "warnings": "; ".join(warnings),
-        "meaningful": int(amortized.card["meaningful"]),
-        "summary": amortized.summarize(data).tolist(),
-    }
-    latent = fits.summarize_probabilities(probabilities, weights)
-    stats = {k: v[None] for k, v in stats.items()}
-    fits.save(snakemake.output[0], case, drawn.theta[None], stats, latent, data, attrs)
+    bar = progress(len(params.datasets), f"fitting {case.name}", unit="data sets")
+    for row in zip(params.datasets, params.seeds, snakemake.input.data, snakemake.output):
+        fit(*row)
+        bar.advance(1, row[0])
+    bar.close()

@@ -12,6 +12,7 @@ with job(snakemake):
     from amortmix import io
     from amortmix.cases import Data
     from amortmix.diagnostics import simulated
+    from amortmix.networks.classifiers import smoothing
     from amortmix.posterior import Amortized
     from amortmix.progress import progress
 
@@ -46,7 +47,14 @@ with job(snakemake):
         gaps[:few] = gap.pop("gaps")
         metrics["gap_nats"] = gap
         bar.advance(1, "amortization gap")
-        metrics["excess_ce"] = simulated.excess_cross_entropy(case, amortized, theta, data, z)
+        exact, network = simulated.state_log_probs(case, amortized, theta, data)
+        units = data.mask.max(-1)
+        if case.dependent:
+            metrics["smoothing_errors"] = simulated.smoothing_errors(exact, network, units)
+            network["smoothing"] = np.asarray(smoothing(network, amortized.smoothing_rule))
+        metrics["excess_ce"] = {
+            head: simulated.excess_cross_entropy(exact[head], q, units, z) for head, q in network.items()
+        }
         bar.advance(1, "excess cross-entropy")
     bar.close()
     dims = ("dataset", "parameter")

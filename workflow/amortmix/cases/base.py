@@ -109,7 +109,7 @@ class Case:
         Names of the K classes or hidden states.
     dependent : bool
         False: exchangeable units, one ``classification`` head. True: a hidden Markov model with the heads
-        ``filtering`` and ``backward_filtering``, and ``smoothing`` derived from them.
+        of `networks.classifiers.FilterClassifier`, and ``smoothing`` derived from them.
     parameters : tuple of Parameter
         The D scalars of theta in the constrained space.
     priors : mapping
@@ -164,11 +164,6 @@ class Case:
     @property
     def parameter_names(self):
         return tuple(p.name for p in self.parameters)
-
-    @property
-    def heads(self):
-        """The heads that are trained."""
-        return ("filtering", "backward_filtering") if self.dependent else ("classification",)
 
     def prior(self, variant):
         """Hyperparameters of a prior variant; a case with one prior uses it for every variant."""

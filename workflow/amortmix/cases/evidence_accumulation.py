@@ -121,12 +121,7 @@ def log_likelihood(theta, data):
 
 
 def state_log_probs(theta, data):
-    chain = _chain(theta, data)
-    return {
-        "filtering": hmm.filter(*chain).log_filter,
-        "backward_filtering": hmm.backward_filter(*chain),
-        "smoothing": hmm.smoother(*chain),
-    }
+    return hmm.state_log_probs(*_chain(theta, data))
 
 
 def stan_data(data, prior):
@@ -200,7 +195,7 @@ NETWORKS = {
         "flow": {"depth": 2, "widths": [32], "bins": 4, "whitening": [32]},
         "classifier": {"kind": "filter", "widths": [16], "recurrent": 16},
         "classified_share": 0.25,
-        "schedule": {"phases": [[150, 32]], "learning_rate": 2e-3},
+        "schedule": {"phases": [[150, 32]], "learning_rate": 2e-3, "reports": 4},
     },
     "default": {
         "local": None,

@@ -61,12 +61,7 @@ def log_likelihood(theta, data):
 
 
 def state_log_probs(theta, data):
-    chain = _chain(theta, data)
-    return {
-        "filtering": hmm.filter(*chain).log_filter,
-        "backward_filtering": hmm.backward_filter(*chain),
-        "smoothing": hmm.smoother(*chain),
-    }
+    return hmm.state_log_probs(*_chain(theta, data))
 
 
 def stan_data(data, prior):
@@ -91,7 +86,7 @@ NETWORKS = {
         "flow": {"depth": 2, "widths": [32], "bins": 4, "whitening": [32]},
         "classifier": {"kind": "filter", "widths": [16], "recurrent": 16},
         "classified_share": 0.5,
-        "schedule": {"phases": [[200, 32]], "learning_rate": 2e-3},
+        "schedule": {"phases": [[200, 32]], "learning_rate": 2e-3, "reports": 4},
     },
     "default": {
         "local": {"inner": [8, 8], "outer": [16]},
@@ -99,7 +94,7 @@ NETWORKS = {
         "flow": {"depth": 4, "widths": [96, 96], "bins": 8, "whitening": [96]},
         "classifier": {"kind": "filter", "widths": [32], "recurrent": 32},
         "classified_share": 0.25,
-        "schedule": {"phases": [[24000, 32], [10000, 128]], "learning_rate": 1.5e-3},
+        "schedule": {"phases": [[24000, 32], [14000, 128]], "learning_rate": 1.5e-3},
     },
     # section 3.4: 50 epochs of 500 iterations of 512
     "paper": {

@@ -11,8 +11,8 @@ import jax
 import numpy as np
 from bayesflow.diagnostics import metrics as bayesflow_metrics
 
-from amortmix.cases import Data
 from amortmix.diagnostics import psis
+from amortmix.networks.classifiers import RULES, smoothing
 
 FALSE_ALARM = 0.05
 NULL_DRAWS = 2000
@@ -112,35 +112,97 @@ def amortization_gap(case, prior, amortized, theta, data, draws, seed):
     }
 
 
-def excess_cross_entropy(case, amortized, theta, data, states):
-    """Mean KL divergence per unit from the exact to the network's probabilities, at the true theta.
+def state_log_probs(case, amortized, theta, data):
+    """Log probabilities of the indicators at the true theta, exact and from the networks.
 
     Returns
     -------
-    dict
-        Head -> ``mean`` and ``se`` over data sets in nats, ``mean_absolute_error`` of the probability of
-        the first state, and ``ece``, the expected calibration error of the network's probabilities.
+    exact, network : dict
+        Head -> (M, N, K), without smoothing for the networks: that follows from the heads by a rule.
     """
 
     def one(t, d):
         u = case.bijection(d).inverse(t)
-        network = {k: v[0] for k, v in amortized._classify_one(d, u[None]).items()}
-        return case.exact.state_log_probs(t, d), network
+        return case.exact.state_log_probs(t, d), {k: v[0] for k, v in amortized._heads(d, u[None]).items()}
 
-    exact, network = jax.jit(lambda t, d: jax.lax.map(lambda x: one(*x), (t, d), batch_size=32))(theta, data)
-    mask = np.asarray(Data(*data).mask.max(-1))
-    found = {}
-    for head, log_p in exact.items():
-        p, q = np.exp(np.asarray(log_p, dtype=float)), np.asarray(network[head], dtype=float)
-        kl = np.sum(p * (np.asarray(log_p) - np.log(np.maximum(q, 1e-30))), axis=-1)
-        per_dataset = (kl * mask).sum(1) / mask.sum(1)
-        seen = mask > 0
-        one_hot = np.eye(len(case.states))[np.asarray(states)[seen]]
-        ece = bayesflow_metrics.expected_calibration_error(q[seen], one_hot, num_bins=ECE_BINS)["values"]
-        found[head] = {
-            "mean": per_dataset.mean(),
+    run = jax.jit(lambda t, d: jax.lax.map(lambda x: one(*x), (t, d), batch_size=32))
+    exact, network = run(theta, data)
+    return {k: np.asarray(v) for k, v in exact.items()}, {k: np.asarray(v) for k, v in network.items()}
+
+
+def excess_cross_entropy(log_p, log_q, mask, states):
+    """Mean KL divergence per unit from exact to network probabilities, and calibration of the latter.
+
+    Parameters
+    ----------
+    log_p, log_q : (M, N, K)
+        Exact and network log probabilities.
+    mask : (M, N)
+    states : (M, N)
+        True indicators.
+
+    Returns
+    -------
+    dict
+        ``mean`` and ``se`` over data sets in nats, ``mean_absolute_error`` of the probability of the first
+        state, ``ece``, the largest expected calibration error of a state, and the reliability curve of each
+        state: ``predicted`` probabilities, averaged in bins, and the ``observed`` frequencies.
+    """
+    log_p = log_p.astype(float)
+    kl = np.sum(np.exp(log_p) * (log_p - log_q), axis=-1)
+    per_dataset = (kl * mask).sum(1) / mask.sum(1)
+    seen = mask > 0
+    p, q = np.exp(log_p[seen]), np.exp(log_q[seen])
+    one_hot = np.eye(p.shape[-1])[states[seen]]
+    curve = bayesflow_metrics.expected_calibration_error(q, one_hot, num_bins=ECE_BINS, return_probs=True)
+    return {
+        "mean": per_dataset.mean(),
+        "se": per_dataset.std(ddof=1) / np.sqrt(len(per_dataset)),
+        "mean_absolute_error": np.abs(p - q)[:, 0].mean(),
+        "ece": float(np.max(curve["values"])),
+        "predicted": curve["probs_pred"],
+        "observed": curve["probs_true"],
+    }
+
+
+def smoothing_errors(exact, network, mask):
+    """Every smoothing rule, and filtering alone, against the exact smoother.
+
+    Parameters
+    ----------
+    exact, network : dict
+        From `state_log_probs`.
+
+    Returns
+    -------
+    dict
+        Rule -> ``exact_filters`` and ``networks``, each with the mean absolute error of the probability of the
+        first state, its standard error over data sets, and ``flips``, the share of units whose most probable
+        state changes.
+    """
+
+    def error(log_q):
+        difference = np.abs(np.exp(log_q) - np.exp(exact["smoothing"]))[..., 0]
+        flips = np.argmax(log_q, -1) != np.argmax(exact["smoothing"], -1)
+        per_dataset = (difference * mask).sum(1) / mask.sum(1)
+        return {
+            "mean_absolute_error": per_dataset.mean(),
             "se": per_dataset.std(ddof=1) / np.sqrt(len(per_dataset)),
-            "mean_absolute_error": np.abs(p - q)[..., 0][seen].mean(),
-            "ece": float(np.max(ece)),
+            "flips": (flips * mask).sum() / mask.sum(),
         }
-    return found
+
+    sources = {"exact_filters": exact, "networks": network}
+    found = {r: {s: error(np.asarray(smoothing(h, r))) for s, h in sources.items()} for r in RULES}
+    return found | {"filtering alone": {s: error(h["filtering"]) for s, h in sources.items()}}
+
+
+def exact_filter_errors(case, prior, datasets, seed):
+    """`smoothing_errors` on new simulations, exact filters in the place of networks: the error of the rule alone."""
+
+    def one(key):
+        theta, data, _ = case.simulate_dataset(key, prior)
+        return case.exact.state_log_probs(theta, data), data.unit_mask
+
+    exact, mask = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(seed), datasets))
+    exact = {k: np.asarray(v) for k, v in exact.items()}
+    return smoothing_errors(exact, exact, np.asarray(mask))

@@ -14,31 +14,50 @@ import keras
 from bayesflow.utils.serialization import serializable
 from jax.nn import log_softmax
 
-from amortmix.networks.layers import PACKAGE, GatedRecurrence, dense_stack
+from amortmix.networks.layers import PACKAGE, GatedRecurrence, dense_stack, shift
 
 
 @serializable(PACKAGE)
 class UnitClassifier(keras.Layer):
-    """``classification``: each unit from its own local summary and theta (eq. 15)."""
+    """``classification``: each unit from its own local summary and theta (eq. 15).
+
+    Beside the network of both, the logits have a term affine in the summary with weights that are a
+    network of theta: the exact form where the summary is sufficient and the classes are an exponential family.
+    """
 
     def __init__(self, n_states, widths, **kwargs):
         super().__init__(**kwargs)
         self.n_states, self.widths = n_states, list(widths)
         self.stack = dense_stack(widths)
         self.head = keras.layers.Dense(n_states)
+        self.weights_stack = dense_stack(widths[:1])
 
     def call(self, units, conditions, present):
         logits = self.head(self.stack(jnp.concatenate([units, conditions], axis=-1)))
+        weights = self.weights_head(self.weights_stack(conditions))
+        weights = weights.reshape(*weights.shape[:-1], self.n_states, units.shape[-1] + 1)
+        logits = logits + weights[..., 0] + jnp.einsum("bnkf,bnf->bnk", weights[..., 1:], units)
         return {"classification": log_softmax(logits, axis=-1)}
+
+    @staticmethod
+    def part(share, *arrays):
+        """The first units of every data set, (B, N', ...): units are exchangeable, theta varies most."""
+        return [a[:, : max(1, round(share * a.shape[1]))] for a in arrays]
 
     def build(self, units_shape, conditions_shape):
         inputs = (*units_shape[:-1], units_shape[-1] + conditions_shape[-1])
         self.stack.build(inputs)
         self.head.build((*inputs[:-1], self.widths[-1]))
+        self.weights_stack.build(conditions_shape)
+        self.weights_head = keras.layers.Dense(self.n_states * (units_shape[-1] + 1))
+        self.weights_head.build((*inputs[:-1], self.widths[0]))
         self.built = True
 
     def get_config(self):
         return super().get_config() | {"n_states": self.n_states, "widths": self.widths}
+
+
+POSITION_SCALES = (1.0, 3.0, 10.0, 30.0, 100.0)
 
 
 def position_features(mask):
@@ -47,16 +66,35 @@ def position_features(mask):
     The marginal p(z_t | theta) forgets the start geometrically; backward probabilities depend on t through it.
     """
     t = jnp.arange(mask.shape[1], dtype=mask.dtype)
-    scales = [jnp.exp(-t / s) for s in (1.0, 3.0, 10.0, 30.0, 100.0)]
-    return jnp.broadcast_to(jnp.stack(scales, axis=-1), (*mask.shape, 5))
+    scales = [jnp.exp(-t / s) for s in POSITION_SCALES]
+    return jnp.broadcast_to(jnp.stack(scales, axis=-1), (*mask.shape, len(scales)))
+
+
+class _Head(keras.Layer):
+    """One hidden layer and logits, from several inputs."""
+
+    def __init__(self, width, n_states):
+        super().__init__()
+        self.width = width
+        self.stack, self.logits = dense_stack([width]), keras.layers.Dense(n_states)
+
+    def call(self, *inputs):
+        return self.logits(self.stack(jnp.concatenate(inputs, axis=-1)))
+
+    def build(self, shape):
+        self.stack.build(shape)
+        self.logits.build((*shape[:-1], self.width))
+        self.built = True
 
 
 @serializable(PACKAGE)
 class FilterClassifier(keras.Layer):
-    """``filtering``, ``backward_filtering`` and ``marginal`` of a hidden Markov model.
+    """Four heads for a hidden Markov model; one unit network feeds two recurrences that run in one scan.
 
-    One unit network feeds two recurrences that run in one scan. The backward state at t has read
-    y_N, ..., y_t+1 and nothing else.
+    ``filtering``           p(z_t | y_1:t, theta)
+    ``backward_filtering``  p(z_t | y_t+1:N, theta), from the backward state at t + 1: it has not read y_t
+    ``reversed``            p(z_t | y_t:N, theta), trained instead by the authors' code; for the rule ``shifted``
+    ``marginal``            p(z_t | theta)
     """
 
     def __init__(self, n_states, widths, recurrent, **kwargs):
@@ -64,28 +102,28 @@ class FilterClassifier(keras.Layer):
         self.n_states, self.widths, self.recurrent = n_states, list(widths), recurrent
         self.unit = dense_stack(widths)
         self.recurrence = GatedRecurrence(recurrent, directions=2)
-        self.stacks = {h: dense_stack([widths[-1]]) for h in ("forward", "backward", "marginal")}
-        self.forward_stack, self.backward_stack, self.marginal_stack = self.stacks.values()
-        self.forward_head = keras.layers.Dense(n_states)
-        self.backward_head = keras.layers.Dense(n_states)
-        self.marginal_head = keras.layers.Dense(n_states)
+        self.past, self.future = _Head(widths[-1], n_states), _Head(widths[-1], n_states)
+        self.reversed, self.marginal = _Head(widths[-1], n_states), _Head(widths[-1], n_states)
 
     def call(self, units, conditions, present):
         x = self.unit(jnp.concatenate([units, conditions], axis=-1))
         forward, backward = self.recurrence(x, present)
-        future = jnp.concatenate([backward[:, 1:], jnp.zeros_like(backward[:, :1])], axis=1)
-        theta = self._theta(conditions)
-        position = position_features(present)
-        marginal = self.marginal_head(self.marginal_stack(jnp.concatenate([position, theta], axis=-1)))
-        past = self.forward_head(self.forward_stack(jnp.concatenate([forward, x], axis=-1)))
-        # the future corrects the marginal, whose logits it therefore starts from
-        ahead = jnp.concatenate([future, position, theta], axis=-1)
-        ahead = jnp.asarray(marginal) + self.backward_head(self.backward_stack(ahead))
-        return {
-            "filtering": log_softmax(past, axis=-1),
-            "backward_filtering": log_softmax(ahead, axis=-1),
-            "marginal": log_softmax(marginal, axis=-1),
+        theta, position = self._theta(conditions), position_features(present)
+        marginal = jnp.asarray(self.marginal(position, theta))
+        logits = {
+            "filtering": self.past(forward, x),
+            # the future corrects the marginal, whose logits it therefore starts from
+            "backward_filtering": marginal + self.future(shift(backward, -1), position, theta),
+            # uniform after the last unit, whose neighbour the shifted rule looks at
+            "reversed": jnp.asarray(self.reversed(backward, x)) * present[..., None],
+            "marginal": marginal,
         }
+        return {head: log_softmax(x, axis=-1) for head, x in logits.items()}
+
+    @staticmethod
+    def part(share, *arrays):
+        """The first data sets of a batch, (B', N, ...)."""
+        return [a[: max(1, round(share * len(a)))] for a in arrays]
 
     def _theta(self, conditions):
         """Only what is common to all units: the marginal must not see the observations."""
@@ -93,15 +131,13 @@ class FilterClassifier(keras.Layer):
 
     def build(self, units_shape, conditions_shape, n_theta):
         self.n_theta = n_theta
-        inputs = (*units_shape[:-1], units_shape[-1] + conditions_shape[-1])
-        hidden = (*inputs[:-1], self.widths[-1])
-        self.unit.build(inputs)
-        self.recurrence.build(hidden)
-        sizes = [self.recurrent + self.widths[-1], self.recurrent + 5 + n_theta, 5 + n_theta]
-        heads = [self.forward_head, self.backward_head, self.marginal_head]
-        for stack, head, size in zip(self.stacks.values(), heads, sizes):
-            stack.build((*inputs[:-1], size))
-            head.build(hidden)
+        *places, features = (*units_shape[:-1], units_shape[-1] + conditions_shape[-1])
+        self.unit.build((*places, features))
+        self.recurrence.build((*places, self.widths[-1]))
+        for head in (self.past, self.reversed):
+            head.build((*places, self.recurrent + self.widths[-1]))
+        self.future.build((*places, self.recurrent + len(POSITION_SCALES) + n_theta))
+        self.marginal.build((*places, len(POSITION_SCALES) + n_theta))
         self.built = True
 
     def get_config(self):
@@ -112,19 +148,28 @@ class FilterClassifier(keras.Layer):
 KINDS = {"unit": UnitClassifier, "filter": FilterClassifier}
 
 
+RULES = ("exact", "printed", "shifted")
+
+
 def smoothing(log_probs, rule="exact"):
     """Smoothing probabilities from the trained heads, as log probabilities (..., N, K).
 
     Parameters
     ----------
     log_probs : dict
-        ``filtering``, ``backward_filtering`` and ``marginal`` (..., N, K).
-    rule : {"exact", "printed"}
-        ``exact`` divides by p(z_t | theta). ``printed`` is eq. 18.
+        ``filtering``, ``backward_filtering``, ``reversed`` and ``marginal`` (..., N, K).
+    rule : {"exact", "printed", "shifted"}
+        ``exact`` divides by p(z_t | theta): since past and future are independent given z_t,
+        p(z_t | y_1:N) ∝ p(z_t | y_1:t) p(y_t+1:N | z_t), and the last factor is p(z_t | y_t+1:N) / p(z_t)
+        up to a constant. ``printed`` is eq. 18, without the division. ``shifted`` is what the authors' code
+        computes: p(z_t | y_1:t) p(z_t+1 | y_t+1:N), which leaves out the transition from t to t + 1.
     """
-    past, future = log_probs["filtering"], log_probs["backward_filtering"]
+    past = log_probs["filtering"]
     if rule == "exact":
-        return log_softmax(past + future - log_probs["marginal"], axis=-1)
+        return log_softmax(past + log_probs["backward_filtering"] - log_probs["marginal"], axis=-1)
     if rule == "printed":
-        return log_softmax(past + future, axis=-1)
-    raise ValueError(f"unknown smoothing rule {rule!r}: expected exact or printed")
+        return log_softmax(past + log_probs["backward_filtering"], axis=-1)
+    if rule == "shifted":
+        ahead = log_probs["reversed"][..., 1:, :]
+        return log_softmax(past + jnp.concatenate([ahead, jnp.zeros_like(past[..., :1, :])], axis=-2), axis=-1)
+    raise ValueError(f"unknown smoothing rule {rule!r}: expected one of {', '.join(RULES)}")

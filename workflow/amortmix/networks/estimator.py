@@ -32,7 +32,7 @@ class MixtureEstimator(BasicEstimator):
     inference_network : WhitenedFlow
     classifier : UnitClassifier or FilterClassifier
     classified_share : float
-        Share of each training batch that the classifier sees.
+        Share of each training batch that the classifier sees, see ``part`` of the classifiers.
     """
 
     def __init__(self, *, summary_network, inference_network, classifier, classified_share=1.0, **kwargs):
@@ -83,9 +83,10 @@ class MixtureEstimator(BasicEstimator):
         conditions = jnp.concatenate([inference_conditions, summary], axis=-1)
         posterior = self.inference_network.compute_metrics(u, conditions=conditions, stage=stage)["loss"]
 
-        seen = len(states) if stage != "training" else max(1, round(self.classified_share * len(states)))
-        log_probs = self.classifier(units[:seen], conditions=classifier_conditions[:seen], present=mask[:seen])
-        entropies = {k: _cross_entropy(v, states[:seen], mask[:seen]) for k, v in log_probs.items()}
+        share = self.classified_share if stage == "training" else 1.0
+        seen, theta, present, z = self.classifier.part(share, units, classifier_conditions, mask, states)
+        log_probs = self.classifier(seen, conditions=theta, present=present)
+        entropies = {k: _cross_entropy(v, z, present) for k, v in log_probs.items()}
         loss = posterior + mmd + sum(entropies.values())
         return {"loss": loss, "posterior": posterior, "mmd": mmd, **entropies}
 
