@@ -119,5 +119,9 @@ class Run:
     def recipe(self, case):
         return CASES[case].networks[self.preset]
 
+    def simulated_units(self, case):
+        """How many units a training simulates: what it costs, roughly."""
+        return CASES[case].units[1] * sum(steps * batch for steps, batch in self.recipe(case)["schedule"]["phases"])
+
     def prior(self, case, variant):
         return CASES[case].prior(variant)

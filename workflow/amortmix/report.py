@@ -160,26 +160,31 @@ def smoothing_table(metrics, source):
     return frame.style.format({c: "{:.4f}" for c in frame.columns if c[-1] == "error"} | shares)
 
 
-def smoothing_by_rule(amortized, data, theta):
-    """Probability of the last state, averaged over draws, by each rule of the networks and exactly.
+def smoothing_by_rule(amortized, trees, draws=200):
+    """Probability of the last state, averaged over posterior draws, by each rule of the networks and exactly.
 
     Parameters
     ----------
     amortized : Amortized
-    data : Data
-    theta : (S, D)
+    trees : dict
+        Name -> ABI fit.
+    draws : int
+        Posterior draws to average over.
 
     Returns
     -------
     dict
-        Rule -> (N,), and ``exact smoother``.
+        Name -> {rule: (N,)} with ``exact smoother`` among the rules.
     """
     case = amortized.case
-    bijection = case.bijection(data)
-    u = np.asarray(jax.jit(jax.vmap(bijection.inverse))(theta))
+    networks = {rule: Amortized(case, amortized.estimator, amortized.card, rule) for rule in RULES}
+    smoother = jax.jit(jax.vmap(lambda t, d: case.exact.state_log_probs(t, d)["smoothing"][:, -1], in_axes=(0, None)))
+    inverse = jax.jit(jax.vmap(lambda t, d: case.bijection(d).inverse(t), in_axes=(0, None)))
     found = {}
-    for rule in RULES:
-        networks = Amortized(case, amortized.estimator, amortized.card, rule)
-        found[rule] = networks.probabilities(data, u)["smoothing"][..., -1].mean(0)
-    exact = jax.jit(jax.vmap(lambda t: case.exact.state_log_probs(t, data)["smoothing"][:, -1]))(theta)
-    return found | {"exact smoother": np.exp(np.asarray(exact)).mean(0)}
+    for name, tree in trees.items():
+        data, theta = fits.observed(tree), fits.draws(tree, case)[:draws]
+        u = np.asarray(inverse(theta, amortized.frame(data)))
+        found[name] = {r: a.probabilities(data, u)["smoothing"][..., -1].mean(0) for r, a in networks.items()}
+        exact = np.exp(np.asarray(smoother(theta, amortized.frame(data))))
+        found[name]["exact smoother"] = exact.mean(0)[: len(data.y)]
+    return found

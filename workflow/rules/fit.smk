@@ -52,7 +52,8 @@ rule fit_stan:
         f"logs/{CASE}/fits/{{dataset}}/stan.log",
     benchmark:
         f"logs/{CASE}/fits/{{dataset}}/stan.benchmark.tsv"
-    threads: 2
+    # two chains share a core
+    threads: run_.settings["stan"]["chains"] // 2
     params:
         prior=lambda w: run_.prior(w.case, w.priors),
         settings=run_.settings["stan"],

@@ -1,21 +1,25 @@
 """Networks, trained on simulations made inside the training step."""
 
+# one rule per case study, the longest training first: the one that starts last decides when the run ends
+for rank_, case_ in enumerate(sorted(run_.cases, key=run_.simulated_units)):
 
-rule train:
-    output:
-        bundle=CASE + "/networks/bundle.keras",
-        history=CASE + "/networks/history.csv",
-        card=CASE + "/networks/card.json",
-    log:
-        f"logs/{CASE}/train.log",
-    benchmark:
-        f"logs/{CASE}/train.benchmark.tsv"
-    # a training that starts last decides when the run ends
-    priority: 10
-    threads: 1
-    params:
-        recipe=lambda w: run_.recipe(w.case),
-        prior=lambda w: run_.prior(w.case, w.priors),
-        seed=lambda w: run_.seed_for("train", w.priors, w.case),
-    script:
-        "../scripts/train.py"
+    rule:
+        name:
+            f"train_{case_}"
+        output:
+            bundle=f"{RESULTS}/{{priors}}/{case_}/networks/bundle.keras",
+            history=f"{RESULTS}/{{priors}}/{case_}/networks/history.csv",
+            card=f"{RESULTS}/{{priors}}/{case_}/networks/card.json",
+        log:
+            f"logs/{RESULTS}/{{priors}}/{case_}/train.log",
+        benchmark:
+            f"logs/{RESULTS}/{{priors}}/{case_}/train.benchmark.tsv"
+        priority: 10 + rank_
+        threads: 1
+        params:
+            case=case_,
+            recipe=run_.recipe(case_),
+            prior=lambda w, case=case_: run_.prior(case, w.priors),
+            seed=lambda w, case=case_: run_.seed_for("train", w.priors, case),
+        script:
+            "../scripts/train.py"

@@ -9,7 +9,7 @@ with job(snakemake):
     from amortmix.cases import get_case
     from amortmix.training import train
 
-    case, params = get_case(snakemake.wildcards.case), snakemake.params
+    case, params = get_case(snakemake.params.case), snakemake.params
     folder = Path(snakemake.output.bundle).parent
     checkpoint = folder.parent / "checkpoint.npz"  # not an output: it survives a failed or killed job
     preset = folder.parts[1]
