@@ -1,8 +1,10 @@
 """Diagnostics on cases whose answer is known."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
-from amortmix.cases import get_case
+from amortmix.cases import Data, get_case
 from amortmix.diagnostics import comparison, psis, simulated
 from scipy import stats
 
@@ -117,3 +119,41 @@ def test_excess_cross_entropy_is_a_kl_divergence():
     uniform = simulated.excess_cross_entropy(np.log(p), np.log(np.full_like(p, 1 / 3)), mask, states)
     kl = stats.entropy(p[:, :40], np.full_like(p[:, :40], 1 / 3), axis=-1).mean()
     np.testing.assert_allclose(uniform["mean"], kl, rtol=1e-10)
+
+
+class ExactAtOnePoint:
+    """In place of networks: the exact answer where theta is known, log odds of the indicators times ``sharpness``."""
+
+    def __init__(self, case, theta, sharpness):
+        self.case, self.theta, self.sharpness = case, jnp.array(theta), sharpness
+
+    def _sample_one(self, data, key, draws):
+        theta = jnp.broadcast_to(self.theta, (draws, len(self.theta)))
+        return theta, theta, None
+
+    def _heads(self, data, theta):
+        exact = jax.vmap(lambda t: self.case.exact.state_log_probs(t, data))(theta)
+        return {head: jax.nn.log_softmax(self.sharpness * p, axis=-1) for head, p in exact.items()}
+
+
+@pytest.mark.parametrize("name", ["gaussian_mixture", "gaussian_hmm"])
+def test_share_of_units_is_calibrated_where_the_indicators_are(name):
+    """Known theta and exact probabilities: inside the bands (false-alarm rate 5 %, fixed seed). Three times the log
+    odds: outside.
+    """
+    case = get_case(name)
+    theta = jnp.array(
+        {"gaussian_mixture": [0.3, 0.4, 0.3, -0.6, 0.0, 0.6], "gaussian_hmm": [0.7, 0.6, -0.4, 0.4]}[name]
+    )
+
+    def simulate(key):
+        key_context, key_data = jax.random.split(key)
+        mask = case.sample_context(key_context)
+        y, z = case.simulate(key_data, theta, mask)
+        return Data(y, mask), z
+
+    data, z = jax.jit(jax.vmap(simulate))(jax.random.split(jax.random.key(8), 300))
+    data, z = Data(*map(np.asarray, data)), np.asarray(z)
+    for sharpness, inside in ((1.0, True), (3.0, False)):
+        stub = ExactAtOnePoint(case, theta, sharpness)
+        assert simulated.share_calibration(case, stub, data, z, 100, seed=1)["inside"] is inside

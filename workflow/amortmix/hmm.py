@@ -106,19 +106,27 @@ def state_log_probs(log_init, log_trans, log_lik):
     }
 
 
-def sample_states(key, log_init, log_trans, log_lik):
-    """One draw of the whole path z_1:N given y and theta: forward filtering, backward sampling. (N,)"""
-    log_filter = filter(log_init, log_trans, log_lik).log_filter
+def sample_states(key, log_trans, log_filter, exists):
+    """One draw of the whole path z_1:N given y and theta: forward filtering, backward sampling. (N,)
+
+    Parameters
+    ----------
+    log_trans : (K, K)
+    log_filter : (N, K)
+        log p(z_t | y_1:t), exact or from a network.
+    exists : (N,)
+        Nonzero for the units of the series; those after its end mean nothing.
+    """
     keys = jax.random.split(key, log_filter.shape[0])
-    last = jax.random.categorical(keys[-1], log_filter[-1])
 
-    def step(z_next, inputs):
-        key_t, log_filter_t = inputs
-        z = jax.random.categorical(key_t, log_filter_t + log_trans[:, z_next])
-        return z, z
+    def step(carry, inputs):
+        z_next, next_exists = carry
+        key_t, log_filter_t, exists_t = inputs
+        z = jax.random.categorical(key_t, log_filter_t + jnp.where(next_exists > 0, log_trans[:, z_next], 0.0))
+        return (z, exists_t), z
 
-    _, path = jax.lax.scan(step, last, (keys[:-1], log_filter[:-1]), reverse=True)
-    return jnp.concatenate([path, last[None]])
+    after_the_end = (jnp.zeros((), dtype=int), jnp.zeros_like(exists[0]))
+    return jax.lax.scan(step, after_the_end, (keys, log_filter, exists), reverse=True)[1]
 
 
 def simulate_states(key, log_init, log_trans, n):

@@ -23,7 +23,7 @@ with job(snakemake):
     held_out = xr.load_dataset(snakemake.input.held_out, engine="h5netcdf")
     theta, z = held_out["theta"].values, held_out["z"].values
     data = Data(held_out["y"].values, held_out["mask"].values)
-    bar = progress(5, f"validating {case.name}")
+    bar = progress(6, f"validating {case.name}")
 
     draws = amortized.sample_many(data, settings["draws"], seed).theta
     bar.advance(1, "posterior draws")
@@ -37,12 +37,16 @@ with job(snakemake):
         "recovery": simulated.recovery(theta, draws),
     }
     bar.advance(1, "calibration")
+    few = settings["gap_datasets"]
+    some = Data(data.y[:few], data.mask[:few])
+    if case.log_trans is not None or not case.dependent:
+        shares = simulated.share_calibration(case, amortized, some, z[:few], settings["share_draws"], seed)
+        metrics["share_sbc"] = shares
+    bar.advance(1, "calibration of the indicators")
     summaries = np.stack([amortized.summarize(Data(y, m)) for y, m in zip(*data)])
     bar.advance(1, "summaries")
     gaps = np.full(len(theta), np.nan)
     if case.exact is not None:
-        few = settings["gap_datasets"]
-        some = Data(data.y[:few], data.mask[:few])
         gap = simulated.amortization_gap(case, prior, amortized, theta[:few], some, settings["gap_draws"], seed)
         gaps[:few] = gap.pop("gaps")
         metrics["gap_nats"] = gap

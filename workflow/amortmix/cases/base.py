@@ -130,6 +130,8 @@ class Case:
         (Data) -> (C,): the design as the flow sees it.
     unit_conditions : callable
         (u, Data) -> (N, C'): what the classifier sees of theta at each unit.
+    log_trans : callable or None
+        (theta) -> (K, K) log transition matrix; needed only to draw whole paths z_1:N.
     networks : mapping
         Preset -> recipe: networks and training schedule.
     table : Table
@@ -157,6 +159,7 @@ class Case:
     unit_conditions: Callable
     networks: Mapping[str, Mapping[str, Any]]
     table: Table
+    log_trans: Callable | None = None
     exact: Exact | None = None
     stan: Stan | None = None
     demo: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -242,6 +242,7 @@ CASE = Case(
     context=context,
     unit_conditions=unit_conditions,
     networks=NETWORKS,
+    log_trans=lambda theta: hmm.two_state_transitions(theta[:2]),
     table=TABLE,
     exact=Exact(log_prior, log_likelihood, state_log_probs),
     stan=Stan(file="evidence_accumulation.stan", data=stan_data, init=stan_init, extract=stan_extract),

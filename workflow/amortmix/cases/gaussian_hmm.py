@@ -132,6 +132,7 @@ CASE = Case(
     context=context,
     unit_conditions=broadcast_units,
     networks=NETWORKS,
+    log_trans=lambda theta: hmm.two_state_transitions(theta[:2]),
     table=long_table(),
     exact=Exact(log_prior, log_likelihood, state_log_probs),
     stan=Stan(

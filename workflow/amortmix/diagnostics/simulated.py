@@ -8,9 +8,11 @@ and for each classification head the excess cross-entropy E[ KL(exact || network
 """
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from bayesflow.diagnostics import metrics as bayesflow_metrics
 
+from amortmix import hmm
 from amortmix.diagnostics import psis
 from amortmix.networks.classifiers import RULES, smoothing
 
@@ -110,6 +112,50 @@ def amortization_gap(case, prior, amortized, theta, data, draws, seed):
         "unreliable": sum(not s.is_reliable for s in smoothed),
         "gaps": gaps,
     }
+
+
+def sample_shares(case, amortized, data, draws, seed):
+    """Posterior draws of the share of units in the first state: theta from the flow, z from the classifier.
+
+    Independent units are drawn one by one; a path of a hidden Markov model by backward sampling from the
+    network's filtering probabilities.
+
+    Parameters
+    ----------
+    data : Data
+        Batched, in the frame of training.
+
+    Returns
+    -------
+    (M, draws)
+    """
+
+    def one(d, key):
+        key_theta, key_z = jax.random.split(key)
+        theta, u, _ = amortized._sample_one(d, key_theta, draws)
+        heads, exists = amortized._heads(d, u), d.unit_mask
+        if case.dependent:
+            path = jax.vmap(lambda k, t, f: hmm.sample_states(k, case.log_trans(t), f, exists))
+            z = path(jax.random.split(key_z, draws), theta, heads["filtering"])
+        else:
+            z = jax.random.categorical(key_z, heads["classification"])
+        return jnp.sum((z == 0) * exists, axis=-1) / exists.sum()
+
+    keys = jax.random.split(jax.random.key(seed), data.y.shape[0])
+    return np.asarray(jax.jit(lambda d, k: jax.lax.map(lambda x: one(*x), (d, k)))(data, keys))
+
+
+def share_calibration(case, amortized, data, states, draws, seed):
+    """SBC of the share of units in the first state, `calibration` of one quantity: theta and z together."""
+    mask = data.mask.max(-1)
+    units = mask.sum(1)
+    truth = ((states == 0) * mask).sum(1) / units
+    sampled = sample_shares(case, amortized, data, draws, seed)
+    # shares are multiples of 1 / N: noise of that width breaks ties at random
+    rng = np.random.default_rng(seed)
+    truth = truth + rng.uniform(-0.5, 0.5, size=truth.shape) / units
+    sampled = sampled + rng.uniform(-0.5, 0.5, size=sampled.shape) / units[:, None]
+    return calibration(truth[:, None], sampled[..., None], seed)
 
 
 def state_log_probs(case, amortized, theta, data):
