@@ -5,7 +5,7 @@ The density of theta = f(u) follows from that of u through
     log q(theta) = log q(u) - log |det df/du|.
 
 Every bijection maps the last axis; ``log_det`` is summed over it. The formulas are eqs. 25-29 of
-the paper, with eqs. 25, 26 and 28 in their corrected form (see the errata page of the docs).
+the paper, with eqs. 25, 26 and 28 in their corrected form (see notebooks/errata.ipynb).
 """
 
 from collections.abc import Callable

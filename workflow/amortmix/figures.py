@@ -101,6 +101,23 @@ def _grid_size(case):
     return (3.1 * columns, 2.9 * -(-len(case.parameters) // columns))
 
 
+def reliability(case, excess):
+    """Predicted probability of each state against observed frequency, per head; ``excess``: metrics["excess_ce"]."""
+    figure, axes = plt.subplots(1, len(excess), figsize=(2.9 * len(excess), 3.1), sharey=True, squeeze=False)
+    for axis, (head, entry) in zip(axes[0], excess.items()):
+        axis.plot([0, 1], [0, 1], color=COLORS["truth"], linewidth=1, linestyle="--")
+        curves = zip(case.states, STATE_COLORS, entry["predicted"], entry["observed"])
+        for state, color, predicted, observed in curves:
+            axis.plot(predicted, observed, ".-", color=color, linewidth=1, label=state)
+        axis.set_title(f"{head.replace('_', ' ')}\nECE {entry['ece']:.4f}", fontsize=10)
+        axis.set_xlabel("predicted probability")
+        axis.set_aspect("equal")
+    axes[0, 0].set_ylabel("observed frequency")
+    axes[0, 0].legend(loc="upper left", fontsize=8)
+    figure.tight_layout()
+    return figure
+
+
 def z_score_contraction(case, recovery):
     """Posterior z-score against contraction."""
     return bayesflow_plots.z_score_contraction(

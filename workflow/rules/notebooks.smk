@@ -1,7 +1,7 @@
 """Executed notebooks, as notebook and HTML."""
 
 #: pages that are not about one case study
-PAGES = ("table1", "smoothing")
+PAGES = ("table1", "smoothing", "errata")
 
 
 def page(w):
@@ -20,6 +20,8 @@ def notebook_inputs(w):
     if case == "smoothing":
         fits = [f"{RESULTS}/{w.priors}/{run_.datasets[d].case}/fits/{d}/abi.nc" for d in run_.participants()]
         return fits + [f"{RESULTS}/{p}/{c}/validation/metrics.json" for p, c in run_.pairs() if CASES[c].dependent]
+    if case == "errata":
+        return [f"{RESULTS}/{w.priors}/{run_.datasets[d].case}/data/{d}.nc" for d in run_.participants()]
     folder = f"{RESULTS}/{w.priors}/{case}"
     files = [f"{folder}/validation/metrics.json", f"{folder}/networks/history.csv"]
     for dataset in run_.of_case(case):

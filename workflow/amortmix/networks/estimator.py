@@ -4,7 +4,7 @@
               - sum_heads mean_i log q(z_i | {h_omega(y)}, theta) ]  + MMD        eq. 20
 
 over draws from the generative model. The classification terms are averaged over the units of a data
-set (the paper sums or averages, see the errata), and cost little: they see a share of each batch.
+set (the paper sums or averages, see notebooks/errata.ipynb), and cost little: they see a share of each batch.
 """
 
 import jax.numpy as jnp
