@@ -10,6 +10,6 @@ stage() {
 }
 stage "lint" make --no-print-directory lint
 stage "smoke run on the real participants" snakemake --cores all --quiet rules --configfile config/presets/smoke.yaml
-stage "notebooks" pytest -q --nbval-lax --nbval-current-env results/smoke/paper/notebooks
+stage "notebooks" pytest -q -n 2 --dist loadfile --nbval-lax --nbval-current-env results/smoke/paper/notebooks
 # a file of tests stays in one process, which trains its networks once
 stage "unit and workflow tests" pytest -q -n 2 --dist loadfile tests

@@ -223,6 +223,18 @@ def long_table(observation="y"):
     return Table(("unit", observation), (), to_data)
 
 
+def gaussian_stan_data(data):
+    """What the Stan models with unit variance see of each unit: number, sum and sum of squares of its observations."""
+    observed = data.unit_mask > 0
+    y, mask = data.y[observed, :, 0], data.mask[observed]
+    return {
+        "N": int(observed.sum()),
+        "P": mask.sum(1).astype(int).tolist(),
+        "y_sum": (y * mask).sum(1).tolist(),
+        "y_sq": (y**2 * mask).sum(1).tolist(),
+    }
+
+
 def uniform_integer(key, low, high, shape=()):
     """Integers low..high, both inclusive."""
     return jax.random.randint(key, shape, low, high + 1)

@@ -14,7 +14,16 @@ import numpy as np
 from jax.scipy.stats import beta, norm
 
 from amortmix import bijections, hmm
-from amortmix.cases.base import Case, Exact, Parameter, Stan, broadcast_units, long_table, uniform_integer
+from amortmix.cases.base import (
+    Case,
+    Exact,
+    Parameter,
+    Stan,
+    broadcast_units,
+    gaussian_stan_data,
+    long_table,
+    uniform_integer,
+)
 from amortmix.distributions import ordered_normal_log_pdf, ordered_normal_sample
 
 UNITS, OBSERVATIONS = (100, 100), (2, 5)
@@ -65,13 +74,7 @@ def state_log_probs(theta, data):
 
 
 def stan_data(data, prior):
-    observed = data.unit_mask > 0
-    y, mask = data.y[observed, :, 0], data.mask[observed]
-    return {
-        "N": int(observed.sum()),
-        "P": mask.sum(1).astype(int).tolist(),
-        "y_sum": (y * mask).sum(1).tolist(),
-        "y_sq": (y**2 * mask).sum(1).tolist(),
+    return gaussian_stan_data(data) | {
         "stay": list(prior["stay"]),
         "mu_loc": list(prior["mu_loc"]),
         "mu_scale": prior["mu_scale"],

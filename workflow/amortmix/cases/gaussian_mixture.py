@@ -11,7 +11,16 @@ from jax.nn import log_softmax, logsumexp
 from jax.scipy.stats import dirichlet, norm
 
 from amortmix import bijections
-from amortmix.cases.base import Case, Exact, Parameter, Stan, broadcast_units, long_table, uniform_integer
+from amortmix.cases.base import (
+    Case,
+    Exact,
+    Parameter,
+    Stan,
+    broadcast_units,
+    gaussian_stan_data,
+    long_table,
+    uniform_integer,
+)
 from amortmix.distributions import ordered_normal_log_pdf, ordered_normal_sample
 
 UNITS, OBSERVATIONS = (150, 250), (2, 4)
@@ -74,13 +83,7 @@ def state_log_probs(theta, data):
 
 
 def stan_data(data, prior):
-    observed = data.unit_mask > 0
-    y, mask = data.y[observed, :, 0], data.mask[observed]
-    return {
-        "N": int(observed.sum()),
-        "P": mask.sum(1).astype(int).tolist(),
-        "y_sum": (y * mask).sum(1).tolist(),
-        "y_sq": (y**2 * mask).sum(1).tolist(),
+    return gaussian_stan_data(data) | {
         "pi_concentration": list(prior["pi_concentration"]),
         "mu_loc": list(prior["mu_loc"]),
         "mu_scale": prior["mu_scale"],
