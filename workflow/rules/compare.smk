@@ -10,6 +10,8 @@ rule compare:
         CASE + "/fits/{dataset}/comparison.json",
     log:
         f"logs/{CASE}/fits/{{dataset}}/compare.log",
+    conda:
+        "../../envs/networks.yaml"
     threads: 1
     params:
         settings=run_.settings["compare"],
@@ -28,6 +30,8 @@ rule table1:
         md=RESULTS + "/{priors}/tables/" + TABLE + ".md",
     log:
         f"logs/{RESULTS}/{{priors}}/{TABLE}.log",
+    conda:
+        "../../envs/plain.yaml"
     params:
         datasets=run_.participants(),
         trouble=run_.trouble,

@@ -8,6 +8,8 @@ rule data:
         CASE + "/data/{dataset}.nc",
     log:
         f"logs/{CASE}/data/{{dataset}}.log",
+    conda:
+        "../../envs/plain.yaml"
     params:
         source=lambda w: run_.datasets[w.dataset].source,
         rows=lambda w: run_.datasets[w.dataset].rows,

@@ -16,6 +16,8 @@ for case_, number_, chunk_ in run_.chunks():
             f"logs/{RESULTS}/{{priors}}/{case_}/fits/abi_{number_}.log",
         benchmark:
             f"logs/{RESULTS}/{{priors}}/{case_}/fits/abi_{number_}.benchmark.tsv"
+        conda:
+            "../../envs/networks.yaml"
         threads: 1
         params:
             prior=lambda w, case=case_: run_.prior(case, w.priors),
@@ -37,6 +39,8 @@ rule compile_stan:
         "logs/stan/{case}.log",
     # compiling takes a minute and everything of Stan waits for it
     priority: 20
+    conda:
+        "../../envs/stan.yaml"
     threads: 1
     script:
         "../scripts/compile_stan.py"
@@ -52,6 +56,8 @@ rule fit_stan:
         f"logs/{CASE}/fits/{{dataset}}/stan.log",
     benchmark:
         f"logs/{CASE}/fits/{{dataset}}/stan.benchmark.tsv"
+    conda:
+        "../../envs/stan.yaml"
     # two chains share a core
     threads: run_.settings["stan"]["chains"] // 2
     params:

@@ -42,6 +42,8 @@ rule notebook:
         html=RESULTS + "/{priors}/notebooks/{notebook}.html",
     log:
         f"logs/{RESULTS}/{{priors}}/notebooks/{{notebook}}.log",
+    conda:
+        "../../envs/notebooks.yaml"
     threads: 1
     params:
         parameters=lambda w: dict(

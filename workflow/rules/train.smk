@@ -15,6 +15,8 @@ for rank_, case_ in enumerate(sorted(run_.cases, key=run_.simulated_units)):
         benchmark:
             f"logs/{RESULTS}/{{priors}}/{case_}/train.benchmark.tsv"
         priority: 10 + rank_
+        conda:
+            "../../envs/networks-cuda.yaml" if run_.config["cuda"] else "../../envs/networks.yaml"
         threads: 1
         params:
             case=case_,

@@ -6,6 +6,8 @@ rule simulate:
         CASE + "/simulations/held_out.nc",
     log:
         f"logs/{CASE}/simulate.log",
+    conda:
+        "../../envs/networks.yaml"
     params:
         prior=lambda w: run_.prior(w.case, w.priors),
         datasets=run_.settings["validation"]["datasets"],
@@ -26,6 +28,8 @@ rule validate:
         f"logs/{CASE}/validate.log",
     benchmark:
         f"logs/{CASE}/validate.benchmark.tsv"
+    conda:
+        "../../envs/networks.yaml"
     threads: 1
     params:
         prior=lambda w: run_.prior(w.case, w.priors),
