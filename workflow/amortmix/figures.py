@@ -274,6 +274,43 @@ def _series(axis, case, data, time, truth):
     axis.set_ylabel("response time (s)" if case.parameters[-1].name == "tau" else "y")
 
 
+def response_times(case, observed, replicated, bins=24):
+    """Posterior predictive check: response times by state and answer, one row per participant.
+
+    Parameters
+    ----------
+    observed : dict
+        Name -> (y (N, 1, 2), probability (N, K) of each state): a trial counts in every state by its probability.
+    replicated : dict
+        Name -> (y (S, N, 1, 2), z (S, N)) from `report.replicate`.
+    """
+    kinds = [(k, correct) for k in range(len(case.states)) for correct in (1, 0)]
+    figure, axes = plt.subplots(len(observed), len(kinds), figsize=(12, 1.5 * len(observed) + 0.5), squeeze=False)
+    for row, (name, (y, p)) in zip(axes, observed.items()):
+        edges = np.linspace(0, np.quantile(y[..., 0], 0.99), bins + 1)
+        for axis, (k, correct) in zip(row, kinds):
+            counts = np.histogram(y[:, 0, 0], edges, weights=p[:, k] * (y[:, 0, 1] == correct))[0]
+            _predicted_counts(
+                axis, edges, [r[(s == k) & (r[:, 0, 1] == correct), 0, 0] for r, s in zip(*replicated[name])]
+            )
+            axis.plot((edges[1:] + edges[:-1]) / 2, counts, ".", color=COLORS["truth"], markersize=3)
+        row[0].set_ylabel(name.rsplit("_", 1)[-1], rotation=0, ha="right", va="center")
+    for axis, (k, correct) in zip(axes[0], kinds):
+        axis.set_title(f"{case.states[k]}, {'correct' if correct else 'error'}", fontsize=10)
+    for axis in axes[-1]:
+        axis.set_xlabel("response time (s)")
+    figure.tight_layout()
+    return figure
+
+
+def _predicted_counts(axis, edges, samples):
+    """Median and 95 % band of the histograms of replicated samples."""
+    low, middle, high = np.quantile([np.histogram(r, edges)[0] for r in samples], [0.025, 0.5, 0.975], axis=0)
+    axis.stairs(high, edges, baseline=low, fill=True, color=COLORS["ABI"], alpha=0.25)
+    axis.stairs(middle, edges, color=COLORS["ABI"], linewidth=1)
+    axis.tick_params(labelsize=7)
+
+
 def mmd_null(null, observed):
     """Null distribution of the MMD with the observed data sets on top. ``observed``: name -> statistic."""
     figure, axis = plt.subplots(figsize=(7, 3))

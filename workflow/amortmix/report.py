@@ -5,6 +5,8 @@ import numpy as np
 import pandas as pd
 
 from amortmix import fits
+from amortmix.diagnostics.comparison import psis_draws
+from amortmix.diagnostics.psis import Psis
 from amortmix.networks.classifiers import RULES
 from amortmix.posterior import Amortized
 
@@ -102,6 +104,61 @@ def chosen_participants(datasets, comparisons):
     chosen = {by_letter[k]: why for k, why in reasons.items() if k in by_letter}
     scored = {d: c["pareto_k"] for d, c in comparisons.items() if d not in chosen}
     return chosen | {min(scored, key=scored.get): "the smallest k-hat of the others"}
+
+
+def posterior_samples(case, prior, abi, stan, seed=1):
+    """Draws to show together, in the order they are drawn: prior, ABI, PSIS where weights are reliable, MCMC.
+
+    Parameters
+    ----------
+    prior : mapping
+        Hyperparameters.
+    abi, stan : DataTree
+        Fits of one data set.
+
+    Returns
+    -------
+    dict
+        Name -> (S, D).
+    """
+    keys = jax.random.split(jax.random.key(seed), 2000)
+    theta = fits.draws(abi, case)
+    samples = {"prior": np.asarray(jax.jit(jax.vmap(lambda k: case.sample_prior(k, prior)))(keys)), "ABI": theta}
+    if "log_weight" in abi["sample_stats"]:
+        smoothed = Psis(abi["sample_stats"]["log_weight"].values[0], abi.attrs["pareto_k"])
+        if smoothed.is_reliable:
+            samples["PSIS"] = psis_draws(theta, smoothed.weights, seed)
+    if not fits.not_run(stan):
+        samples["MCMC"] = fits.draws(stan, case)
+    return samples
+
+
+def replicate(case, abi, draws=200, seed=1):
+    """Posterior predictive data sets of the design of the observed one.
+
+    Returns
+    -------
+    y, z : (draws, N, P, D_y), (draws, N)
+    """
+    theta, mask = fits.draws(abi, case)[:draws], fits.observed(abi).mask
+    keys = jax.random.split(jax.random.key(seed), len(theta))
+    y, z = jax.jit(jax.vmap(lambda k, t: case.simulate(k, t, mask)))(keys, theta)
+    return np.asarray(y), np.asarray(z)
+
+
+def time_answer(card, comparisons):
+    """What a fit costs with either method, and after how many data sets training has paid for itself."""
+    abi = np.mean([c["seconds_abi"] for c in comparisons.values()])
+    stan = [c["seconds_stan"] for c in comparisons.values() if c["seconds_stan"] is not None]
+    text = f"Training took {card['seconds'] / 60:.0f} minutes, a fit by ABI takes {abi:.2f} s"
+    if not stan:
+        return text + "; MCMC was not run."
+    number = card["seconds"] / (np.mean(stan) - abi)
+    if number < 0:
+        return text + f" and one by MCMC {np.mean(stan):.1f} s: training does not pay for itself."
+    return (
+        text + f", one by MCMC {np.mean(stan):.1f} s: training pays for itself after {np.ceil(number):,.0f} data sets."
+    )
 
 
 def check_claims(case, card, abi, stan, comparisons):
