@@ -59,3 +59,4 @@ rule all:
         comparisons(),
         tables(),
         notebooks(),
+        reports(),

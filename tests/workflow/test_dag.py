@@ -143,5 +143,14 @@ def test_table_1_has_eleven_rows_and_says_it_is_not_meaningful():
         assert (SMOKE / "notebooks" / f"{name}.html").stat().st_size > 10_000
 
 
+def test_report_works_without_a_server_or_a_network():
+    """Every link of the page is a file beside it."""
+    page = SMOKE / "report.html"
+    links = re.findall(r'(?:src|href)="([^"#][^"]*)"', page.read_text())
+    files = [link for link in links if not link.startswith("data:")]
+    assert len(files) > 20 and all((page.parent / link).is_file() for link in files)
+    assert "not meaningful" in page.read_text()
+
+
 def test_nothing_half_written():
     assert not list((ROOT / "results" / "smoke").rglob("*.part*"))

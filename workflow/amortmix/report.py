@@ -23,10 +23,11 @@ MEAN_TOLERANCE = 0.5
 
 
 def figure_number(case, kind, dataset=""):
-    """``fig14`` and so on: the number that the paper gives to this content."""
-    letter = dataset.rsplit("_", 1)[-1]
-    number = PAPER_FIGURE.get(letter) if kind == "joint" and case == "evidence_accumulation" else None
-    return f"fig{number or FIGURES.get(case, {}).get(kind, 0):02d}_{kind}"
+    """``fig14_joint`` and so on, with the number that the paper gives to this content, or the case study's name."""
+    number = FIGURES.get(case, {}).get(kind)
+    if kind == "joint" and case == "evidence_accumulation":
+        number = PAPER_FIGURE.get(dataset.rsplit("_", 1)[-1])
+    return f"fig{number:02d}_{kind}" if number else f"{case}_{kind}"
 
 
 def answer(case, metrics, comparisons):

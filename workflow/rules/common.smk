@@ -26,6 +26,10 @@ def notebooks():
     return cases + [f"{RESULTS}/{p}/notebooks/{n}{SUFFIX}.html" for p in run_.priors for n in PAGES]
 
 
+def reports():
+    return [f"{RESULTS}/{p}/report{SUFFIX}.html" for p in run_.priors]
+
+
 # simulated participants never write where real ones do
 SUFFIX = "" if run_.config["participants"] == "real" else "_simulated"
 TABLE = f"table1{SUFFIX}"

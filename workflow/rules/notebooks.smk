@@ -57,3 +57,25 @@ rule notebook:
         ),
     script:
         "../scripts/notebook.py"
+
+
+rule report:
+    input:
+        metrics=lambda w: [f"{RESULTS}/{p}/{c}/validation/metrics.json" for p, c in run_.pairs() if p == w.priors],
+        comparisons=lambda w: comparisons(w.priors),
+        table=RESULTS + "/{priors}/tables/" + TABLE + ".csv",
+        pages=lambda w: [n for n in notebooks() if f"/{w.priors}/" in n],
+    output:
+        RESULTS + "/{priors}/report" + SUFFIX + ".html",
+    log:
+        f"logs/{RESULTS}/{{priors}}/report{SUFFIX}.log",
+    conda:
+        "../../envs/notebooks.yaml"
+    threads: 1
+    params:
+        preset=run_.preset,
+        suffix=SUFFIX,
+        trouble=run_.trouble,
+        config=run_.config,
+    script:
+        "../scripts/report.py"
