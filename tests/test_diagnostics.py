@@ -157,3 +157,18 @@ def test_share_of_units_is_calibrated_where_the_indicators_are(name):
     for sharpness, inside in ((1.0, True), (3.0, False)):
         stub = ExactAtOnePoint(case, theta, sharpness)
         assert simulated.share_calibration(case, stub, data, z, 100, seed=1)["inside"] is inside
+
+
+def test_draws_on_the_edge_have_no_weight():
+    """alpha_1 rounded to zero or nu overflowed: density zero, weight zero, everything else unchanged."""
+    case = get_case("evidence_accumulation")
+    prior = case.prior("paper")
+    theta, data, _ = case.simulate_dataset(jax.random.key(1), prior)
+    edge = jnp.stack([theta, theta.at[2].set(0.0), theta.at[6].set(jnp.inf)])
+    log_joint = np.asarray(simulated.log_joint(case, prior, edge, data))
+    assert np.isfinite(log_joint[0]) and np.isneginf(log_joint[1:]).all()
+    x, target, proposal = gaussian_weights(1.5)
+    with_edge = psis.smooth(np.append(target, -np.inf), np.append(proposal, -np.inf))
+    without = psis.smooth(target, proposal)
+    np.testing.assert_allclose(with_edge.log_weights[:-1], without.log_weights, atol=0.02)
+    assert with_edge.weights[-1] == 0 and abs(with_edge.pareto_k - without.pareto_k) < 0.02

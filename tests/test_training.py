@@ -1,6 +1,10 @@
 """The training loop: resumes bit by bit, stops on NaN, compiles once, and runs the paper's networks."""
 
 import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import amortmix.training as training_module
 import jax
@@ -9,6 +13,8 @@ import numpy as np
 import pytest
 from amortmix.cases import get_case
 from amortmix.training import TrainingDiverged, _plan, train
+
+PYTHONPATH = {"PYTHONPATH": str(Path(__file__).parents[1] / "workflow")}
 
 
 def weights(training):
@@ -72,6 +78,31 @@ def test_one_compilation_for_all_designs():
     finally:
         training_module._run_steps = original
     assert compiled[0]._cache_size() == 1
+
+
+DEVICES = """
+import os, sys
+os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={sys.argv[1]}"
+import amortmix, jax
+from amortmix.cases import get_case
+from amortmix.training import train
+case = get_case("gaussian_mixture")
+recipe = case.networks["smoke"] | {"schedule": {"phases": [[4, 16]], "learning_rate": 2e-3}}
+history = train(case, case.prior("paper"), recipe, seed=1).history
+print(len(jax.local_devices()), *[row["loss"] for row in history])
+"""
+
+
+def test_two_devices_train_as_one():
+    """Two forced host devices: the losses of one device for the same global batch, within float error."""
+    found = {}
+    for n in (1, 2):
+        command = [sys.executable, "-c", DEVICES, str(n)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | PYTHONPATH)
+        devices, *losses = done.stdout.splitlines()[-1].split()
+        assert int(devices) == n
+        found[n] = np.array(losses, dtype=float)
+    np.testing.assert_allclose(found[1], found[2], rtol=1e-4)
 
 
 def test_plan_covers_the_budget():

@@ -6,6 +6,7 @@ One dispatch is a jitted scan of
 
 so every simulated data set is used once and the result depends on the seed alone: a resumed training
 equals an uninterrupted one, bit by bit. The loop never looks at the clock except to report speed.
+A batch is spread over all local devices.
 """
 
 import csv
@@ -66,6 +67,19 @@ def _plan(schedule):
         yield from [(size, batch)] * whole + ([(rest, batch)] if rest else [])
 
 
+def _spread(keys):
+    """The keys of a batch spread over all local devices, where it divides: simulation and gradient follow.
+
+    The compiler keeps the networks on every device and sums the gradients: data parallelism with the same
+    global batch, so the result is that of one device within float error.
+    """
+    devices = jax.local_devices()
+    if len(devices) == 1 or len(keys) % len(devices):
+        return keys
+    mesh = jax.sharding.Mesh(np.array(devices), ("batch",))
+    return jax.lax.with_sharding_constraint(keys, jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("batch")))
+
+
 def _run_steps(estimator, example):
     """A jitted function (state, key, first step, n, batch) -> state, mean metrics.
 
@@ -74,7 +88,7 @@ def _run_steps(estimator, example):
 
     def run(state, key, first, n, batch):
         def step(state, s):
-            keys = jax.random.split(jax.random.fold_in(key, s), batch)
+            keys = _spread(jax.random.split(jax.random.fold_in(key, s), batch))
             metrics, state = estimator.stateless_train_step(state, jax.vmap(example)(keys))
             return state, metrics
 

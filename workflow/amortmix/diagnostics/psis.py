@@ -37,11 +37,17 @@ class Psis(NamedTuple):
         return float(1 / np.sum(self.weights**2))
 
 
+def log_ratio(log_target, log_proposal):
+    """Raw log weights; a draw without density under the target has weight zero, whatever the proposal's density."""
+    log_target, log_proposal = np.asarray(log_target, dtype=float), np.asarray(log_proposal, dtype=float)
+    possible = ~np.isneginf(log_target)
+    return np.where(possible, log_target - np.where(possible, log_proposal, 0), -np.inf)
+
+
 def smooth(log_target, log_proposal):
     """`Psis` of log densities (S,) of the draws under target and proposal."""
-    log_ratio = np.asarray(log_target, dtype=float) - np.asarray(log_proposal, dtype=float)
     # ArviZ takes the negative of the log weights here: it was written for leave-one-out
-    log_weights, pareto_k = array_stats.psislw(-log_ratio)
+    log_weights, pareto_k = array_stats.psislw(-log_ratio(log_target, log_proposal))
     log_weights = log_weights - np.logaddexp.reduce(log_weights)
     return Psis(log_weights, float(pareto_k))
 

@@ -65,10 +65,15 @@ def recovery(theta, draws):
 
 
 def log_joint(case, prior, theta, data):
-    """log p(theta, y) of many theta (S, D) for one data set: a density of the constrained parameters."""
+    """log p(theta, y) of many theta (S, D) for one data set: a density of the constrained parameters.
+
+    A draw that overflowed, or was rounded onto the edge of the space, has no density: -inf.
+    """
+    inverse = case.bijection(data).inverse
 
     def one(t):
-        return case.exact.log_prior(t, prior) + case.exact.log_likelihood(t, data)
+        density = case.exact.log_prior(t, prior) + case.exact.log_likelihood(t, data)
+        return jnp.where(jnp.all(jnp.isfinite(inverse(t))), density, -jnp.inf)
 
     return jax.vmap(one)(theta)
 
@@ -93,8 +98,7 @@ def amortization_gap(case, prior, amortized, theta, data, draws, seed):
     sampled = amortized.sample_many(data, draws, seed)
     target = jax.jit(lambda t, d: jax.lax.map(lambda x: log_joint(case, prior, *x), (t, d), batch_size=4))
     log_target = np.asarray(target(sampled.theta, data), dtype=float)
-    log_ratio = log_target - sampled.log_q
-    evidence = np.logaddexp.reduce(log_ratio, axis=1) - np.log(draws)
+    evidence = np.logaddexp.reduce(psis.log_ratio(log_target, sampled.log_q), axis=1) - np.log(draws)
     truth = np.asarray(target(theta[:, None], data), dtype=float)[:, 0]
 
     def own_density(t, d):
