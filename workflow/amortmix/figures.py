@@ -56,7 +56,7 @@ def calibration(case, recovery, seed=1):
     """SBC: ECDF difference of the ranks with simultaneous 95 % bands (figures 4, 8, 12)."""
     np.random.seed(seed)  # the bands are simulated from NumPy's global generator
     names = [p.label for p in case.parameters]
-    return bayesflow_plots.calibration_ecdf(
+    figure = bayesflow_plots.calibration_ecdf(
         recovery["draws"].values,
         recovery["theta"].values,
         variable_names=names,
@@ -65,9 +65,12 @@ def calibration(case, recovery, seed=1):
         num_col=_columns(case),
         figsize=_grid_size(case),
         **FONTS,
-        legend_fontsize=8,
-        legend_location="lower center",
     )
+    # one legend above the panels: inside the first it covers the curve
+    legend = figure.axes[0].get_legend()
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    legend.remove()
+    return figure
 
 
 def recovery(case, recovery, keep=None, limit=500):

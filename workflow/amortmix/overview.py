@@ -15,7 +15,7 @@ import pandas as pd
 
 from amortmix.cases import CASES
 from amortmix.report import FIGURES, PAPER_FIGURE
-from amortmix.tables import PUBLISHED
+from amortmix.tables import PUBLISHED, cell
 
 #: What preset ``default`` should reach: gap in nats per data set, excess cross-entropy in nats per unit.
 GAP_TARGETS = {"gaussian_mixture": 0.15, "gaussian_hmm": 0.10, "evidence_accumulation": 0.35}
@@ -32,6 +32,7 @@ table { border-collapse: collapse; margin: 1rem 0; font-size: 14px }
 th, td { padding: 0.25rem 0.7rem; text-align: right; border-bottom: 1px solid #ddd }
 th:first-child, td:first-child { text-align: left }
 .yes { color: #00664b } .no { color: #a33f00; font-weight: 600 }
+.words { text-align: left }
 figure { margin: 1.5rem 0 } img { max-width: 100% } figcaption { color: #555; font-size: 14px }
 nav a { margin-right: 1rem } .warning { background: #fff3cd; padding: 0.5rem 1rem }
 """
@@ -162,19 +163,18 @@ def page(title, warnings, sections):
     )
 
 
-def table(frame, digits=3):
+def table(frame):
     """A DataFrame as HTML; yes and no in colour, a dash where a value is missing."""
 
-    def cell(value):
-        if value is None or value != value:
-            return "<td>–</td>"
-        text = value if isinstance(value, str) else f"{value:.{digits}g}"
-        mark = f' class="{text}"' if text in ("yes", "no") else ""
-        return f"<td{mark}>{html.escape(text)}</td>"
+    def td(column, value):
+        text = cell(column, value)
+        kind = text if text in ("yes", "no") else "words" if isinstance(value, str) and " " in value else "number"
+        return f'<td class="{kind}">{html.escape(text)}</td>'
 
     head = "".join(f"<th>{html.escape(str(c))}</th>" for c in [frame.index.name or "", *frame.columns])
     rows = "".join(
-        f"<tr><td>{html.escape(str(i))}</td>{''.join(map(cell, row))}</tr>" for i, row in zip(frame.index, frame.values)
+        f"<tr><td>{html.escape(str(i))}</td>{''.join(map(td, frame.columns, row))}</tr>"
+        for i, row in zip(frame.index, frame.values)
     )
     return f"<table><tr>{head}</tr>{rows}</table>"
 

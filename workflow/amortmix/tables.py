@@ -51,17 +51,25 @@ def table1(comparisons):
     return frame
 
 
+def cell(column, value):
+    """One value as text: a dash where it is missing, R-hat to four digits, large numbers in full."""
+    if value is None or value != value:
+        return "–"
+    if isinstance(value, str):
+        return value
+    if column == "R-hat":
+        return f"{value:.4f}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
 def markdown(frame, notes):
     """The table as Markdown, with ``notes`` above it and a dash where MCMC did not run."""
-
-    def cell(value):
-        if value is None or value != value:
-            return "–"
-        return value if isinstance(value, str) else f"{value:.3g}"
 
     lines = [f"> {note}\n" for note in notes]
     if len(frame):
         names = [frame.index.name, *frame.columns]
         lines += ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
-        lines += [f"| {i} | " + " | ".join(cell(v) for v in row) + " |" for i, row in zip(frame.index, frame.values)]
+        lines += [
+            f"| {i} | " + " | ".join(map(cell, frame.columns, row)) + " |" for i, row in zip(frame.index, frame.values)
+        ]
     return "\n".join(lines) + "\n"
