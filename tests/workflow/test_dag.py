@@ -29,8 +29,10 @@ def snakemake(*arguments):
 
 def job_counts(output):
     """{rule: jobs} of a dry run; the trainings, and the ABI fits, of all case studies together."""
+    # Snakemake prints the table twice
+    table = dict(re.findall(r"^([a-z_0-9]+)\s+(\d+)$", output, flags=re.MULTILINE))
     counts = {}
-    for rule, n in re.findall(r"^([a-z_0-9]+)\s+(\d+)$", output, flags=re.MULTILINE):
+    for rule, n in table.items():
         rule = next((r for r in ("train", "fit_abi") if rule.startswith(f"{r}_")), rule)
         counts[rule] = counts.get(rule, 0) + int(n)
     return counts
