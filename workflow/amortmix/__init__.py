@@ -1,4 +1,4 @@
-"""Amortized Bayesian mixture models: parameters and hidden states of a data set, in milliseconds.
+"""Amortized Bayesian mixture models: parameters and hidden states of a data set, in seconds.
 
 The posterior of a mixture model factorizes (eq. 14 of Kucharský & Bürkner 2026) as
 

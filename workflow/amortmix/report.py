@@ -7,8 +7,7 @@ import pandas as pd
 from amortmix import fits
 from amortmix.diagnostics.comparison import psis_draws
 from amortmix.diagnostics.psis import Psis
-from amortmix.networks.classifiers import RULES
-from amortmix.posterior import Amortized
+from amortmix.networks.classifiers import RULES, smoothing
 
 #: Figures of the paper by case study and content.
 FIGURES = {
@@ -235,14 +234,14 @@ def smoothing_by_rule(amortized, trees, draws=200):
         Name -> {rule: (N,)} with ``exact smoother`` among the rules.
     """
     case = amortized.case
-    networks = {rule: Amortized(case, amortized.estimator, amortized.card, rule) for rule in RULES}
+    heads = jax.jit(amortized._heads)
     smoother = jax.jit(jax.vmap(lambda t, d: case.exact.state_log_probs(t, d)["smoothing"][:, -1], in_axes=(0, None)))
     inverse = jax.jit(jax.vmap(lambda t, d: case.bijection(d).inverse(t), in_axes=(0, None)))
     found = {}
     for name, tree in trees.items():
         data, theta = fits.observed(tree), fits.draws(tree, case)[:draws]
-        u = np.asarray(inverse(theta, amortized.frame(data)))
-        found[name] = {r: a.probabilities(data, u)["smoothing"][..., -1].mean(0) for r, a in networks.items()}
-        exact = np.exp(np.asarray(smoother(theta, amortized.frame(data))))
-        found[name]["exact smoother"] = exact.mean(0)[: len(data.y)]
+        framed, n = amortized.frame(data), len(data.y)
+        log_probs = heads(framed, inverse(theta, framed))
+        found[name] = {rule: np.exp(smoothing(log_probs, rule))[:, :n, -1].mean(0) for rule in RULES}
+        found[name]["exact smoother"] = np.exp(smoother(theta, framed))[:, :n].mean(0)
     return found

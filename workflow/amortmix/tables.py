@@ -51,6 +51,18 @@ def table1(comparisons):
     return frame
 
 
+def notices(trouble, meaningful, simulated):
+    """What a reader must know before any number of a run."""
+    found = []
+    if trouble:
+        found.append(f"Participants are missing: {trouble}")
+    if not meaningful:
+        found.append("Preset smoke: the networks are hardly trained. These results are not meaningful.")
+    if simulated:
+        found.append("SIMULATED participants, drawn from the prior: not the data of Dutilh et al.")
+    return found
+
+
 def cell(column, value):
     """One value as text: a dash where it is missing, R-hat to four digits, large numbers in full."""
     if value is None or value != value:

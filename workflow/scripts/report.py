@@ -8,6 +8,7 @@ with job(snakemake):
 
     import pandas as pd
     from amortmix import figures, io, overview
+    from amortmix.tables import notices
 
     params = snakemake.params
     target = Path(snakemake.output[0])
@@ -21,11 +22,7 @@ with job(snakemake):
 
     figure_folder = folder / f"figures{params.suffix}"
     figures.save(figures.rule_graph(overview.rule_edges(params.config)), figure_folder, "workflow")
-    warnings = [params.trouble] if params.trouble else []
-    if not all(m["meaningful"] for m in metrics.values()):
-        warnings.append("Preset smoke: the networks are hardly trained. These results are not meaningful.")
-    if params.suffix:
-        warnings.append("SIMULATED participants, drawn from the prior: not the data of Dutilh et al.")
+    warnings = notices(params.trouble, all(m["meaningful"] for m in metrics.values()), bool(params.suffix))
     versions = pd.DataFrame.from_dict(
         {
             c: {"commit": k["git_commit"], "seed": str(k["seed"]), "device": k["device"], **k["versions"]}

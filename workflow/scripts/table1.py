@@ -4,17 +4,12 @@ from amortmix.job import job
 
 with job(snakemake):
     from amortmix import io
-    from amortmix.tables import COLUMNS, markdown, table1
+    from amortmix.tables import COLUMNS, markdown, notices, table1
 
     comparisons = [io.read_json(path) for path in snakemake.input]
     frame = table1(comparisons)
-    notes = []
-    if snakemake.params.trouble:
-        notes.append(f"Participants are missing: {snakemake.params.trouble}")
-    if not snakemake.params.meaningful:
-        notes.append("Preset smoke: the networks are hardly trained and these numbers are not meaningful.")
-    if any(c["simulated"] for c in comparisons):
-        notes.append("SIMULATED participants, drawn from the prior: not the data of Dutilh et al.")
+    simulated = any(c["simulated"] for c in comparisons)
+    notes = notices(snakemake.params.trouble, snakemake.params.meaningful, simulated)
     reasons = {c["mcmc_not_run"] for c in comparisons} - {None}
     notes += [f"MCMC: not run: {reason}" for reason in sorted(reasons)]
     divergent = {c["dataset"]: c["divergences"] for c in comparisons if c["divergences"]}
