@@ -10,9 +10,14 @@ classification network; both are trained together on simulations.
 Importing this package sets what must be set before JAX and Keras are imported, in one place.
 """
 
+import logging
 import os
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+# libraries that report their set-up would bury the answers of a notebook
+for _name in ("arviz", "bayesflow", "fontTools", "jax"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 __version__ = "0.1.0"

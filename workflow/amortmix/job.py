@@ -52,7 +52,6 @@ def job(snakemake):
     limit_threads(snakemake.threads)
     os.environ.setdefault("MPLBACKEND", "Agg")
     logging.getLogger("jax").setLevel(logging.ERROR)
-    logging.getLogger("bayesflow").setLevel(logging.WARNING)
     with open(snakemake.log[0], "w", buffering=1) as log:
         out, err = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = _Tee(log, out), _Tee(log, err)
