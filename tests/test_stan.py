@@ -5,7 +5,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from amortmix.cases import Data, get_case
-from amortmix.diagnostics.comparison import rhat_max
 from amortmix.stan import engine
 from arviz_stats.base import array_stats
 from conftest import simulate
@@ -62,7 +61,7 @@ def test_two_seeds_agree(name):
     means, variances = [], []
     for seed in (1, 2):
         fit = engine.sample(case, data, case.prior("paper"), seed, **settings)
-        assert rhat_max(fit.theta) < 1.01 and not fit.stats["diverging"].any()
+        assert fit.rhat_max < 1.01 and not fit.stats["diverging"].any()
         means.append(fit.theta.mean((0, 1)))
         variances.append([array_stats.mcse(fit.theta[..., j]) ** 2 for j in range(fit.theta.shape[-1])])
     np.testing.assert_array_less(np.abs(means[0] - means[1]), 5 * np.sqrt(np.sum(variances, axis=0)))

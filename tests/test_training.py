@@ -62,7 +62,7 @@ def test_nan_stops_training_and_keeps_the_last_good_state(tmp_path):
 
 
 def test_one_compilation_for_all_designs():
-    """N and P vary in every batch, yet the step compiles once per batch size."""
+    """N and P vary in every batch, and pieces have a rest, yet the step compiles once per batch size."""
     case = get_case("gaussian_mixture")
     compiled = []
     original = training_module._run_steps
@@ -74,7 +74,9 @@ def test_one_compilation_for_all_designs():
 
     training_module._run_steps = counting
     try:
-        train(case, case.prior("paper"), short(case, 20), seed=1)
+        recipe = short(case, 20)
+        recipe["schedule"]["reports"] = 3  # pieces of 6, 6, 6 and 2 steps
+        train(case, case.prior("paper"), recipe, seed=1)
     finally:
         training_module._run_steps = original
     assert compiled[0]._cache_size() == 1

@@ -17,7 +17,9 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 # libraries that report their set-up would bury the answers of a notebook
-for _name in ("arviz", "bayesflow", "fontTools", "jax"):
+for _name in ("aiohttp.access", "arviz", "fontTools", "httpstan", "jax"):
     logging.getLogger(_name).setLevel(logging.WARNING)
+# BayesFlow sets its own level when it is imported: only a filter keeps its greeting back
+logging.getLogger("bayesflow").addFilter(lambda record: record.levelno >= logging.WARNING)
 
 __version__ = "0.1.0"

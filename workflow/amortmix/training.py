@@ -1,6 +1,6 @@
 """Online training: simulate and step on the device, many steps per dispatch.
 
-One dispatch is a jitted scan of
+One dispatch is a jitted loop of
 
     key_s = fold_in(key, s);   batch ~ p(theta, z, y);   (phi, optimizer) <- step(phi, optimizer, batch)
 
@@ -83,19 +83,25 @@ def _spread(keys):
 def _run_steps(estimator, example):
     """A jitted function (state, key, first step, n, batch) -> state, mean metrics.
 
-    The key is an argument, not a constant: the compilation cache then serves every seed.
+    Compiled once for each batch size, whatever the number of steps. The key is an argument, not a constant:
+    the compilation cache then serves every seed.
     """
 
     def run(state, key, first, n, batch):
-        def step(state, s):
+        def step(s, carry):
+            state, sums = carry
             keys = _spread(jax.random.split(jax.random.fold_in(key, s), batch))
             metrics, state = estimator.stateless_train_step(state, jax.vmap(example)(keys))
-            return state, metrics
+            return state, jax.tree.map(jnp.add, sums, metrics)
 
-        state, metrics = jax.lax.scan(step, state, first + jnp.arange(n))
-        return state, {k: v.mean() for k, v in metrics.items()}
+        metrics = jax.eval_shape(
+            lambda keys: estimator.stateless_train_step(state, jax.vmap(example)(keys))[0], jax.random.split(key, batch)
+        )
+        zeros = jax.tree.map(lambda m: jnp.zeros(m.shape, m.dtype), metrics)
+        state, sums = jax.lax.fori_loop(first, first + n, step, (state, zeros))
+        return state, {k: v / n for k, v in sums.items()}
 
-    return jax.jit(run, static_argnums=(3, 4), donate_argnums=0)
+    return jax.jit(run, static_argnums=4, donate_argnums=0)
 
 
 def _state(estimator):

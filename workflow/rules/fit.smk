@@ -16,6 +16,7 @@ for case_, number_, chunk_ in run_.chunks():
             f"logs/{RESULTS}/{{priors}}/{case_}/fits/abi_{number_}.log",
         benchmark:
             f"logs/{RESULTS}/{{priors}}/{case_}/fits/abi_{number_}.benchmark.tsv"
+        priority: 5
         conda:
             "../../envs/networks.yaml"
         threads: 1

@@ -6,6 +6,8 @@ rule simulate:
         CASE + "/simulations/held_out.nc",
     log:
         f"logs/{CASE}/simulate.log",
+    # what the longest chains of jobs begin with comes before what can fill the gaps
+    priority: 5
     conda:
         "../../envs/networks.yaml"
     params:
@@ -28,6 +30,7 @@ rule validate:
         f"logs/{CASE}/validate.log",
     benchmark:
         f"logs/{CASE}/validate.benchmark.tsv"
+    priority: 5
     conda:
         "../../envs/networks.yaml"
     threads: 1

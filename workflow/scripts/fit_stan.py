@@ -7,7 +7,6 @@ with job(snakemake):
     import numpy as np
     from amortmix import fits, io
     from amortmix.cases import get_case
-    from amortmix.diagnostics.comparison import rhat_max
     from amortmix.stan import engine
 
     case, params = get_case(snakemake.wildcards.case), snakemake.params
@@ -24,7 +23,7 @@ with job(snakemake):
         attrs = {
             "engine": fit.engine,
             "seconds": fit.seconds,
-            "rhat_max": rhat_max(fit.theta),
+            "rhat_max": fit.rhat_max,
             "divergences": int(fit.stats["diverging"].sum()),
             "mean_tree_depth": float(np.mean(fit.stats["tree_depth"])),
             **data_attrs,

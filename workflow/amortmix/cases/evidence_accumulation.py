@@ -195,7 +195,7 @@ NETWORKS = {
         "flow": {"depth": 2, "widths": [32], "bins": 4, "whitening": [32]},
         "classifier": {"kind": "filter", "widths": [16], "recurrent": 16},
         "classified_share": 0.25,
-        "schedule": {"phases": [[150, 32]], "learning_rate": 2e-3, "reports": 4},
+        "schedule": {"phases": [[120, 32]], "learning_rate": 2e-3, "reports": 4},
     },
     "default": {
         "local": None,

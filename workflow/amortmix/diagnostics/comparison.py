@@ -6,7 +6,6 @@ C2ST          can a classifier tell ABI draws from MCMC draws? 0.5: no
 """
 
 import numpy as np
-from arviz_stats.base import array_stats
 from bayesflow.diagnostics.metrics import bootstrap_comparison, classifier_two_sample_test
 from bayesflow.metrics.functional.kernels import inverse_multiquadratic
 
@@ -59,11 +58,6 @@ def independent_columns(case, theta):
 def psis_draws(theta, weights, seed):
     """A fourth of the draws, resampled by weight without replacement."""
     return theta[psis.resample(weights, len(theta) // PSIS_SHARE, seed)]
-
-
-def rhat_max(theta):
-    """Largest rank-normalized R-hat over parameters; theta (chains, draws, D)."""
-    return float(max(array_stats.rhat(theta[..., j]) for j in range(theta.shape[-1])))
 
 
 def verdict(mmd_p, smoothed):

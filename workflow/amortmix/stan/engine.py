@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
+from arviz_stats.base import array_stats
 
 FOLDER = Path(__file__).parent
 INSTALL = "install a C++ compiler (Debian: apt-get install g++), or CmdStan and set CMDSTAN to its folder"
@@ -44,6 +45,11 @@ class StanFit(NamedTuple):
     stats: dict
     engine: str
     seconds: float
+
+    @property
+    def rhat_max(self):
+        """Largest rank-normalized R-hat over the parameters."""
+        return float(max(array_stats.rhat(self.theta[..., j]) for j in range(self.theta.shape[-1])))
 
 
 def find_engine():
