@@ -68,6 +68,7 @@ def test_c2st_of_equal_and_of_shifted_draws():
     a, b = rng.normal(size=(2, 300, 3))
     assert comparison.c2st(a, b, epochs=5, seed=1) < 0.5 + 5 * np.sqrt(0.25 / 600)
     assert comparison.c2st(a, b + 5, epochs=60, seed=1) > 0.95
+    assert comparison.c2st_null(a, b + 5, epochs=5, seed=1) < 0.5 + 5 * np.sqrt(0.25 / 600)
 
 
 def test_mmd_test_separates_typical_from_distant():

@@ -122,7 +122,7 @@ def test_contract_files():
 
 
 def check_fit(case, folder):
-    expected = {"c2st", "c2st_psis", "mmd", "mmd_p", "pareto_k", "verdict", "seconds_abi", "seconds_stan"}
+    expected = {"c2st", "c2st_null", "c2st_psis", "mmd", "mmd_p", "pareto_k", "verdict", "seconds_abi", "seconds_stan"}
     expected |= {"rhat_max", "divergences", "engine"}
     comparison = json.loads((folder / "comparison.json").read_text())
     assert expected <= set(comparison)

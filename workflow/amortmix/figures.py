@@ -134,6 +134,31 @@ def z_score_contraction(case, recovery):
     )
 
 
+def gap_by_region(case, recovery, bins=6):
+    """Amortization gap against the true value of each parameter: means in bins of equally many data sets, +- 2 SE."""
+    gap = recovery["gap"].values
+    known = np.isfinite(gap)
+    theta, gap = recovery["theta"].values[known], gap[known]
+    columns = _columns(case)
+    rows = -(-len(case.parameters) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=_grid_size(case), squeeze=False, sharey=True)
+    for j, (axis, label) in enumerate(zip(axes.flat, labels(case))):
+        parts = np.array_split(np.argsort(theta[:, j]), bins)
+        middle = [np.median(theta[p, j]) for p in parts]
+        mean = [gap[p].mean() for p in parts]
+        error = [2 * gap[p].std(ddof=1) / np.sqrt(len(p)) for p in parts]
+        axis.axhline(0, color=COLORS["truth"], linewidth=1, linestyle="--")
+        axis.errorbar(middle, mean, error, fmt="o-", color=COLORS["ABI"], markersize=4, linewidth=1, capsize=2)
+        axis.set_xlabel(label)
+        axis.locator_params(axis="x", nbins=5)
+    for axis in axes[:, 0]:
+        axis.set_ylabel("amortization gap (nats)")
+    for axis in axes.flat[len(case.parameters) :]:
+        axis.set_visible(False)
+    figure.tight_layout()
+    return figure
+
+
 def joint_posterior(case, samples, truth=None, limit=1200):
     """Pairs of parameters with marginals on the diagonal (figures 6, 10, 14 to 16).
 
@@ -162,7 +187,10 @@ def joint_posterior(case, samples, truth=None, limit=1200):
                 elif name != "prior":
                     axis.plot(*draws[:limit, [j, i]].T, ".", markersize=1.2, alpha=0.35, color=COLORS[name])
             if truth is not None:
-                axis.axvline(truth[j], color=COLORS["truth"], linewidth=0.8, linestyle="--")
+                dashes = {"color": COLORS["truth"], "linewidth": 0.8, "linestyle": "--"}
+                axis.axvline(truth[j], label="truth" if i == j else None, **dashes)
+                if i != j:
+                    axis.axhline(truth[i], **dashes)
             if i != j:
                 axis.set_ylim(low[i] - margin[i], high[i] + margin[i])
             axis.set_ylabel(case.parameters[i].label if j == 0 and i > 0 else "")
@@ -325,6 +353,35 @@ def mmd_null(null, observed):
     axis.axvline(np.quantile(null, 0.9), color=COLORS["truth"], linestyle="--", linewidth=1)
     axis.set_xlabel("MMD of one data set from the simulations (dashed: 10 % of simulations lie beyond)")
     axis.set_ylabel("density")
+    figure.tight_layout()
+    return figure
+
+
+def c2st(comparisons, published):
+    """C2ST of each data set, before and after PSIS, beside its value under shuffled labels and the published one.
+
+    Parameters
+    ----------
+    comparisons : dict
+        Name -> comparison.json.
+    published : dict
+        Letter -> published C2ST.
+    """
+    known = {name.rsplit("_", 1)[-1]: c for name, c in comparisons.items() if c["c2st"] is not None}
+    kinds = {
+        "shuffled labels": (COLORS["prior"], "o", {k: c["c2st_null"] for k, c in known.items()}),
+        "published": (COLORS["truth"], "x", published),
+        "ABI": (COLORS["ABI"], "o", {k: c["c2st"] for k, c in known.items()}),
+        "PSIS": (COLORS["PSIS"], "s", {k: c["c2st_psis"] for k, c in known.items()}),
+    }
+    figure, axis = plt.subplots(figsize=(7, 3))
+    for name, (color, marker, values) in kinds.items():
+        if values:
+            axis.plot(list(known), [values.get(k, np.nan) for k in known], marker, color=color, label=name)
+    axis.set_ylim(0.48, 1.02)
+    axis.set_ylabel("C2ST")
+    axis.set_xlabel("data set")
+    figure.legend(ncols=len(kinds), loc="lower center", bbox_to_anchor=(0.5, 1.0))
     figure.tight_layout()
     return figure
 

@@ -30,7 +30,7 @@ with job(snakemake):
         words = comparison.verdict(p, smoothed)
         result |= {"pareto_k": smoothed.pareto_k, "ess": smoothed.ess, "verdict": words[0], "reason": words[1]}
     if fits.not_run(stan):
-        missing = ("c2st", "c2st_psis", "seconds_stan", "rhat_max", "divergences", "engine")
+        missing = ("c2st", "c2st_null", "c2st_psis", "seconds_stan", "rhat_max", "divergences", "engine")
         result |= dict.fromkeys(missing) | {"mcmc_not_run": fits.not_run(stan)}
     else:
         rng = np.random.default_rng(params.seed)
@@ -43,8 +43,10 @@ with job(snakemake):
             return draws[rng.choice(len(draws), size=m, replace=False)]
 
         epochs = settings["c2st_epochs"]
+        pair = some(estimates, n), some(reference, n)
         result |= {
-            "c2st": comparison.c2st(some(estimates, n), some(reference, n), epochs, params.seed),
+            "c2st": comparison.c2st(*pair, epochs, params.seed),
+            "c2st_null": comparison.c2st_null(*pair, epochs, params.seed),
             "c2st_psis": comparison.c2st(weighted, some(reference, len(weighted)), epochs, params.seed),
             "c2st_draws": n,
             "c2st_psis_draws": len(weighted),

@@ -6,10 +6,9 @@ from pathlib import Path
 from amortmix.job import job
 
 with job(snakemake):
-    import nbconvert
     import nbformat
     import papermill
-    from amortmix import io
+    from amortmix import io, pages
 
     failed = Path(snakemake.log[0]).with_suffix(".failed.ipynb")
     try:
@@ -27,8 +26,6 @@ with job(snakemake):
         ) from error
     with io.atomic(snakemake.output.notebook) as temporary:
         os.replace(failed, temporary)
-    html, _ = nbconvert.HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True).from_notebook_node(
-        nbformat.read(snakemake.output.notebook, as_version=4)
-    )
+    html = pages.to_html(nbformat.read(snakemake.output.notebook, as_version=4))
     with io.atomic(snakemake.output.html) as temporary:
         temporary.write_text(html)

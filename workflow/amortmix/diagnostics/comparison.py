@@ -49,6 +49,12 @@ def c2st(estimates, targets, epochs, seed):
     return float(score)
 
 
+def c2st_null(estimates, targets, epochs, seed):
+    """C2ST of the same draws with their labels shuffled: its value where the two do not differ."""
+    pooled = np.random.default_rng(seed).permutation(np.concatenate([estimates, targets]))
+    return c2st(pooled[: len(estimates)], pooled[len(estimates) :], epochs, seed)
+
+
 def independent_columns(case, theta):
     """Drop the last share of a simplex: it is determined by the others."""
     keep = [j for j, n in enumerate(case.parameter_names) if n != f"pi_{len(case.states)}"]

@@ -1,0 +1,29 @@
+"""Pages: formulas as MathML that parses, and nothing that a browser would fetch."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+
+import nbformat
+from amortmix.pages import to_html, with_mathml
+
+MATHML = "{http://www.w3.org/1998/Math/MathML}"
+
+
+def test_formulas_become_mathml():
+    text = with_mathml(r"Given $z_t$, costing \$5:" + "\n\n$$\n\\frac{a}{b}\n$$\n")
+    inline, block = (ElementTree.fromstring(m) for m in re.findall(r"<math.*?</math>", text, re.DOTALL))
+    assert [e.text for e in inline.iter(f"{MATHML}mi")] == ["z", "t"] and inline.find(f".//{MATHML}msub") is not None
+    assert [e.text for e in block.find(f".//{MATHML}mfrac").iter(f"{MATHML}mi")] == ["a", "b"]
+    assert (inline.get("display"), block.get("display")) == ("inline", "block")
+    assert "$" not in text.replace(r"\$5", "")
+
+
+def test_pages_need_no_network():
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_markdown_cell("Text, $x$"), nbformat.v4.new_code_cell("1")]
+    )
+    page = to_html(notebook)
+    assert "<math" in page and "<script" not in page
+    fetched = re.findall(r"<(?!a\b)\w+[^>]*\b(?:src|href)=[\"'](https?:[^\"']*)", page)
+    assert not fetched and "@import" not in page
+    assert notebook.cells[0].source == "Text, $x$"
