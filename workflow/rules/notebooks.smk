@@ -62,7 +62,7 @@ rule notebook:
 rule report:
     input:
         metrics=lambda w: [f"{RESULTS}/{p}/{c}/validation/metrics.json" for p, c in run_.pairs() if p == w.priors],
-        comparisons=lambda w: comparisons(w.priors),
+        comparisons=comparisons(),
         table=RESULTS + "/{priors}/tables/" + TABLE + ".csv",
         pages=lambda w: [n for n in notebooks() if f"/{w.priors}/" in n],
     output:

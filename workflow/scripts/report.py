@@ -16,9 +16,11 @@ with job(snakemake):
     cases = {Path(p).parents[1].name: Path(p).parents[1] for p in snakemake.input.metrics}
     metrics = {c: io.read_json(f / "validation" / "metrics.json") for c, f in cases.items()}
     cards = {c: io.read_json(f / "networks" / "card.json") for c, f in cases.items()}
-    comparisons = {}
+    by_prior = {}
     for path in map(Path, snakemake.input.comparisons):
-        comparisons[path.parent.name] = io.read_json(path) | {"case": path.parents[2].name}
+        found = by_prior.setdefault(path.parents[3].name, {})
+        found[path.parent.name] = io.read_json(path) | {"case": path.parents[2].name}
+    comparisons = by_prior.get(snakemake.wildcards.priors, {})
 
     figure_folder = folder / f"figures{params.suffix}"
     figures.save(figures.rule_graph(overview.rule_edges(params.config)), figure_folder, "workflow")
@@ -33,8 +35,8 @@ with job(snakemake):
     pages = [Path(p).relative_to(folder).as_posix() for p in snakemake.input.pages]
     links = "".join(f'<li><a href="{p}">{html.escape(Path(p).stem)}</a></li>' for p in pages)
     table1 = pd.read_csv(snakemake.input.table, index_col=0)
-    published = overview.published_rows(comparisons, snakemake.wildcards.priors)
-    judged = "Table 1 of the paper was made under the priors called reference: agreement is judged there."
+    published = overview.published_rows(by_prior) if by_prior else pd.DataFrame()
+    judged = "Table 1 of the paper was made under the priors called reference: agreement is judged there, if they ran."
     content = overview.page(
         f"Amortized Bayesian mixture models: preset {params.preset}, priors {snakemake.wildcards.priors}",
         warnings,
