@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from amortmix.cases import Data, get_case
 from amortmix.diagnostics import comparison, psis, simulated
+from amortmix.posterior import Draws
 from amortmix.stan.engine import StanFit
 from scipy import stats
 
@@ -35,9 +36,34 @@ def test_weights_correct_a_wide_proposal():
     variance = smoothed.weights @ x**2
     assert abs(variance - 0.25) < 5 * 0.25 * np.sqrt(2 / smoothed.ess)
     assert abs(smoothed.weights.sum() - 1) < 1e-9
-    chosen = psis.resample(smoothed.weights, 4000, seed=1)
+    chosen = psis.resample(smoothed.log_weights, 4000, seed=1)
     assert len(set(chosen)) == 4000
     assert np.std(x[chosen]) < 0.75
+
+
+class Gaussian:
+    """A flow that always answers N(0, 1)."""
+
+    def sample(self, data, draws, seed):
+        theta = np.random.default_rng(seed).normal(size=(draws, 1))
+        return Draws(theta, theta, stats.norm.logpdf(theta[:, 0]))
+
+    def frame(self, data):
+        return data
+
+
+def test_corrected_draws_are_draws_of_the_target():
+    """N(0.3, 0.7^2) from 40,000 proposals of N(0, 1): mean and variance of 2,000 within 5 standard errors."""
+
+    def target(theta, data):
+        return stats.norm.logpdf(theta[:, 0], 0.3, 0.7)
+
+    theta, ess = psis.correct(Gaussian(), target, None, 2000, 40_000, seed=2)
+    assert len(np.unique(theta)) == 2000 and 2000 < ess < 40_000
+    assert abs(theta.mean() - 0.3) < 5 * 0.7 / np.sqrt(2000)
+    assert abs(theta.var() - 0.49) < 5 * 0.49 * np.sqrt(2 / 2000)
+    with pytest.raises(ValueError, match="only 1 of 3 draws have a weight"):
+        psis.resample(np.array([0.0, -np.inf, -np.inf]), 2, seed=1)
 
 
 def test_threshold_falls_with_few_draws():
@@ -167,7 +193,7 @@ def test_draws_on_the_edge_have_no_weight():
     prior = case.prior("paper")
     theta, data, _ = case.simulate_dataset(jax.random.key(1), prior)
     edge = jnp.stack([theta, theta.at[2].set(0.0), theta.at[6].set(jnp.inf)])
-    log_joint = np.asarray(simulated.log_joint(case, prior, edge, data))
+    log_joint = np.asarray(psis.log_joint(case, prior, edge, data))
     assert np.isfinite(log_joint[0]) and np.isneginf(log_joint[1:]).all()
     x, target, proposal = gaussian_weights(1.5)
     with_edge = psis.smooth(np.append(target, -np.inf), np.append(proposal, -np.inf))

@@ -1,6 +1,7 @@
 """A fit as a file: one layout for ABI and for Stan.
 
 posterior             scalars with the paper's names (chain, draw)
+corrected             the same for ABI draws resampled by importance weight, where there is a likelihood
 latent_probabilities  each head (statistic, unit, state)
 sample_stats          log_q, log_joint, log_weight per draw; divergences and more for Stan
 observed_data         y (unit, observation, variable), mask
@@ -37,7 +38,7 @@ def summarize_probabilities(probabilities, weights=None):
     return names, found
 
 
-def save(path, case, theta, stats, latent, data, attrs):
+def save(path, case, theta, stats, latent, data, attrs, corrected=None):
     """Write a fit.
 
     Parameters
@@ -48,14 +49,19 @@ def save(path, case, theta, stats, latent, data, attrs):
     data : Data
     attrs : dict
         Strings and numbers: engine, seconds, warnings, ...
+    corrected : (chains, draws, D), optional
     """
     dims = ("chain", "draw")
     coords = {"chain": np.arange(theta.shape[0]), "draw": np.arange(theta.shape[1])}
-    posterior = {n: (dims, theta[..., j]) for j, n in enumerate(case.parameter_names)}
+    groups = {"posterior": theta} | ({} if corrected is None else {"corrected": corrected})
+    parameters = {
+        group: xr.Dataset({n: (dims, values[..., j]) for j, n in enumerate(case.parameter_names)}, coords)
+        for group, values in groups.items()
+    }
     names, heads = latent
     tree = xr.DataTree.from_dict(
         {
-            "posterior": xr.Dataset(posterior, coords),
+            **parameters,
             "sample_stats": xr.Dataset({k: (dims, v) for k, v in stats.items()}, coords),
             "latent_probabilities": xr.Dataset(heads, {"statistic": names, "state": list(case.states)}),
             "observed_data": xr.Dataset(
@@ -88,9 +94,9 @@ def not_run(tree):
     return tree.attrs.get("not_run")
 
 
-def draws(tree, case):
-    """Posterior draws (S, D), chains merged."""
-    return np.stack([tree["posterior"][n].values.ravel() for n in case.parameter_names], axis=-1)
+def draws(tree, case, group="posterior"):
+    """Draws of a group (S, D), chains merged."""
+    return np.stack([tree[group][n].values.ravel() for n in case.parameter_names], axis=-1)
 
 
 def observed(tree):

@@ -5,7 +5,6 @@ import numpy as np
 import pandas as pd
 
 from amortmix import fits
-from amortmix.diagnostics.comparison import psis_draws
 from amortmix.diagnostics.psis import Psis
 from amortmix.networks.classifiers import RULES, smoothing
 
@@ -127,7 +126,7 @@ def posterior_samples(case, prior, abi, stan, seed=1):
     if "log_weight" in abi["sample_stats"]:
         smoothed = Psis(abi["sample_stats"]["log_weight"].values[0], abi.attrs["pareto_k"])
         if smoothed.is_reliable:
-            samples["PSIS"] = psis_draws(theta, smoothed.weights, seed)
+            samples["PSIS"] = fits.draws(abi, case, "corrected")
     if not fits.not_run(stan):
         samples["MCMC"] = fits.draws(stan, case)
     return samples

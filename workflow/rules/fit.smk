@@ -23,6 +23,7 @@ for case_, number_, chunk_ in run_.chunks():
         params:
             prior=lambda w, case=case_: run_.prior(case, w.priors),
             draws=run_.settings["abi"]["draws"],
+            proposals=run_.settings["abi"]["proposals"],
             smoothing_rule=run_.config["smoothing_rule"],
             datasets=chunk_,
             seeds=lambda w, case=case_, chunk=chunk_: [run_.seed_for("abi", w.priors, case, d) for d in chunk],

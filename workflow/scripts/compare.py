@@ -36,8 +36,8 @@ with job(snakemake):
         rng = np.random.default_rng(params.seed)
         reference = comparison.independent_columns(case, fits.draws(stan, case))
         estimates = comparison.independent_columns(case, theta)
+        corrected = comparison.independent_columns(case, fits.draws(abi, case, "corrected"))
         n = min(settings["c2st_draws"], len(estimates), len(reference))
-        weighted = comparison.psis_draws(estimates, smoothed.weights, params.seed)
 
         def some(draws, m):
             return draws[rng.choice(len(draws), size=m, replace=False)]
@@ -47,9 +47,9 @@ with job(snakemake):
         result |= {
             "c2st": comparison.c2st(*pair, epochs, params.seed),
             "c2st_null": comparison.c2st_null(*pair, epochs, params.seed),
-            "c2st_psis": comparison.c2st(weighted, some(reference, len(weighted)), epochs, params.seed),
+            "c2st_psis": comparison.c2st(some(corrected, n), pair[1], epochs, params.seed),
             "c2st_draws": n,
-            "c2st_psis_draws": len(weighted),
+            "proposals_ess": abi.attrs["proposals_ess"],
             "seconds_stan": stan.attrs["seconds"],
             "rhat_max": stan.attrs["rhat_max"],
             "divergences": stan.attrs["divergences"],

@@ -9,10 +9,7 @@ import numpy as np
 from bayesflow.diagnostics.metrics import bootstrap_comparison, classifier_two_sample_test
 from bayesflow.metrics.functional.kernels import inverse_multiquadratic
 
-from amortmix.diagnostics import psis
-
 MMD_ALPHA = 0.1  # section 3.5, Table 1
-PSIS_SHARE = 4  # one draw in so many is kept when resampling without replacement
 
 
 def mmd_test(observed, reference, num_null, seed):
@@ -59,11 +56,6 @@ def independent_columns(case, theta):
     """Drop the last share of a simplex: it is determined by the others."""
     keep = [j for j, n in enumerate(case.parameter_names) if n != f"pi_{len(case.states)}"]
     return theta[:, keep]
-
-
-def psis_draws(theta, weights, seed):
-    """A fourth of the draws, resampled by weight without replacement."""
-    return theta[psis.resample(weights, len(theta) // PSIS_SHARE, seed)]
 
 
 def verdict(mmd_p, smoothed):

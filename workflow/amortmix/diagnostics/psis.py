@@ -8,8 +8,12 @@ both densities on the same space; a heavy tail of w, measured by k-hat, means th
 import math
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from arviz_stats.base import array_stats
+
+DRAWS_PER_BATCH = 1000
 
 
 class Psis(NamedTuple):
@@ -52,6 +56,58 @@ def smooth(log_target, log_proposal):
     return Psis(log_weights, float(pareto_k))
 
 
-def resample(weights, n, seed):
-    """Indices of ``n`` draws without replacement: duplicates would leak across the folds of a classifier test."""
-    return np.random.default_rng(seed).choice(len(weights), size=n, replace=False, p=weights / weights.sum())
+def log_joint(case, prior, theta, data):
+    """log p(theta, y) of many theta (S, D) for one data set: a density of the constrained parameters.
+
+    A draw that overflowed, or was rounded onto the edge of the space, has no density: -inf.
+    """
+    inverse = case.bijection(data).inverse
+
+    def one(t):
+        density = case.exact.log_prior(t, prior) + case.exact.log_likelihood(t, data)
+        return jnp.where(jnp.all(jnp.isfinite(inverse(t))), density, -jnp.inf)
+
+    # in batches: the filters of all draws at once would not fit into memory
+    return jax.lax.map(one, theta, batch_size=DRAWS_PER_BATCH)
+
+
+def resample(log_weights, n, seed):
+    """Indices of ``n`` draws without replacement: duplicates would leak across the folds of a classifier test.
+
+    The largest of log w_s + g_s with standard Gumbel g_s, which underflows for no weight.
+
+    Raises
+    ------
+    ValueError
+        If fewer than ``n`` draws have a weight at all.
+    """
+    possible = np.isfinite(log_weights).sum()
+    if possible < n:
+        raise ValueError(f"only {possible} of {len(log_weights)} draws have a weight: {n} cannot be chosen")
+    keys = log_weights + np.random.default_rng(seed).gumbel(size=len(log_weights))
+    return np.argsort(-keys)[:n]
+
+
+def correct(amortized, target, data, draws, proposals, seed):
+    """Draws of the exact posterior: many draws of the flow, resampled by importance weight.
+
+    Right where k-hat says that the weights can be relied on, and the effective number of proposals is a
+    multiple of ``draws``.
+
+    Parameters
+    ----------
+    amortized : Amortized
+    target : callable
+        (theta (S, D), data in the frame of training) -> log p(theta, y) (S,).
+    data : Data
+    draws, proposals : int
+        Draws returned, and draws of the flow among which they are chosen.
+
+    Returns
+    -------
+    theta, ess : (draws, D), float
+        ``ess``: effective number of proposals.
+    """
+    drawn = amortized.sample(data, proposals, seed)
+    smoothed = smooth(target(drawn.theta, amortized.frame(data)), drawn.log_q)
+    return drawn.theta[resample(smoothed.log_weights, draws, seed)], smoothed.ess

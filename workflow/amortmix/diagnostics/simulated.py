@@ -64,20 +64,6 @@ def recovery(theta, draws):
     }
 
 
-def log_joint(case, prior, theta, data):
-    """log p(theta, y) of many theta (S, D) for one data set: a density of the constrained parameters.
-
-    A draw that overflowed, or was rounded onto the edge of the space, has no density: -inf.
-    """
-    inverse = case.bijection(data).inverse
-
-    def one(t):
-        density = case.exact.log_prior(t, prior) + case.exact.log_likelihood(t, data)
-        return jnp.where(jnp.all(jnp.isfinite(inverse(t))), density, -jnp.inf)
-
-    return jax.vmap(one)(theta)
-
-
 def amortization_gap(case, prior, amortized, theta, data, draws, seed):
     """Gap of every data set and its importance sampling diagnostics.
 
@@ -96,7 +82,7 @@ def amortization_gap(case, prior, amortized, theta, data, draws, seed):
         sets whose k-hat exceeds the threshold: their evidence tends to be too low and the gap too large.
     """
     sampled = amortized.sample_many(data, draws, seed)
-    target = jax.jit(lambda t, d: jax.lax.map(lambda x: log_joint(case, prior, *x), (t, d), batch_size=4))
+    target = jax.jit(lambda t, d: jax.lax.map(lambda x: psis.log_joint(case, prior, *x), (t, d), batch_size=4))
     log_target = np.asarray(target(sampled.theta, data), dtype=float)
     evidence = np.logaddexp.reduce(psis.log_ratio(log_target, sampled.log_q), axis=1) - np.log(draws)
     truth = np.asarray(target(theta[:, None], data), dtype=float)[:, 0]
