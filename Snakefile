@@ -51,6 +51,7 @@ include: "workflow/rules/notebooks.smk"
 
 localrules:
     all,
+    abi,
 
 
 rule all:
@@ -60,3 +61,9 @@ rule all:
         tables(),
         notebooks(),
         reports(),
+
+
+# every data set fitted by the networks, without Stan, comparison and pages: for many data sets
+rule abi:
+    input:
+        [f"{RESULTS}/{p}/{c}/fits/{d}/abi.nc" for p, c in run_.pairs() for d in run_.of_case(c)],

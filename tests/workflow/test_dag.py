@@ -28,12 +28,12 @@ def snakemake(*arguments):
 
 
 def job_counts(output):
-    """{rule: jobs} of a dry run; the trainings, and the ABI fits, of all case studies together."""
+    """{rule: jobs} of a dry run; trainings, data and ABI fits of all case studies together."""
     # Snakemake prints the table twice
     table = dict(re.findall(r"^([a-z_0-9]+)\s+(\d+)$", output, flags=re.MULTILINE))
     counts = {}
     for rule, n in table.items():
-        rule = next((r for r in ("train", "fit_abi") if rule.startswith(f"{r}_")), rule)
+        rule = next((r for r in ("train", "data", "fit_abi") if rule.startswith(f"{r}_")), rule)
         counts[rule] = counts.get(rule, 0) + int(n)
     return counts
 
@@ -73,7 +73,7 @@ def test_a_seed_changes_what_depends_on_it():
 def test_stan_settings_change_only_what_comes_after_stan(tmp_path):
     settings = ROOT / "config" / "presets" / "smoke.yaml"
     changed = tmp_path / "smoke.yaml"
-    changed.write_text(settings.read_text().replace("draws: 150,", "draws: 151,"))
+    changed.write_text(settings.read_text().replace("adapt_delta: 0.95", "adapt_delta: 0.96"))
     code, output = snakemake("--configfile", str(changed))
     assert code == 0, output
     counts = job_counts(output)

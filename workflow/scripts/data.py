@@ -1,4 +1,4 @@
-"""Rule data: one row of datasets.tsv as a checked NetCDF file."""
+"""Rules data: rows of datasets.tsv as checked NetCDF files."""
 
 from amortmix.job import job
 
@@ -6,8 +6,9 @@ with job(snakemake):
     from amortmix import fits
     from amortmix.data import Dataset, load
 
-    names, params = snakemake.wildcards, snakemake.params
-    wanted = Dataset(names.dataset, names.case, params.source, params.rows)
-    data, truth = load(wanted, params.prior, snakemake.input[0] if snakemake.input else None)
-    attrs = {"source": wanted.source, "simulated": int(wanted.simulated)}
-    fits.save_data(snakemake.output[0], data, truth, attrs)
+    params = snakemake.params
+    for (name, source, rows), target in zip(params.datasets, snakemake.output):
+        wanted = Dataset(name, params.case, source, rows)
+        data, truth = load(wanted, params.prior, params.files.get(name))
+        attrs = {"source": wanted.source, "simulated": int(wanted.simulated)}
+        fits.save_data(target, data, truth, attrs)
