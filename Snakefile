@@ -18,7 +18,7 @@ sys.path.insert(0, LIBRARY)
 os.environ["PYTHONPATH"] = os.pathsep.join(p for p in (LIBRARY, os.environ.get("PYTHONPATH")) if p)
 
 from amortmix.cases import CASES
-from amortmix.config import Run
+from amortmix.config import Run, shipped
 from amortmix.data import BadInput
 
 
@@ -34,7 +34,6 @@ if run_.trouble and workflow.is_main_process:
 
 
 wildcard_constraints:
-    preset="[a-z]+",
     priors="[a-z]+",
     case="[a-z_]+",
     dataset=r"[\w.-]+",

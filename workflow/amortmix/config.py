@@ -7,10 +7,12 @@ from pathlib import Path
 import jsonschema
 import yaml
 
+from amortmix import io
 from amortmix.cases import CASES
 from amortmix.data import BadInput, find_participants, read_datasets, simulated_participants
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
+SHIPPED = Path("networks")
 
 
 def check(config, schema, where):
@@ -29,6 +31,30 @@ def check(config, schema, where):
     raise BadInput(f"{where}, {place}: {detail}")
 
 
+def shipped(case, variant):
+    """Folder of the networks that come with the library."""
+    return SHIPPED / variant / case
+
+
+def check_shipped(case, variant):
+    """Raise `BadInput` with one line if the networks that come with the library are not those of a case study."""
+    path = shipped(case.name, variant) / "card.json"
+    if not path.is_file():
+        raise BadInput(f"{path}: none are shipped for {case.name}, priors {variant}; use networks=trained")
+    card = io.read_json(path)
+    expected = {
+        "case": case.name,
+        "priors": variant,
+        "prior": case.prior(variant),
+        "recipe": case.networks[card["preset"]],
+        "units": case.units,
+        "observations": case.observations,
+    }
+    for key, value in json.loads(json.dumps(expected)).items():
+        if card[key] != value:
+            raise BadInput(f"{path}: {key} is {card[key]!r}; expected {value!r} of the case study, or networks=trained")
+
+
 class Run:
     """A checked configuration.
 
@@ -42,6 +68,8 @@ class Run:
     Attributes
     ----------
     preset : str
+    folder : str
+        Under ``results``: the preset, and whether its networks are the shipped ones.
     settings : dict
         Budgets of the preset.
     datasets : {name: Dataset}
@@ -64,6 +92,11 @@ class Run:
         if config["participants"] == "simulated":
             datasets = simulated_participants(datasets)
         self._find_files(datasets, download)
+        self.folder = self.preset
+        if config["networks"] == "shipped":
+            self.folder = f"{self.preset}_shipped"
+            for variant, case in self.pairs():
+                check_shipped(CASES[case], variant)
 
     def _find_files(self, datasets, download):
         wanted = {d.name for d in datasets.values() if d.kind == "participant"}

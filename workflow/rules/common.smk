@@ -1,6 +1,6 @@
 """Where things are: the one place that knows the folders of the file contract."""
 
-RESULTS = f"results/{run_.preset}"
+RESULTS = f"results/{run_.folder}"
 CASE = RESULTS + "/{priors}/{case}"
 
 

@@ -11,9 +11,9 @@ for case_, number_, chunk_ in run_.chunks():
             expand(f"{RESULTS}/{{{{priors}}}}/{case_}/data/{{d}}.nc", d=chunk_),
         log:
             f"logs/{RESULTS}/{{priors}}/{case_}/data_{number_}.log",
+        priority: 5
         conda:
             "../../envs/plain.yaml"
-        priority: 5
         params:
             datasets=[(d, run_.datasets[d].source, run_.datasets[d].rows) for d in chunk_],
             files={d: run_.files[d] for d in chunk_ if d in run_.files},

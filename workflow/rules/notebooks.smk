@@ -47,7 +47,7 @@ rule notebook:
     threads: 1
     params:
         parameters=lambda w: dict(
-            preset=run_.preset,
+            preset=run_.folder,
             priors=w.priors,
             case=page(w),
             suffix=SUFFIX,
@@ -73,7 +73,7 @@ rule report:
         "../../envs/notebooks.yaml"
     threads: 1
     params:
-        preset=run_.preset,
+        preset=run_.folder,
         suffix=SUFFIX,
         trouble=run_.trouble,
         config=run_.config,

@@ -1,7 +1,30 @@
-"""Networks, trained on simulations made inside the training step."""
+"""Networks, trained on simulations made inside the training step, or those that come with the library."""
 
 # one rule per case study, the longest training first: the one that starts last decides when the run ends
 for rank_, case_ in enumerate(sorted(run_.cases, key=run_.simulated_units)):
+
+    if run_.config["networks"] == "shipped":
+
+        rule:
+            name:
+                f"shipped_{case_}"
+            input:
+                lambda w, case=case_: [
+                    f"{shipped(case, w.priors)}/{f}" for f in ("bundle.keras", "history.csv", "card.json")
+                ],
+            output:
+                bundle=f"{RESULTS}/{{priors}}/{case_}/networks/bundle.keras",
+                history=f"{RESULTS}/{{priors}}/{case_}/networks/history.csv",
+                card=f"{RESULTS}/{{priors}}/{case_}/networks/card.json",
+            log:
+                f"logs/{RESULTS}/{{priors}}/{case_}/shipped.log",
+            priority: 10
+            conda:
+                "../../envs/plain.yaml"
+            shell:
+                "cp -v {input} $(dirname {output.bundle}) > {log} 2>&1"
+
+        continue
 
     rule:
         name:
@@ -20,6 +43,7 @@ for rank_, case_ in enumerate(sorted(run_.cases, key=run_.simulated_units)):
         threads: 1
         params:
             case=case_,
+            preset=run_.preset,
             recipe=run_.recipe(case_),
             prior=lambda w, case=case_: run_.prior(case, w.priors),
             seed=lambda w, case=case_: run_.seed_for("train", w.priors, case),

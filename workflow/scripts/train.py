@@ -12,7 +12,7 @@ with job(snakemake):
     case, params = get_case(snakemake.params.case), snakemake.params
     folder = Path(snakemake.output.bundle).parent
     checkpoint = folder.parent / "checkpoint.npz"  # not an output: it survives a failed or killed job
-    preset = folder.parts[1]
+    preset = params.preset
     if preset == "smoke":
         print("smoke preset: the networks are hardly trained, results are not meaningful")
     training = train(
