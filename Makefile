@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := PATH="$(abspath $(BIN)):$$PATH" PYTHONPATH=workflow
 
-.PHONY: help setup paper smoke test lint lock clean
+.PHONY: help setup paper smoke test lint lock publish clean
 
 help:
 	@grep -E '^# make|^#  ' Makefile | sed 's/^# //'
@@ -50,6 +50,12 @@ lint: setup
 lock:
 	uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --extra dev --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
+
+# the small copy of results/default that is committed: pages, pictures and numbers, no draws
+publish:
+	rm -rf results/published/*/
+	cd results/default && find . -name '*.png' -o -name '*.html' -o -path '*/tables/*' -o -name card.json -o -name history.csv \
+	  -o -name metrics.json -o -name comparison.json | tar -cf - -T - | tar -xf - -C ../published
 
 clean:
 	find results -mindepth 1 -maxdepth 1 ! -name published -exec rm -rf {} + 2>/dev/null || true

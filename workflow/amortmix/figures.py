@@ -36,11 +36,11 @@ plt.rcParams.update(
 
 
 def save(figure, folder, name):
-    """Write a figure as PDF and PNG."""
+    """Write a figure as PDF, for print, and as a PNG that stays small."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for suffix in ("pdf", "png"):
-        figure.savefig(folder / f"{name}.{suffix}", bbox_inches="tight", dpi=160)
+        figure.savefig(folder / f"{name}.{suffix}", bbox_inches="tight", dpi=120)
 
 
 def labels(case):
