@@ -1,6 +1,7 @@
 """What every rule's script does first: threads, compilation cache, and a log file that keeps everything."""
 
 import contextlib
+import errno
 import logging
 import os
 import sys
@@ -46,6 +47,11 @@ def cache_compilations():
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
+def _disk_is_full(error):
+    # HDF5 has no error of its own for it
+    return isinstance(error, OSError) and (error.errno == errno.ENOSPC or "No space left" in str(error))
+
+
 @contextlib.contextmanager
 def job(snakemake):
     """Run a rule's script: output goes to the log and the terminal, bad input ends in one line."""
@@ -61,9 +67,12 @@ def job(snakemake):
         except BadInput as error:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(1)
-        except Exception:
+        except Exception as error:
             # into the log as well; the exception itself goes on
             log.write(traceback.format_exc())
+            if _disk_is_full(error):
+                print(f"error: no space left to write {snakemake.output}: free some and run again", file=sys.stderr)
+                sys.exit(1)
             raise
         finally:
             sys.stdout, sys.stderr = out, err

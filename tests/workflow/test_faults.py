@@ -1,0 +1,125 @@
+"""Bad days: a run that is killed, interrupted, started twice, or whose disk is full.
+
+Each run works in its own copy of the workflow and is compared with the smoke run that `make test` makes first.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NETWORKS = Path("results/smoke/paper/gaussian_mixture/networks")
+HELD_OUT = "results/smoke/paper/gaussian_mixture/simulations/held_out.nc"
+PATIENCE = 300  # seconds
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """What is under version control, without results."""
+    for name in ("Snakefile", "workflow", "config", "profiles", "notebooks", "envs"):
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, tmp_path / name)
+    # compiled functions of the smoke run, so that a training starts soon
+    shutil.copytree(ROOT / ".cache" / "jax", tmp_path / ".cache" / "jax")
+    return tmp_path
+
+
+def start(folder, target):
+    """A run in its own process group, as a terminal makes it; participants simulated, so that nothing is fetched."""
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--configfile", "config/presets/smoke.yaml"]
+    command += ["--config", "participants=simulated", "--", str(target)]
+    return subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+
+
+def wait_for(condition):
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < PATIENCE, "waited in vain"
+        time.sleep(0.1)
+
+
+def training_process(folder):
+    """Process number of the script of rule train in a folder, or None."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            program, *arguments = path.read_text().split("\0")
+            ours = "python" in Path(program).name and any("train.py" in a for a in arguments)
+            if ours and os.readlink(path.parent / "cwd") == str(folder):
+                return int(path.parent.name)
+        except OSError:  # it ended while we looked
+            continue
+    return None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the training's process in /proc")
+@pytest.mark.parametrize("fault", ["kill -9", "Ctrl-C"])
+def test_an_interrupted_training_ends_as_an_uninterrupted_one(copy, fault):
+    """The next run continues from the checkpoint to the same learning curve, digit by digit."""
+    run = start(copy, NETWORKS / "bundle.keras")
+    checkpoint = copy / NETWORKS.parent / "checkpoint.npz"
+    wait_for(checkpoint.exists)
+    if fault == "kill -9":
+        os.kill(training_process(copy), signal.SIGKILL)
+    else:
+        os.killpg(run.pid, signal.SIGINT)
+    output, _ = run.communicate(timeout=PATIENCE)
+    assert run.returncode != 0, output
+    assert checkpoint.exists() and not (copy / NETWORKS / "bundle.keras").exists()
+    run = start(copy, NETWORKS / "bundle.keras")
+    output, _ = run.communicate(timeout=PATIENCE)
+    assert run.returncode == 0, output
+    assert not checkpoint.exists()
+    assert (copy / NETWORKS / "history.csv").read_text() == (ROOT / NETWORKS / "history.csv").read_text()
+
+
+def test_two_runs_at_once_do_not_meet(copy):
+    """The second is told that the folder is in use; the first ends as if alone."""
+    first = start(copy, HELD_OUT)
+    wait_for(lambda: any((copy / ".snakemake" / "locks").glob("*.lock")))
+    second = start(copy, HELD_OUT)
+    said, _ = second.communicate(timeout=PATIENCE)
+    assert second.returncode != 0 and "cannot be locked" in said
+    output, _ = first.communicate(timeout=PATIENCE)
+    assert first.returncode == 0, output
+    assert (copy / HELD_OUT).is_file()
+
+
+FULL = """
+import sys
+from types import SimpleNamespace
+from amortmix.job import job
+with job(SimpleNamespace(threads=1, output=sys.argv[1], log=[sys.argv[2]])):
+    import numpy as np, xarray as xr
+    from amortmix import io
+    with io.atomic(sys.argv[1]) as temporary:
+        xr.Dataset({"x": ("i", np.random.default_rng(1).random(10**6))}).to_netcdf(temporary, engine="h5netcdf")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="mounts a small disk: needs root on Linux")
+def test_a_full_disk_is_said_and_leaves_nothing_behind(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"no small disk could be mounted here: {mounted.stderr.strip()}")
+    try:
+        command = [sys.executable, "-c", FULL, str(disk / "x.nc"), str(tmp_path / "log")]
+        environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow")}
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+        left = [path.name for path in disk.iterdir()]
+    finally:
+        subprocess.run(["umount", disk], check=True)
+    assert done.returncode == 1 and not left
+    assert "error: no space left" in done.stderr and "Traceback" not in done.stderr
