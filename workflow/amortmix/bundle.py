@@ -18,9 +18,11 @@ def save_bundle(folder, training, case, preset, priors, seed):
     """Write a training's networks, history and card into ``folder``."""
     from amortmix.training import write_history
 
-    folder = Path(folder)
+    folder, estimator = Path(folder), training.estimator
+    # a training resumes from its checkpoint: here the optimizer would only triple the size
+    estimator.optimizer, estimator.compiled = None, False
     with io.atomic(folder / "bundle.keras") as temporary:
-        training.estimator.save(temporary)
+        estimator.save(temporary)
     write_history(folder / "history.csv", training.history)
     device = jax.devices()[0]
     io.write_json(

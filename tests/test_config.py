@@ -1,0 +1,27 @@
+"""The networks that come with the library fit the case studies, and others are refused in one line."""
+
+import json
+
+import pytest
+from amortmix import config
+from amortmix.cases import CASES
+from amortmix.data import BadInput
+
+
+def test_shipped_networks_are_those_of_the_case_studies():
+    for case in CASES.values():
+        config.check_shipped(case, "paper")
+
+
+def test_a_card_that_disagrees_is_refused(tmp_path, monkeypatch):
+    case = CASES["gaussian_hmm"]
+    card = json.loads((config.shipped(case.name, "paper") / "card.json").read_text())
+    monkeypatch.setattr(config, "SHIPPED", tmp_path)
+    with pytest.raises(BadInput, match="none are shipped for gaussian_hmm, priors paper; use networks=trained"):
+        config.check_shipped(case, "paper")
+    folder = config.shipped(case.name, "paper")
+    folder.mkdir(parents=True)
+    card["prior"]["stay"] = [1.0, 1.0]
+    (folder / "card.json").write_text(json.dumps(card))
+    with pytest.raises(BadInput, match=r"card.json: prior is .*\[1.0, 1.0\].*; expected .*\[2.0, 2.0\]"):
+        config.check_shipped(case, "paper")
