@@ -196,7 +196,7 @@ def joint_posterior(case, samples, truth=None, limit=1200):
             axis.set_ylabel(case.parameters[i].label if j == 0 and i > 0 else "")
             axis.set_xlabel(case.parameters[j].label if i == d - 1 else "")
             axis.tick_params(labelleft=j == 0 and i > 0, labelbottom=i == d - 1, labelsize=7)
-            axis.locator_params(nbins=3)
+            axis.locator_params(nbins=3, prune="both")
             if i == j:
                 axis.set_yticks([])
     handles, names = axes[0, 0].get_legend_handles_labels()

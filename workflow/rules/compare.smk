@@ -12,6 +12,7 @@ rule compare:
         f"logs/{CASE}/fits/{{dataset}}/compare.log",
     conda:
         "../../envs/networks.yaml"
+    priority: 2
     threads: 1
     params:
         settings=run_.settings["compare"],
