@@ -50,11 +50,11 @@ def test_python_is_the_projects(path):
     assert f"python={(ROOT / '.python-version').read_text().strip()}" in specs(path)[0]
 
 
-def test_every_rule_with_a_script_names_an_environment():
+def test_every_rule_that_runs_something_names_an_environment():
     for path in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
         text = path.read_text()
         named = re.findall(r"conda:\s+(?:.*?)\"\.\./\.\./envs/([\w-]+\.yaml)\"", text)
-        assert len(re.findall(r"^ *script:", text, re.MULTILINE)) == len(
+        assert len(re.findall(r"^ *(?:script|shell):", text, re.MULTILINE)) == len(
             re.findall(r"^ *conda:", text, re.MULTILINE)
         ), path
         assert all((ROOT / "envs" / name).is_file() for name in named), path
