@@ -10,9 +10,9 @@ rule compare:
         CASE + "/fits/{dataset}/comparison.json",
     log:
         f"logs/{CASE}/fits/{{dataset}}/compare.log",
+    priority: 2
     conda:
         "../../envs/networks.yaml"
-    priority: 2
     threads: 1
     params:
         settings=run_.settings["compare"],

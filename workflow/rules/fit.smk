@@ -58,10 +58,10 @@ rule fit_stan:
         f"logs/{CASE}/fits/{{dataset}}/stan.log",
     benchmark:
         f"logs/{CASE}/fits/{{dataset}}/stan.benchmark.tsv"
-    conda:
-        "../../envs/stan.yaml"
     # before pages: the last fit decides when the run ends
     priority: 3
+    conda:
+        "../../envs/stan.yaml"
     # two chains share a core
     threads: run_.settings["stan"]["chains"] // 2
     params:
