@@ -137,6 +137,18 @@ def check_fit(case, folder):
             assert stats <= set(tree["sample_stats"].data_vars)
 
 
+def test_pages_show_their_figures():
+    """Every cell that saves a figure shows one, and the HTML holds as many pictures."""
+    for path in sorted((SMOKE / "notebooks").glob("*.ipynb")):
+        cells = [c for c in json.loads(path.read_text())["cells"] if c["cell_type"] == "code"]
+        images = [sum("image/png" in o.get("data", {}) for o in c["outputs"]) for c in cells]
+        saves = ["figures.save(" in "".join(c["source"]) for c in cells]
+        # the cells of one case study are empty in the pages of the others
+        skipped = ["if case ==" in "".join(c["source"]) for c in cells]
+        assert all(n or not save or skip for n, save, skip in zip(images, saves, skipped)), path
+        assert path.with_suffix(".html").read_text().count('src="data:image/png;base64') == sum(images), path
+
+
 def test_table_1_has_eleven_rows_and_says_it_is_not_meaningful():
     table = pd.read_csv(SMOKE / "tables" / "table1.csv", index_col=0)
     assert list(table.index) == list("ABCDEFGHIJK")

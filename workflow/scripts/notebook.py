@@ -10,6 +10,8 @@ with job(snakemake):
     import papermill
     from amortmix import io, pages
 
+    # the kernel inherits it: other backends draw, but nothing appears under the cells
+    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     failed = Path(snakemake.log[0]).with_suffix(".failed.ipynb")
     try:
         papermill.execute_notebook(
