@@ -51,11 +51,11 @@ lock:
 	uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --extra dev --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
 
-# the small copy of a run that is committed: pages, pictures and numbers, no draws
+# the small copy of a run that is committed: report, pictures and numbers, no draws, no notebooks
 PUBLISH := default_shipped
 publish:
 	rm -rf results/published/*/
-	cd results && find $(PUBLISH) -name '*.png' -o -name '*.html' -o -path '*/tables/*' -o -name card.json \
+	cd results && find $(PUBLISH) -name '*.png' -o -name report.html -o -path '*/tables/*' -o -name card.json \
 	  -o -name history.csv -o -name metrics.json -o -name comparison.json | tar -cf - -T - | tar -xf - -C published
 
 clean:

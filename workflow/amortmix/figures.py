@@ -79,9 +79,7 @@ def recovery(case, recovery, keep=None, limit=500):
     if keep is not None:
         theta, draws = theta[keep], draws[keep]
     theta, draws = theta[:limit], draws[:limit]
-    columns = _columns(case)
-    rows = -(-len(case.parameters) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=_grid_size(case), squeeze=False)
+    figure, axes = _grid(case)
     for j, (axis, label) in enumerate(zip(axes.flat, labels(case))):
         low, middle, high = np.quantile(draws[..., j], [0.025, 0.5, 0.975], axis=1)
         axis.vlines(theta[:, j], low, high, color=COLORS["ABI"], alpha=0.15, linewidth=0.8)
@@ -91,8 +89,20 @@ def recovery(case, recovery, keep=None, limit=500):
         correlation = np.corrcoef(theta[:, j], middle)[0, 1]
         axis.set_title(f"{label},  r = {correlation:.3f}")
         axis.set_xlabel("truth")
+    return _finish_grid(figure, axes, case, "posterior median, 95 %")
+
+
+def _grid(case, **options):
+    """A figure with a panel for each parameter."""
+    columns = _columns(case)
+    rows = -(-len(case.parameters) // columns)
+    return plt.subplots(rows, columns, figsize=_grid_size(case), squeeze=False, **options)
+
+
+def _finish_grid(figure, axes, case, ylabel):
+    """Label the left edge and hide what no parameter fills."""
     for axis in axes[:, 0]:
-        axis.set_ylabel("posterior median, 95 %")
+        axis.set_ylabel(ylabel)
     for axis in axes.flat[len(case.parameters) :]:
         axis.set_visible(False)
     figure.tight_layout()
@@ -139,9 +149,7 @@ def gap_by_region(case, recovery, bins=6):
     gap = recovery["gap"].values
     known = np.isfinite(gap)
     theta, gap = recovery["theta"].values[known], gap[known]
-    columns = _columns(case)
-    rows = -(-len(case.parameters) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=_grid_size(case), squeeze=False, sharey=True)
+    figure, axes = _grid(case, sharey=True)
     for j, (axis, label) in enumerate(zip(axes.flat, labels(case))):
         parts = np.array_split(np.argsort(theta[:, j]), bins)
         middle = [np.median(theta[p, j]) for p in parts]
@@ -151,12 +159,7 @@ def gap_by_region(case, recovery, bins=6):
         axis.errorbar(middle, mean, error, fmt="o-", color=COLORS["ABI"], markersize=4, linewidth=1, capsize=2)
         axis.set_xlabel(label)
         axis.locator_params(axis="x", nbins=5)
-    for axis in axes[:, 0]:
-        axis.set_ylabel("amortization gap (nats)")
-    for axis in axes.flat[len(case.parameters) :]:
-        axis.set_visible(False)
-    figure.tight_layout()
-    return figure
+    return _finish_grid(figure, axes, case, "amortization gap (nats)")
 
 
 def joint_posterior(case, samples, truth=None, limit=1200):
