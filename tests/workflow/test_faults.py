@@ -4,7 +4,6 @@ Each run works in its own copy of the workflow and is compared with the smoke ru
 """
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from folders import copy_workflow, training_process
 
 ROOT = Path(__file__).parents[2]
 NETWORKS = Path("results/smoke/paper/gaussian_mixture/networks")
@@ -21,16 +21,7 @@ PATIENCE = 300  # seconds
 
 @pytest.fixture
 def copy(tmp_path):
-    """What is under version control, without results."""
-    for name in ("Snakefile", "workflow", "config", "profiles", "notebooks", "envs"):
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, tmp_path / name)
-    # compiled functions of the smoke run, so that a training starts soon
-    shutil.copytree(ROOT / ".cache" / "jax", tmp_path / ".cache" / "jax")
-    return tmp_path
+    return copy_workflow(tmp_path)
 
 
 def start(folder, target):
@@ -47,19 +38,6 @@ def wait_for(condition):
     while not condition():
         assert time.monotonic() - began < PATIENCE, "waited in vain"
         time.sleep(0.1)
-
-
-def training_process(folder):
-    """Process number of the script of rule train in a folder, or None."""
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            program, *arguments = path.read_text().split("\0")
-            ours = "python" in Path(program).name and any("train.py" in a for a in arguments)
-            if ours and os.readlink(path.parent / "cwd") == str(folder):
-                return int(path.parent.name)
-        except OSError:  # it ended while we looked
-            continue
-    return None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the training's process in /proc")

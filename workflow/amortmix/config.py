@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
-import jsonschema
+import fastjsonschema
 import yaml
 
 from amortmix import io
@@ -17,18 +17,25 @@ SHIPPED = Path("networks")
 
 def check(config, schema, where):
     """Raise `BadInput` with one line if ``config`` does not fit a schema of ``workflow/schemas``."""
-    validator = jsonschema.Draft202012Validator(json.loads((SCHEMAS / f"{schema}.schema.json").read_text()))
-    error = next(iter(sorted(validator.iter_errors(config), key=lambda e: list(map(str, e.path)))), None)
-    if error is None:
-        return
-    place = ".".join(map(str, error.path)) or "top level"
-    detail = error.message
-    if error.validator == "additionalProperties":
-        known = ", ".join(sorted(error.schema["properties"]))
-        detail += f"; known keys: {known}"
-    elif error.validator == "oneOf":
-        detail = f"{error.instance!r}; expected paper, reference or a list of both"
-    raise BadInput(f"{where}, {place}: {detail}")
+    validate = fastjsonschema.compile(json.loads((SCHEMAS / f"{schema}.schema.json").read_text()))
+    try:
+        validate(config)
+    except fastjsonschema.JsonSchemaValueException as error:
+        place = ".".join(map(str, error.path[1:])) or "top level"
+        raise BadInput(f"{where}, {place}: {_complaint(error)}") from None
+
+
+def _complaint(error):
+    """What is wrong with a value and what was expected, in one line."""
+    if error.rule == "additionalProperties":
+        known = error.definition["properties"]
+        unknown = ", ".join(sorted(set(error.value) - set(known)))
+        return f"unknown key {unknown}; expected {', '.join(sorted(known))}"
+    if error.rule == "enum":
+        return f"{error.value!r}; expected {' or '.join(error.rule_definition)}"
+    if error.rule == "oneOf":
+        return f"{error.value!r}; expected paper, reference or a list of both"
+    return f"{error.value!r}; expected: {error.rule} {error.rule_definition}"
 
 
 def shipped(case, variant):
@@ -133,12 +140,12 @@ class Run:
         return [n for n, d in self.datasets.items() if d.case == case]
 
     def chunks(self):
-        """(case, number, data sets): those that one ABI job fits. Rows added to the list fill later chunks."""
+        """(priors, case, number, data sets): those that one ABI job fits. Rows added to the list fill later chunks."""
         size = self.config["fits_per_job"]
-        for case in self.cases:
+        for priors, case in self.pairs():
             names = self.of_case(case)
             for number, start in enumerate(range(0, len(names), size)):
-                yield case, number, names[start : start + size]
+                yield priors, case, number, names[start : start + size]
 
     def participants(self):
         """Names of the eleven participants, real or simulated, as far as their data can be had."""

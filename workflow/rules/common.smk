@@ -30,6 +30,16 @@ def reports():
     return [f"{RESULTS}/{p}/report{SUFFIX}.html" for p in run_.priors]
 
 
+def gibibytes(n):
+    """Memory that a cluster reserves for a job: more each time the job is tried again."""
+    return lambda wildcards, attempt: 1024 * n * attempt
+
+
+def minutes(n):
+    """Time after which a cluster ends a job: a limit, not a budget; longer each time it is tried again."""
+    return lambda wildcards, attempt: n * attempt
+
+
 # simulated participants never write where real ones do
 SUFFIX = "" if run_.config["participants"] == "real" else "_simulated"
 TABLE = f"table1{SUFFIX}"

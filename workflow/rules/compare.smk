@@ -14,6 +14,9 @@ rule compare:
     conda:
         "../../envs/networks.yaml"
     threads: 1
+    resources:
+        mem_mb=gibibytes(3),
+        runtime=minutes(30),
     params:
         settings=run_.settings["compare"],
         seed=lambda w: run_.seed_for("compare", w.priors, w.case, w.dataset),
@@ -33,6 +36,9 @@ rule table1:
         f"logs/{RESULTS}/{{priors}}/{TABLE}.log",
     conda:
         "../../envs/plain.yaml"
+    resources:
+        mem_mb=gibibytes(1),
+        runtime=minutes(10),
     params:
         datasets=run_.participants(),
         trouble=run_.trouble,

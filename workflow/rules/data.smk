@@ -1,23 +1,28 @@
 """Data sets in one form, checked."""
 
-for case_, number_, chunk_ in run_.chunks():
+# names without wildcards: Snakemake then finds the rule of a file at once, among thousands of data sets
+for priors_, case_, number_, chunk_ in run_.chunks():
 
     rule:
         name:
-            f"data_{case_}_{number_}"
+            f"data_{priors_}_{case_}_{number_}"
         input:
             sorted({run_.files[d] for d in chunk_ if d in run_.files}),
         output:
-            expand(f"{RESULTS}/{{{{priors}}}}/{case_}/data/{{d}}.nc", d=chunk_),
+            [f"{RESULTS}/{priors_}/{case_}/data/{d}.nc" for d in chunk_],
         log:
-            f"logs/{RESULTS}/{{priors}}/{case_}/data_{number_}.log",
+            f"logs/{RESULTS}/{priors_}/{case_}/data_{number_}.log",
         priority: 5
         conda:
             "../../envs/plain.yaml"
+        threads: 1
+        resources:
+            mem_mb=gibibytes(2),
+            runtime=minutes(20),
         params:
             datasets=[(d, run_.datasets[d].source, run_.datasets[d].rows) for d in chunk_],
             files={d: run_.files[d] for d in chunk_ if d in run_.files},
             case=case_,
-            prior=lambda w, case=case_: run_.prior(case, w.priors),
+            prior=run_.prior(case_, priors_),
         script:
             "../scripts/data.py"

@@ -1,32 +1,36 @@
 """Every data set fitted twice: by the networks, and by Stan where it can run."""
 
 # one rule for each chunk of data sets: loading networks costs more than a fit
-for case_, number_, chunk_ in run_.chunks():
+for priors_, case_, number_, chunk_ in run_.chunks():
+    folder_ = f"{RESULTS}/{priors_}/{case_}"
 
     rule:
         name:
-            f"fit_abi_{case_}_{number_}"
+            f"fit_abi_{priors_}_{case_}_{number_}"
         input:
-            bundle=f"{RESULTS}/{{priors}}/{case_}/networks/bundle.keras",
-            card=f"{RESULTS}/{{priors}}/{case_}/networks/card.json",
-            data=expand(f"{RESULTS}/{{{{priors}}}}/{case_}/data/{{d}}.nc", d=chunk_),
+            bundle=f"{folder_}/networks/bundle.keras",
+            card=f"{folder_}/networks/card.json",
+            data=[f"{folder_}/data/{d}.nc" for d in chunk_],
         output:
-            expand(f"{RESULTS}/{{{{priors}}}}/{case_}/fits/{{d}}/abi.nc", d=chunk_),
+            [f"{folder_}/fits/{d}/abi.nc" for d in chunk_],
         log:
-            f"logs/{RESULTS}/{{priors}}/{case_}/fits/abi_{number_}.log",
+            f"logs/{folder_}/fits/abi_{number_}.log",
         benchmark:
-            f"logs/{RESULTS}/{{priors}}/{case_}/fits/abi_{number_}.benchmark.tsv"
+            f"logs/{folder_}/fits/abi_{number_}.benchmark.tsv"
         priority: 5
         conda:
             "../../envs/networks.yaml"
         threads: 1
+        resources:
+            mem_mb=gibibytes(3),
+            runtime=minutes(30 + len(chunk_)),
         params:
-            prior=lambda w, case=case_: run_.prior(case, w.priors),
+            prior=run_.prior(case_, priors_),
             draws=run_.settings["abi"]["draws"],
             proposals=run_.settings["abi"]["proposals"],
             smoothing_rule=run_.config["smoothing_rule"],
             datasets=chunk_,
-            seeds=lambda w, case=case_, chunk=chunk_: [run_.seed_for("abi", w.priors, case, d) for d in chunk],
+            seeds=[run_.seed_for("abi", priors_, case_, d) for d in chunk_],
         script:
             "../scripts/fit_abi.py"
 
@@ -44,6 +48,9 @@ rule compile_stan:
     conda:
         "../../envs/stan.yaml"
     threads: 1
+    resources:
+        mem_mb=gibibytes(4),
+        runtime=minutes(20),
     script:
         "../scripts/compile_stan.py"
 
@@ -64,6 +71,9 @@ rule fit_stan:
         "../../envs/stan.yaml"
     # two chains share a core
     threads: run_.settings["stan"]["chains"] // 2
+    resources:
+        mem_mb=gibibytes(3),
+        runtime=minutes(60),
     params:
         prior=lambda w: run_.prior(w.case, w.priors),
         settings=run_.settings["stan"],

@@ -45,6 +45,9 @@ rule notebook:
     conda:
         "../../envs/notebooks.yaml"
     threads: 1
+    resources:
+        mem_mb=gibibytes(3),
+        runtime=minutes(30),
     params:
         parameters=lambda w: dict(
             preset=run_.folder,
@@ -72,6 +75,9 @@ rule report:
     conda:
         "../../envs/notebooks.yaml"
     threads: 1
+    resources:
+        mem_mb=gibibytes(2),
+        runtime=minutes(20),
     params:
         preset=run_.folder,
         suffix=SUFFIX,

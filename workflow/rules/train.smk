@@ -21,6 +21,9 @@ for rank_, case_ in enumerate(sorted(run_.cases, key=run_.simulated_units)):
             priority: 10
             conda:
                 "../../envs/plain.yaml"
+            resources:
+                mem_mb=gibibytes(1),
+                runtime=minutes(10),
             shell:
                 "cp -v {input} $(dirname {output.bundle}) > {log} 2>&1"
 
@@ -41,6 +44,9 @@ for rank_, case_ in enumerate(sorted(run_.cases, key=run_.simulated_units)):
         conda:
             "../../envs/networks-cuda.yaml" if run_.config["cuda"] else "../../envs/networks.yaml"
         threads: 1
+        resources:
+            mem_mb=gibibytes(4),
+            runtime=minutes(run_.settings["training"]["limit_minutes"]),
         params:
             case=case_,
             preset=run_.preset,

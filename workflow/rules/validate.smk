@@ -10,6 +10,9 @@ rule simulate:
     priority: 5
     conda:
         "../../envs/networks.yaml"
+    resources:
+        mem_mb=gibibytes(2),
+        runtime=minutes(20),
     params:
         prior=lambda w: run_.prior(w.case, w.priors),
         datasets=run_.settings["validation"]["datasets"],
@@ -34,6 +37,9 @@ rule validate:
     conda:
         "../../envs/networks.yaml"
     threads: 1
+    resources:
+        mem_mb=gibibytes(3),
+        runtime=minutes(60),
     params:
         prior=lambda w: run_.prior(w.case, w.priors),
         settings=run_.settings["validation"],
