@@ -19,7 +19,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(p for p in (LIBRARY, os.environ.get("
 
 from amortmix.cases import CASES
 from amortmix.config import Run, shipped
-from amortmix.data import BadInput
+from amortmix.io import BadInput
 
 
 configfile: "config/config.yaml"

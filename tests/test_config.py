@@ -5,7 +5,7 @@ import json
 import pytest
 from amortmix import config
 from amortmix.cases import CASES
-from amortmix.data import BadInput
+from amortmix.io import BadInput
 
 
 def test_shipped_networks_are_those_of_the_case_studies():

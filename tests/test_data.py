@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from amortmix import data as data_module
 from amortmix.cases import get_case
-from amortmix.data import BadInput, find_participants, read_datasets, read_table, simulated_participants
+from amortmix.data import find_participants, read_datasets, read_table, simulated_participants
+from amortmix.io import BadInput
 
 HEADER = "dataset\tcase\tsource\trows\n"
 

@@ -55,14 +55,14 @@ def load_bundle(folder):
 
     Raises
     ------
-    ValueError
+    BadInput
         If the network file is missing, truncated or not the one that the card describes.
     """
     folder = Path(folder)
     path = folder / "bundle.keras"
     card = io.read_json(folder / "card.json")
     if not path.exists():
-        raise ValueError(f"{path}: no network file; expected the .keras file that card.json describes")
+        raise io.BadInput(f"{path}: no network file; expected the .keras file that card.json describes")
     if io.sha256(path) != card["sha256"] or not zipfile.is_zipfile(path):
-        raise ValueError(f"{path}: truncated or changed; its checksum is not the one in card.json")
+        raise io.BadInput(f"{path}: truncated or changed; its checksum is not the one in card.json")
     return get_case(card["case"]), keras.saving.load_model(path, safe_mode=True), card

@@ -9,7 +9,8 @@ import yaml
 
 from amortmix import io
 from amortmix.cases import CASES
-from amortmix.data import BadInput, find_participants, read_datasets, simulated_participants
+from amortmix.data import find_participants, read_datasets, simulated_participants
+from amortmix.io import BadInput
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 SHIPPED = Path("networks")

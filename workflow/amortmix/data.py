@@ -19,6 +19,7 @@ import pandas as pd
 
 from amortmix import io
 from amortmix.cases import CASES, Data, get_case
+from amortmix.io import BadInput
 
 REPOSITORY = "https://raw.githubusercontent.com/Kucharssim/hmm_slba/c3fc74f9405f2171c0d206a14eb92fe3448cba9a/data/"
 DOWNLOAD_FOLDER = Path("data/dutilh2011")
@@ -39,10 +40,6 @@ CHECKSUMS = {
     "J": "9b468a368acc215af7adf63965c58c80e0bd42732f250f50d329e78a285e5040",
     "K": "1ae47eb462c6459397a4c28833e4d42a8c9c1a0628984c82eb093654a0f315f4",
 }
-
-
-class BadInput(ValueError):
-    """Something a user wrote is not as expected; the message is one line with file, place and expected form."""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,6 @@ sample_stats          log_q, log_joint, log_weight per draw; divergences and mor
 observed_data         y (unit, observation, variable), mask
 """
 
-from pathlib import Path
-
 import numpy as np
 import xarray as xr
 
@@ -70,23 +68,12 @@ def save(path, case, theta, stats, latent, data, attrs, corrected=None):
         }
     )
     tree.attrs = attrs | {"case": case.name}
-    with io.atomic(path) as temporary:
-        tree.to_netcdf(temporary, engine="h5netcdf")
+    io.save_netcdf(path, tree)
 
 
 def save_not_run(path, reason):
     """A fit that could not be made: an empty tree that says why."""
-    with io.atomic(path) as temporary:
-        xr.DataTree(xr.Dataset(attrs={"not_run": reason})).to_netcdf(temporary, engine="h5netcdf")
-
-
-def load(path):
-    """The tree of a fit, in memory; ValueError names a damaged file."""
-    try:
-        with xr.open_datatree(path, engine="h5netcdf") as tree:
-            return tree.load()
-    except (OSError, KeyError) as error:
-        raise ValueError(f"{path}: damaged or not a fit ({error})") from error
+    io.save_netcdf(path, xr.Dataset(attrs={"not_run": reason}))
 
 
 def not_run(tree):
@@ -112,13 +99,11 @@ def save_data(path, data, truth, attrs):
     if truth is not None:
         fields["theta"] = ("parameter", truth[0])
         fields["z"] = ("unit", truth[1])
-    with io.atomic(Path(path)) as temporary:
-        xr.Dataset(fields, attrs=attrs).to_netcdf(temporary, engine="h5netcdf")
+    io.save_netcdf(path, xr.Dataset(fields, attrs=attrs))
 
 
 def load_data(path):
     """Data, truth (theta, z) or None, attributes."""
-    with xr.open_dataset(path, engine="h5netcdf") as file:
-        file.load()
+    file = io.load_netcdf(path)
     truth = (file["theta"].values, file["z"].values) if "z" in file else None
     return Data(file["y"].values, file["mask"].values), truth, dict(file.attrs)

@@ -8,7 +8,12 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
+REMAKE = "delete it and run again: it is made anew"
 PACKAGES = ("bayesflow", "keras", "jax", "jaxlib", "arviz", "numpy", "pystan", "cmdstanpy", "snakemake")
+
+
+class BadInput(ValueError):
+    """A file or setting is not as expected; the message is one line with file, place and expected form."""
 
 
 @contextlib.contextmanager
@@ -32,11 +37,39 @@ def write_json(path, content):
 
 
 def read_json(path):
-    """Content of a JSON file; ValueError names the file if it is damaged."""
+    """Content of a JSON file; `BadInput` names the file and line if it is damaged."""
     try:
         return json.loads(Path(path).read_text())
     except json.JSONDecodeError as error:
-        raise ValueError(f"{path}, line {error.lineno}: not valid JSON ({error.msg})") from error
+        raise BadInput(f"{path}, line {error.lineno}: damaged, not valid JSON ({error.msg}); {REMAKE}") from error
+
+
+def save_netcdf(path, content):
+    """Write a Dataset or DataTree with a checksum of every array, so that damage is noticed when it is read."""
+    encoding = {node.path: _checksums(node.dataset) for node in getattr(content, "subtree", ())}
+    with atomic(path) as temporary:
+        content.to_netcdf(temporary, engine="h5netcdf", encoding=encoding or _checksums(content))
+
+
+def _checksums(dataset):
+    # HDF5 has none for single numbers and text
+    return {
+        n: {"fletcher32": True} for n, v in dataset.variables.items() if v.size and v.ndim and v.dtype.kind in "fiu"
+    }
+
+
+def load_netcdf(path):
+    """The Dataset of a file, or its DataTree if it has groups, in memory; `BadInput` names a damaged file."""
+    import xarray as xr  # slow to import, and the workflow's start needs the rest of this module only
+
+    try:
+        with xr.open_datatree(path, engine="h5netcdf") as tree:
+            tree.load()
+    except FileNotFoundError:
+        raise
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        raise BadInput(f"{path}: damaged, not the NetCDF file that was written ({error}); {REMAKE}") from error
+    return tree if tree.children else tree.to_dataset()
 
 
 def _finite(value):

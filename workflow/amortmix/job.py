@@ -7,7 +7,7 @@ import os
 import sys
 import traceback
 
-from amortmix.data import BadInput
+from amortmix.io import BadInput
 
 
 class _Tee:

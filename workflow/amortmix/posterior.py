@@ -61,7 +61,7 @@ class Amortized:
 
     @classmethod
     def load(cls, folder, smoothing_rule="exact"):
-        """Networks of a bundle folder; ValueError names a damaged file."""
+        """Networks of a bundle folder; BadInput names a damaged file."""
         return cls(*load_bundle(folder), smoothing_rule=smoothing_rule)
 
     def frame(self, data):

@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
+from amortmix.io import BadInput
 from amortmix.networks.estimator import build_estimator, training_example
 from amortmix.progress import progress
 
@@ -152,7 +153,7 @@ def _load_checkpoint(path, state, spec):
             old, tree = jax.tree.flatten(state)
             leaves = [jnp.asarray(file[f"leaf_{i}"]) for i in range(len(old))]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: damaged checkpoint ({error}); delete it to start over") from error
+        raise BadInput(f"{path}: damaged checkpoint ({error}); delete it to start over") from error
     return jax.tree.unflatten(tree, leaves), meta["done"], meta["history"], meta["seconds"]
 
 

@@ -4,14 +4,13 @@ from amortmix.job import job
 
 with job(snakemake):
     import numpy as np
-    import xarray as xr
     from amortmix import fits, io
     from amortmix.cases import get_case
     from amortmix.diagnostics import comparison, psis
 
     case, params, settings = get_case(snakemake.wildcards.case), snakemake.params, snakemake.params.settings
-    abi, stan = fits.load(snakemake.input.abi), fits.load(snakemake.input.stan)
-    recovery = xr.load_dataset(snakemake.input.recovery, engine="h5netcdf")
+    files = snakemake.input
+    abi, stan, recovery = (io.load_netcdf(path) for path in (files.abi, files.stan, files.recovery))
     theta = fits.draws(abi, case)
     summary = np.asarray(abi.attrs["summary"], dtype=np.float32)
     statistic, p, _ = comparison.mmd_test(summary, recovery["summary"].values, settings["mmd_null"], params.seed)

@@ -21,5 +21,4 @@ with job(snakemake):
         },
         coords={"parameter": list(case.parameter_names)},
     )
-    with io.atomic(snakemake.output[0]) as temporary:
-        dataset.to_netcdf(temporary, engine="h5netcdf")
+    io.save_netcdf(snakemake.output[0], dataset)

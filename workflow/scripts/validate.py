@@ -20,7 +20,7 @@ with job(snakemake):
     settings, prior, seed = snakemake.params.settings, snakemake.params.prior, snakemake.params.seed
     amortized = Amortized.load(Path(snakemake.input.bundle).parent)
     case = amortized.case
-    held_out = xr.load_dataset(snakemake.input.held_out, engine="h5netcdf")
+    held_out = io.load_netcdf(snakemake.input.held_out)
     theta, z = held_out["theta"].values, held_out["z"].values
     data = Data(held_out["y"].values, held_out["mask"].values)
     bar = progress(6, f"validating {case.name}")
@@ -71,7 +71,6 @@ with job(snakemake):
         },
         coords={"parameter": list(case.parameter_names)},
     )
-    with io.atomic(snakemake.output.recovery) as temporary:
-        recovery.to_netcdf(temporary, engine="h5netcdf")
+    io.save_netcdf(snakemake.output.recovery, recovery)
     metrics["seconds"] = time.perf_counter() - began
     io.write_json(snakemake.output.metrics, metrics)
