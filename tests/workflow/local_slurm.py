@@ -17,7 +17,8 @@ ETC = Path("/etc/slurm")
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "srun", "squeue", "sinfo", "scontrol")
 PATIENCE = 60  # seconds
 
-# no authentication, for it listens on loopback only; a pretend GPU, so that requests for one are scheduled
+# no authentication, for it listens on loopback only; a pretend GPU and pretend memory, so that requests for them are
+# scheduled on any machine
 CONF = """ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={ctld_port}
@@ -41,10 +42,11 @@ SelectTypeParameters=CR_CPU_Memory
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
 ReturnToService=2
+SlurmdParameters=config_overrides
 MinJobAge=3600
 KillWait=5
 GresTypes=gpu
-NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} Gres=gpu:1 State=UNKNOWN
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=65536 Gres=gpu:1 State=UNKNOWN
 PartitionName=cpu Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 PartitionName=gpu Nodes=ALL MaxTime=INFINITE State=UP
 """
@@ -93,9 +95,8 @@ def running(folder):
     folder = Path(folder)
     for name in ("state", "spool"):
         (folder / name).mkdir(parents=True)
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20 * 9 // 10
     conf = CONF.format(
-        host=_host(), folder=folder, cpus=os.cpu_count(), memory=memory, ctld_port=_free_port(), d_port=_free_port()
+        host=_host(), folder=folder, cpus=os.cpu_count(), ctld_port=_free_port(), d_port=_free_port()
     )
     (folder / "slurm.conf").write_text(conf)
     (folder / "gres.conf").write_text(f"NodeName={_host()} Name=gpu File=/dev/null\n")

@@ -19,9 +19,10 @@ class _Lines:
         rate = (self.done - self.first) / max(seconds, 1e-9)
         left = (self.total - self.done) / max(rate, 1e-9)
         share = 100 * self.done / max(self.total, 1)
+        digits = 0 if rate >= 10 else 2
         print(
             f"{self.title}: {self.done:,}/{self.total:,} {self.unit} ({share:.0f} %), "
-            f"{rate:,.0f}/s, {left / 60:.1f} min left{', ' + note if note else ''}",
+            f"{rate:,.{digits}f}/s, {left / 60:.1f} min left{', ' + note if note else ''}",
             flush=True,
         )
 

@@ -1,7 +1,7 @@
 """Executed notebooks, as notebook and HTML."""
 
 #: pages that are not about one case study
-PAGES = ("table1", "smoothing", "errata")
+PAGES = ("table1", "errata", *(["smoothing"] if any(CASES[c].dependent for c in run_.cases) else []))
 
 
 def page(w):
@@ -56,7 +56,7 @@ rule notebook:
             suffix=SUFFIX,
             datasets=run_.participants() if page(w) in PAGES else run_.of_case(page(w)),
             trouble=run_.trouble or "",
-            **({"variants": run_.priors} if page(w) == "smoothing" else {}),
+            **({"variants": run_.priors, "cases": run_.cases} if page(w) == "smoothing" else {}),
         ),
     script:
         "../scripts/notebook.py"

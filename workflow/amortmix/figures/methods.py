@@ -1,0 +1,87 @@
+"""ABI beside MCMC, and data beside the simulations that networks learned from."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from amortmix.figures.style import COLORS
+
+
+def mmd_null(null, observed):
+    """Null distribution of the MMD with the observed data sets on top. ``observed``: name -> statistic."""
+    figure, axis = plt.subplots(figsize=(7, 3))
+    axis.hist(null, bins=40, color="#cccccc", density=True)
+    height = axis.get_ylim()[1]
+    for k, (name, value) in enumerate(sorted(observed.items(), key=lambda item: item[1])):
+        axis.axvline(value, color=COLORS["ABI"], linewidth=1)
+        axis.text(value, height * (0.97 - 0.09 * (k % 5)), name.rsplit("_", 1)[-1], ha="left", fontsize=9)
+    axis.axvline(np.quantile(null, 0.9), color=COLORS["truth"], linestyle="--", linewidth=1)
+    axis.set_xlabel("MMD of one data set from the simulations (dashed: 10 % of simulations lie beyond)")
+    axis.set_ylabel("density")
+    figure.tight_layout()
+    return figure
+
+
+def c2st(comparisons, published):
+    """C2ST of each data set, before and after PSIS, beside its value under shuffled labels and the published one.
+
+    Parameters
+    ----------
+    comparisons : dict
+        Name -> comparison.json.
+    published : dict
+        Letter -> published C2ST.
+    """
+    known = {name.rsplit("_", 1)[-1]: c for name, c in comparisons.items() if c["c2st"] is not None}
+    kinds = {
+        "shuffled labels": (COLORS["prior"], "o", {k: c["c2st_null"] for k, c in known.items()}),
+        "published": (COLORS["truth"], "x", published),
+        "ABI": (COLORS["ABI"], "o", {k: c["c2st"] for k, c in known.items()}),
+        "PSIS": (COLORS["PSIS"], "s", {k: c["c2st_psis"] for k, c in known.items()}),
+    }
+    figure, axis = plt.subplots(figsize=(7, 3))
+    for name, (color, marker, values) in kinds.items():
+        if values:
+            axis.plot(list(known), [values.get(k, np.nan) for k in known], marker, color=color, label=name)
+    axis.set_ylim(0.48, 1.02)
+    axis.set_ylabel("C2ST")
+    axis.set_xlabel("data set")
+    figure.legend(ncols=len(kinds), loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    figure.tight_layout()
+    return figure
+
+
+def cost(training, abi, mcmc):
+    """Time of a fit by either method, and of many fits, training included, with the break-even number.
+
+    Parameters
+    ----------
+    training : float
+        Seconds.
+    abi, mcmc : sequence of float
+        Seconds of each fit.
+    """
+    figure, (single, many) = plt.subplots(1, 2, figsize=(9, 3.2), width_ratios=(1, 2))
+    for x, (name, seconds) in enumerate({"ABI": abi, "MCMC": mcmc}.items()):
+        spread = x + np.linspace(-0.15, 0.15, len(seconds)) if len(seconds) > 1 else [x]
+        single.plot(spread, seconds, ".", color=COLORS[name])
+    single.set_xticks([0, 1], ["ABI", "MCMC"])
+    single.set_xlim(-0.5, 1.5)
+    single.set_ylim(0, None)
+    single.set_ylabel("one fit (s)")
+    saved = np.mean(mcmc) - np.mean(abi)
+    number = np.ceil(training / saved) if saved > 0 else 10_000
+    n = np.geomspace(1, 100 * number, 200)
+    many.plot(n, (training + n * np.mean(abi)) / 3600, color=COLORS["ABI"], label="ABI, training included")
+    many.plot(n, n * np.mean(mcmc) / 3600, color=COLORS["MCMC"], linestyle="--", label="MCMC")
+    if saved > 0:
+        many.axvline(number, color=COLORS["truth"], linewidth=0.8, linestyle=":")
+        many.set_title(f"equal after {number:,.0f} data sets", fontsize=10)
+    many.set_xscale("log")
+    many.set_yscale("log")
+    for axis in (many.xaxis, many.yaxis):
+        axis.set_major_formatter("{x:,g}")
+    many.set_xlabel("data sets")
+    many.set_ylabel("all fits (h)")
+    many.legend()
+    figure.tight_layout()
+    return figure

@@ -1,0 +1,191 @@
+"""What is known about one data set: parameters, and the class or state of every unit."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+
+from amortmix.figures.style import COLORS, HEAD_TITLES, STATE_COLORS
+from amortmix.networks.classifiers import smoothing
+
+
+def joint_posterior(case, samples, truth=None, limit=1200):
+    """Pairs of parameters with marginals on the diagonal (figures 6, 10, 14 to 16).
+
+    Parameters
+    ----------
+    samples : dict
+        ``ABI``, ``MCMC``, ``PSIS``, ``prior`` -> draws (S, D), drawn in the order given.
+    truth : (D,), optional
+    """
+    d = len(case.parameters)
+    figure, axes = plt.subplots(d, d, figsize=(1.75 * d, 1.75 * d))
+    inside = [v for k, v in samples.items() if k != "prior"]
+    low = np.min([np.quantile(v, 0.005, axis=0) for v in inside], axis=0)
+    high = np.max([np.quantile(v, 0.995, axis=0) for v in inside], axis=0)
+    margin = 0.08 * (high - low)
+    for i in range(d):
+        for j in range(d):
+            axis = axes[i, j]
+            if j > i:
+                axis.set_visible(False)
+                continue
+            axis.set_xlim(low[j] - margin[j], high[j] + margin[j])
+            for name, draws in samples.items():
+                if i == j:
+                    sns.kdeplot(x=draws[:, j], ax=axis, color=COLORS[name], label=name, clip=axis.get_xlim())
+                elif name != "prior":
+                    axis.plot(*draws[:limit, [j, i]].T, ".", markersize=1.2, alpha=0.35, color=COLORS[name])
+            if truth is not None:
+                dashes = {"color": COLORS["truth"], "linewidth": 0.8, "linestyle": "--"}
+                axis.axvline(truth[j], label="truth" if i == j else None, **dashes)
+                if i != j:
+                    axis.axhline(truth[i], **dashes)
+            if i != j:
+                axis.set_ylim(low[i] - margin[i], high[i] + margin[i])
+            axis.set_ylabel(case.parameters[i].label if j == 0 and i > 0 else "")
+            axis.set_xlabel(case.parameters[j].label if i == d - 1 else "")
+            axis.tick_params(labelleft=j == 0 and i > 0, labelbottom=i == d - 1, labelsize=7)
+            axis.locator_params(nbins=3, prune="both")
+            if i == j:
+                axis.set_yticks([])
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="upper right", bbox_to_anchor=(0.9, 0.9), fontsize=12)
+    figure.align_ylabels()
+    return figure
+
+
+def classification(case, fits, unit_means, truth=None):
+    """Class probabilities along the unit means with 95 % bands (figure 7). ``fits``: name -> tree."""
+    figure, axes = plt.subplots(len(fits) + 1, 1, figsize=(7, 2.2 * (len(fits) + 1)), sharex=True)
+    order = np.argsort(unit_means)
+    bins = np.linspace(unit_means.min(), unit_means.max(), 31)
+    axes[0].hist(unit_means, bins=bins, color="#cccccc")
+    axes[0].set_ylabel("units")
+    if truth is not None:
+        for k, color in enumerate(STATE_COLORS[: len(case.states)]):
+            chosen = unit_means[truth == k]
+            axes[0].plot(chosen, np.full(chosen.shape, -0.6 - 0.6 * k), "|", color=color, markersize=6)
+    for axis, (name, tree) in zip(axes[1:], fits.items()):
+        p = tree["latent_probabilities"]["classification"]
+        for k, state in enumerate(case.states):
+            lines = [p.sel(statistic=s).values[order, k] for s in ("q025", "median", "q975")]
+            axis.fill_between(unit_means[order], lines[0], lines[2], color=STATE_COLORS[k], alpha=0.35, linewidth=0)
+            axis.plot(unit_means[order], lines[1], color=STATE_COLORS[k], label=state)
+        axis.set_ylabel(f"{name}: probability")
+    axes[1].legend(ncols=3, loc="lower right", bbox_to_anchor=(1, 0.98))
+    axes[-1].set_xlabel("mean of the unit's observations")
+    figure.tight_layout()
+    return figure
+
+
+def states_over_time(case, fits, data, truth=None, heads=("filtering", "backward_filtering", "smoothing")):
+    """Data and the probability of the second state at each unit, with 99 % bands (figures 11 and 17)."""
+    figure, axes = plt.subplots(len(heads) + 1, 1, figsize=(10, 1.9 * (len(heads) + 1)), sharex=True)
+    time = np.arange(1, data.y.shape[0] + 1)
+    _series(axes[0], case, data, time, truth)
+    for axis, head in zip(axes[1:], heads):
+        for name, tree in fits.items():
+            p = tree["latent_probabilities"][head][..., -1]
+            low, middle, high = (p.sel(statistic=s).values for s in ("q005", "median", "q995"))
+            axis.fill_between(time, low, high, color=COLORS[name], alpha=0.25, linewidth=0)
+            style = "-" if name == "ABI" else "--"
+            axis.plot(time, middle, style, color=COLORS[name], linewidth=1, label=name)
+        axis.set_ylim(-0.03, 1.03)
+        axis.set_ylabel(f"P({case.states[-1]})")
+        axis.set_title(HEAD_TITLES[head], loc="left", fontsize=10)
+    axes[1].legend(ncols=2, loc="upper right", bbox_to_anchor=(1, 1.3))
+    axes[-1].set_xlabel("unit")
+    figure.tight_layout()
+    return figure
+
+
+RULE_STYLES = {"exact": ("#0072B2", "-"), "printed": ("#E69F00", "-"), "shifted": ("#CC79A7", "-")}
+
+
+def smoothing_rules(case, data, truth, exact):
+    """Smoothing of one series by each rule from exact filters. ``exact``: head -> log probabilities (N, K)."""
+    figure, axes = plt.subplots(3, 1, figsize=(10, 6.5), sharex=True)
+    time = np.arange(1, data.y.shape[0] + 1)
+    _series(axes[0], case, data, time, truth)
+    smoother = np.exp(exact["smoothing"])[:, -1]
+    for rule, (color, style) in RULE_STYLES.items():
+        p = np.exp(smoothing(exact, rule))[:, -1]
+        axes[1].plot(time, p, style, color=color, linewidth=1.2, label=rule)
+        axes[2].plot(time, p - smoother, style, color=color, linewidth=1.2)
+    axes[1].plot(time, smoother, ".", color=COLORS["truth"], markersize=3, label="exact smoother")
+    axes[1].set_ylabel(f"P({case.states[-1]})")
+    axes[1].legend(ncols=4, loc="lower right", bbox_to_anchor=(1, 1.0))
+    axes[2].set_ylabel("error")
+    axes[2].set_xlabel("unit")
+    figure.tight_layout()
+    return figure
+
+
+def smoothing_participants(case, by_rule):
+    """Smoothing of each participant by each rule; ``by_rule``: name -> {rule: (N,)} with ``exact smoother``."""
+    figure, axes = plt.subplots(len(by_rule), 1, figsize=(10, 1.35 * len(by_rule) + 0.6), sharex=True, squeeze=False)
+    for axis, (name, rules) in zip(axes[:, 0], by_rule.items()):
+        for rule, (color, style) in RULE_STYLES.items():
+            axis.plot(np.arange(1, len(rules[rule]) + 1), rules[rule], style, color=color, linewidth=0.9, label=rule)
+        smoother = rules["exact smoother"]
+        axis.plot(
+            np.arange(1, len(smoother) + 1), smoother, ".", color=COLORS["truth"], markersize=2, label="exact smoother"
+        )
+        axis.set_ylim(-0.05, 1.05)
+        axis.set_ylabel(name.rsplit("_", 1)[-1], rotation=0, ha="right", va="center")
+    axes[0, 0].legend(ncols=4, loc="lower right", bbox_to_anchor=(1, 1.0))
+    axes[-1, 0].set_xlabel("trial")
+    figure.supylabel(f"P({case.states[-1]})", fontsize=10)
+    figure.tight_layout()
+    return figure
+
+
+def _series(axis, case, data, time, truth):
+    seen = data.mask > 0
+    unit = np.broadcast_to(time[:, None], data.mask.shape)[seen]
+    value = data.y[..., 0][seen]
+    if truth is None:
+        axis.plot(unit, value, ".", color="#555555", markersize=3)
+    else:
+        for k, state in enumerate(case.states):
+            chosen = np.broadcast_to(truth[:, None] == k, data.mask.shape)[seen]
+            axis.plot(unit[chosen], value[chosen], ".", color=STATE_COLORS[k], markersize=4, label=f"true {state}")
+        axis.legend(ncols=2, loc="upper right", bbox_to_anchor=(1, 1.25))
+    axis.set_ylabel("response time (s)" if case.parameters[-1].name == "tau" else "y")
+
+
+def response_times(case, observed, replicated, bins=24):
+    """Posterior predictive check: response times by state and answer, one row per participant.
+
+    Parameters
+    ----------
+    observed : dict
+        Name -> (y (N, 1, 2), probability (N, K) of each state): a trial counts in every state by its probability.
+    replicated : dict
+        Name -> (y (S, N, 1, 2), z (S, N)) from `report.replicate`.
+    """
+    kinds = [(k, correct) for k in range(len(case.states)) for correct in (1, 0)]
+    figure, axes = plt.subplots(len(observed), len(kinds), figsize=(12, 1.5 * len(observed) + 0.5), squeeze=False)
+    for row, (name, (y, p)) in zip(axes, observed.items()):
+        edges = np.linspace(0, np.quantile(y[..., 0], 0.99), bins + 1)
+        for axis, (k, correct) in zip(row, kinds):
+            counts = np.histogram(y[:, 0, 0], edges, weights=p[:, k] * (y[:, 0, 1] == correct))[0]
+            _predicted_counts(
+                axis, edges, [r[(s == k) & (r[:, 0, 1] == correct), 0, 0] for r, s in zip(*replicated[name])]
+            )
+            axis.plot((edges[1:] + edges[:-1]) / 2, counts, ".", color=COLORS["truth"], markersize=3)
+        row[0].set_ylabel(name.rsplit("_", 1)[-1], rotation=0, ha="right", va="center")
+    for axis, (k, correct) in zip(axes[0], kinds):
+        axis.set_title(f"{case.states[k]}, {'correct' if correct else 'error'}", fontsize=10)
+    for axis in axes[-1]:
+        axis.set_xlabel("response time (s)")
+    figure.tight_layout()
+    return figure
+
+
+def _predicted_counts(axis, edges, samples):
+    """Median and 95 % band of the histograms of replicated samples."""
+    low, middle, high = np.quantile([np.histogram(r, edges)[0] for r in samples], [0.025, 0.5, 0.975], axis=0)
+    axis.stairs(high, edges, baseline=low, fill=True, color=COLORS["ABI"], alpha=0.25)
+    axis.stairs(middle, edges, color=COLORS["ABI"], linewidth=1)
+    axis.tick_params(labelsize=7)
