@@ -1,10 +1,12 @@
-"""Pages: formulas as MathML that parses, and nothing that a browser would fetch."""
+"""Pages: formulas as MathML that parses, nothing that a browser would fetch, and words for what is not there."""
 
 import re
 import xml.etree.ElementTree as ElementTree
 
 import nbformat
+from amortmix import tables
 from amortmix.pages import to_html, with_mathml
+from amortmix.report import table_answer
 
 MATHML = "{http://www.w3.org/1998/Math/MathML}"
 
@@ -27,3 +29,10 @@ def test_pages_need_no_network():
     fetched = re.findall(r"<(?!a\b)\w+[^>]*\b(?:src|href)=[\"'](https?:[^\"']*)", page)
     assert not fetched and "@import" not in page
     assert notebook.cells[0].source == "Text, $x$"
+
+
+def test_a_list_without_participants_has_an_empty_table():
+    frame = tables.table1([])
+    assert tuple(frame.columns) == tables.COLUMNS and not len(frame)
+    assert "| " not in tables.markdown(frame, ["a note"])
+    assert "has no participants" in table_answer({}, "paper", None)

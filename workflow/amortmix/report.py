@@ -49,7 +49,7 @@ def answer(case, metrics, comparisons):
 def table_answer(comparisons, priors, trouble):
     """Table 1 in one sentence."""
     if not comparisons:
-        return f"There is no table: {trouble}"
+        return f"There is no table: {trouble or 'the list of data sets has no participants'}."
     words = [c["verdict"] for c in comparisons.values()]
     text = (
         f"Of {len(words)} participants, {words.count('ABI')} can be used as they are, {words.count('PSIS')} after "

@@ -46,7 +46,7 @@ def table1(comparisons):
         if not c["simulated"]:
             row |= dict(zip(PAPER_COLUMNS, PUBLISHED.get(letter, (None,) * 4)))
         rows[letter] = row
-    frame = pd.DataFrame.from_dict(rows, orient="index")
+    frame = pd.DataFrame(list(rows.values()), index=list(rows), columns=None if rows else list(COLUMNS))
     frame.index.name = "data set"
     return frame
 

@@ -4,7 +4,7 @@ from amortmix.job import job
 
 with job(snakemake):
     from amortmix import io
-    from amortmix.tables import COLUMNS, markdown, notices, table1
+    from amortmix.tables import markdown, notices, table1
 
     comparisons = [io.read_json(path) for path in snakemake.input]
     frame = table1(comparisons)
@@ -16,7 +16,7 @@ with job(snakemake):
     if divergent:
         notes.append(f"Divergent transitions after warm-up: {divergent}")
     with io.atomic(snakemake.output.csv) as temporary:
-        frame.to_csv(temporary, columns=None if len(frame) else list(COLUMNS))
+        frame.to_csv(temporary)
     text = markdown(frame, notes)
     with io.atomic(snakemake.output.md) as temporary:
         temporary.write_text(text)
