@@ -7,11 +7,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := PATH="$(abspath $(BIN)):$$PATH" PYTHONPATH=workflow
 
-.PHONY: help setup paper smoke test lint lock publish clean
+.PHONY: help setup paper smoke test benchmark lint lock publish clean
 
 help:
 	@grep -E '^# make|^#  ' Makefile | sed 's/^# //'
 	@echo 'make smoke   the whole workflow in minutes, results not meaningful'
+	@echo 'make benchmark   training against BayesFlow, fits against Stan, memory, growth (30 minutes)'
 	@echo 'Options:     CORES=2, and CONFIG="priors=reference participants=simulated"'
 
 setup: $(VENV)/.ready
@@ -41,9 +42,13 @@ smoke: setup
 test: setup
 	@$(RUN) tests/run.sh
 
+# training against BayesFlow's own, fits against Stan, memory and growth: results/benchmark/
+benchmark: setup
+	$(RUN) python benchmarks/run.py
+
 lint: setup
-	$(RUN) ruff check --quiet workflow tests
-	$(RUN) ruff format --quiet --check workflow tests
+	$(RUN) ruff check --quiet workflow tests benchmarks
+	$(RUN) ruff format --quiet --check workflow tests benchmarks
 	$(RUN) snakefmt --check Snakefile workflow/rules
 
 # new pins for pyproject.toml; names no download address

@@ -95,9 +95,7 @@ def running(folder):
     folder = Path(folder)
     for name in ("state", "spool"):
         (folder / name).mkdir(parents=True)
-    conf = CONF.format(
-        host=_host(), folder=folder, cpus=os.cpu_count(), ctld_port=_free_port(), d_port=_free_port()
-    )
+    conf = CONF.format(host=_host(), folder=folder, cpus=os.cpu_count(), ctld_port=_free_port(), d_port=_free_port())
     (folder / "slurm.conf").write_text(conf)
     (folder / "gres.conf").write_text(f"NodeName={_host()} Name=gpu File=/dev/null\n")
     ETC.mkdir(exist_ok=True)

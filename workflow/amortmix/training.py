@@ -105,7 +105,9 @@ def _run_steps(estimator, example):
     return jax.jit(run, static_argnums=4, donate_argnums=0)
 
 
-def _state(estimator):
+def state_of(estimator):
+    """Weights, other variables, optimizer and metrics, as `run` takes them."""
+
     def values(variables):
         return [jnp.array(v.value) for v in variables]
 
@@ -157,6 +159,32 @@ def _load_checkpoint(path, state, spec):
     return jax.tree.unflatten(tree, leaves), meta["done"], meta["history"], meta["seconds"]
 
 
+def prepare(case, prior, recipe, seed):
+    """New networks, the function that trains them, the key of its simulations, and a held-out batch.
+
+    Returns
+    -------
+    estimator : MixtureEstimator
+        Built, with its optimizer.
+    run : callable
+        See `_run_steps`.
+    key : jax.Array
+    held_out : dict of arrays
+    """
+    key_init, key_held, key_train = jax.random.split(jax.random.key(seed), 3)
+
+    def example(key):
+        return training_example(case, prior, key)
+
+    held_out = jax.jit(jax.vmap(example))(jax.random.split(key_held, HELD_OUT))
+    moments = jax.jit(jax.vmap(lambda k: example(k)["inference_variables"]))(jax.random.split(key_init, 4096))
+    shapes = {k: v[:1] for k, v in held_out.items()} | {"inference_variables": moments}
+    estimator = build_estimator(case, recipe, shapes, seed)
+    estimator.compile(optimizer=_optimizer(recipe["schedule"]))
+    estimator.optimizer.build(estimator.trainable_variables)
+    return estimator, _run_steps(estimator, example), key_train, held_out
+
+
 def train(case, prior, recipe, seed, checkpoint: Path | None = None, max_steps=None, history_file=None):
     """Train the networks of a case study from simulations.
 
@@ -182,22 +210,10 @@ def train(case, prior, recipe, seed, checkpoint: Path | None = None, max_steps=N
         If the loss is not finite.
     """
     spec = {"case": case.name, "prior": prior, "recipe": recipe, "seed": seed}
-    key_init, key_held, key_train = jax.random.split(jax.random.key(seed), 3)
-
-    def example(key):
-        return training_example(case, prior, key)
-
-    held_out = jax.jit(jax.vmap(example))(jax.random.split(key_held, HELD_OUT))
-    moments = jax.jit(jax.vmap(lambda k: example(k)["inference_variables"]))(jax.random.split(key_init, 4096))
-    shapes = {k: v[:1] for k, v in held_out.items()} | {"inference_variables": moments}
-    estimator = build_estimator(case, recipe, shapes, seed)
-    estimator.compile(optimizer=_optimizer(recipe["schedule"]))
-    estimator.optimizer.build(estimator.trainable_variables)
-
-    run = _run_steps(estimator, example)
+    estimator, run, key_train, held_out = prepare(case, prior, recipe, seed)
     evaluate = jax.jit(lambda state, data: estimator.stateless_test_step(state, data)[0])
     plan = list(_plan(recipe["schedule"]))
-    state, history, seconds = _state(estimator), [], 0.0
+    state, history, seconds = state_of(estimator), [], 0.0
     resumed = _load_checkpoint(checkpoint, state, spec)
     start = 0
     if resumed:

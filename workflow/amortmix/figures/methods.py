@@ -85,3 +85,38 @@ def cost(training, abi, mcmc):
     many.legend()
     figure.tight_layout()
     return figure
+
+
+def benchmark(rows):
+    """Ratios first, then how the cost grows; ``rows``: part, case, method, x, value, unit."""
+    figure, axes = plt.subplots(1, 3, figsize=(11, 3), width_ratios=(1.4, 1, 1))
+    ratios = _ratios(rows)
+    axes[0].barh(list(ratios), list(ratios.values()), color=COLORS["ABI"], height=0.6)
+    for place, value in enumerate(ratios.values()):
+        axes[0].annotate(f" {value:,.0f}", (value, place), va="center", fontsize=9)
+    axes[0].set_xscale("log")
+    axes[0].axvline(1, color=COLORS["truth"], linewidth=0.8)
+    axes[0].set_title("times as fast", fontsize=10)
+    axes[0].invert_yaxis()
+    growth = {"units": "one fit, 250 draws with states", "data sets": "all fits, 1,000 draws each"}
+    for axis, (part, title) in zip(axes[1:], growth.items()):
+        known = rows[rows["part"] == part]
+        axis.loglog(known["x"], known["value"], "o-", color=COLORS["ABI"])
+        axis.set_xlabel(part)
+        axis.set_ylabel("seconds")
+        axis.set_title(title, fontsize=10)
+    figure.tight_layout()
+    return figure
+
+
+def _ratios(rows):
+    """What is compared in words -> how many times as fast as the other method."""
+    found = {}
+    for case, group in rows[rows["part"] == "training"].groupby("case", sort=False):
+        ours = group["method"] == "amortmix"
+        ratio = group.loc[ours, "value"].iloc[0] / group.loc[~ours, "value"].iloc[0]
+        found[f"training, {case.replace('_', ' ')}\n(BayesFlow fit, NumPy simulator)"] = ratio
+    fits = rows[rows["part"] == "eleven fits"].set_index("method")["value"]
+    if "Stan" in fits:
+        found["eleven participants\n(Stan)"] = fits["Stan"] / fits["amortmix"]
+    return found

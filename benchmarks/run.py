@@ -1,0 +1,83 @@
+"""How fast this is, as ratios: `make benchmark`.
+
+Training against a plain BayesFlow ``fit`` with a NumPy simulator on the same networks; eleven participants by ABI
+against Stan; peak memory; cost against the number of units and of data sets; time to an amortization gap, from the
+learning curves of the networks in ``networks/``. Everything on one core, one part after the other, in one run.
+Writes ``benchmark.csv`` and ``benchmark.png``.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "workflow"))
+
+import pandas as pd  # noqa: E402
+from amortmix import figures, io  # noqa: E402
+
+CASES = ("gaussian_mixture", "gaussian_hmm", "evidence_accumulation")
+METRICS = ROOT / "results" / "published" / "default_shipped" / "paper"
+GAPS = (1.0, 0.5, 0.2)  # nats
+
+
+def measure(part, *arguments):
+    """Rows of one part, measured in a process of its own with one thread and a cold compilation cache."""
+    threads = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+    environment = os.environ | {"XLA_FLAGS": threads, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "workflow")}
+    print("measuring", part, *arguments, flush=True)
+    command = [sys.executable, str(Path(__file__).with_name("parts.py")), part, *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def time_to_gap(case):
+    """Minutes of training until the gap is reached: validation loss falls by what the gap falls by."""
+    card, metrics = (io.read_json(METRICS / case / f) for f in ("networks/card.json", "validation/metrics.json"))
+    history = pd.read_csv(METRICS / case / "networks" / "history.csv")
+    loss = history["validation_posterior"]
+    gap = metrics["gap_nats"]["mean"] + loss - loss.iloc[-1]
+    data_sets = (history["step"].diff().fillna(history["step"]) * history["batch"]).cumsum()
+    for level in GAPS:
+        reached = gap[gap.iloc[::-1].cummax().iloc[::-1] <= level]
+        if len(reached):
+            minutes = card["seconds"] * data_sets[reached.index[0]] / data_sets.iloc[-1] / 60
+            yield {
+                "part": "time to gap",
+                "case": case,
+                "method": "amortmix",
+                "x": level,
+                "value": minutes,
+                "unit": "min",
+            }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", default="results/benchmark", type=Path)
+    parser.add_argument("--preset", default="default")
+    parser.add_argument("--steps", default=200, type=int, help="training steps of 32 that are timed")
+    parser.add_argument(
+        "--stan-fits", default=11, type=int, help="participants fitted by Stan; the rest is extrapolated"
+    )
+    parser.add_argument("--units", default=10**5, type=int, help="longest series")
+    parser.add_argument("--data-sets", default=10**4, type=int, help="most data sets")
+    o = parser.parse_args()
+    rows = []
+    for case in CASES:
+        rows += measure("train", case, o.preset, o.steps) + measure("plain", case, o.preset, o.steps // 10)
+        rows += time_to_gap(case)
+    rows += measure("inference", o.stan_fits) + measure("length", o.units) + measure("many", o.data_sets)
+    frame = pd.DataFrame(rows)
+    o.out.mkdir(parents=True, exist_ok=True)
+    with io.atomic(o.out / "benchmark.csv") as temporary:
+        frame.to_csv(temporary, index=False)
+    figures.save(figures.benchmark(frame), o.out, "benchmark")
+    print(frame.to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()
