@@ -5,6 +5,7 @@ The page is HTML that refers to ``figures/`` and ``notebooks/`` beside it: it wo
 
 import html
 import json
+import math
 import re
 import statistics
 import subprocess
@@ -94,7 +95,7 @@ def _comparison_targets(comparisons):
         text, enough = f"{fine} of {len(people)}", fine >= RELIABLE_TARGET
         yield case, f"participants with k-hat at most {PARETO_K_LIMIT}", RELIABLE_TARGET, text, enough
         for key, words, target in zip(("c2st", "c2st_psis"), ("before", "after"), MEDIAN_C2ST_TARGETS):
-            value = statistics.median(c[key] for c in people)
+            value = statistics.median([c[key] for c in people if c[key] is not None] or [math.nan])
             yield case, f"median C2ST of the participants {words} PSIS", target, f"{value:.3f}", value
 
 

@@ -74,16 +74,11 @@ def log_joint(case, prior, theta, data):
 def resample(log_weights, n, seed):
     """Indices of ``n`` draws without replacement: duplicates would leak across the folds of a classifier test.
 
-    The largest of log w_s + g_s with standard Gumbel g_s, which underflows for no weight.
-
-    Raises
-    ------
-    ValueError
-        If fewer than ``n`` draws have a weight at all.
+    The largest of log w_s + g_s with standard Gumbel g_s, which underflows for no weight. None if fewer than ``n``
+    draws have a weight at all.
     """
-    possible = np.isfinite(log_weights).sum()
-    if possible < n:
-        raise ValueError(f"only {possible} of {len(log_weights)} draws have a weight: {n} cannot be chosen")
+    if np.isfinite(log_weights).sum() < n:
+        return None
     keys = log_weights + np.random.default_rng(seed).gumbel(size=len(log_weights))
     return np.argsort(-keys)[:n]
 
@@ -105,9 +100,12 @@ def correct(amortized, target, data, draws, proposals, seed):
 
     Returns
     -------
-    theta, ess : (draws, D), float
-        ``ess``: effective number of proposals.
+    theta : (draws, D) or None
+        None if too few proposals have a weight.
+    ess : float
+        Effective number of proposals.
     """
     drawn = amortized.sample(data, proposals, seed)
     smoothed = smooth(target(drawn.theta, amortized.frame(data)), drawn.log_q)
-    return drawn.theta[resample(smoothed.log_weights, draws, seed)], smoothed.ess
+    chosen = resample(smoothed.log_weights, draws, seed)
+    return None if chosen is None else drawn.theta[chosen], smoothed.ess
