@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := PATH="$(abspath $(BIN)):$$PATH" PYTHONPATH=workflow
 
-.PHONY: help setup paper smoke test benchmark lint lock publish clean
+.PHONY: help setup paper smoke test benchmark lint lock ship publish clean
 
 help:
 	@grep -E '^# make|^#  ' Makefile | sed 's/^# //'
@@ -55,6 +55,12 @@ lint: setup
 lock:
 	uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --extra dev --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
+
+# networks of a run become those that come with the library
+SHIP := longer
+ship:
+	cd results/$(SHIP) && for folder in */*/networks; do \
+	  mkdir -p ../../networks/$$(dirname $$folder) && cp -v $$folder/* ../../networks/$$(dirname $$folder)/; done
 
 # the small copy of a run that is committed: report, pictures and numbers, no draws, no notebooks
 PUBLISH := default_shipped

@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from amortmix import io
+from amortmix.bundle import save_bundle
 from amortmix.cases import get_case
 from amortmix.training import TrainingDiverged, _plan, train
 
@@ -40,6 +42,24 @@ def test_resumed_equals_uninterrupted(tmp_path):
     # another seed does not continue from it
     other = train(case, case.prior("paper"), recipe, seed=4, checkpoint=checkpoint, max_steps=1)
     assert other.history[0]["step"] == 1 and other.history[0]["loss"] != straight.history[0]["loss"]
+
+
+def test_a_training_goes_on_from_other_networks(tmp_path):
+    """It starts with their loss and counts what they cost; another architecture is refused by name."""
+    case, prior = get_case("gaussian_mixture"), get_case("gaussian_mixture").prior("paper")
+    first = train(case, prior, case.networks["smoke"], seed=1, max_steps=20)
+    last = first.history[-1]["validation_posterior"]
+    save_bundle(tmp_path, first, case, "smoke", "paper", seed=1)
+    recipe = case.networks["smoke"] | {"start": "shipped", "schedule": {"phases": [[2, 32]], "learning_rate": 1e-9}}
+    second = train(case, prior, recipe, seed=1, start=tmp_path)
+    assert abs(second.history[0]["validation_posterior"] - last) < 1e-4
+    before = io.read_json(tmp_path / "card.json")
+    save_bundle(tmp_path / "second", second, case, "smoke", "paper", seed=1)
+    after = io.read_json(tmp_path / "second" / "card.json")
+    assert after["data_sets"] == before["data_sets"] + 64 and after["started_from"] == before["sha256"]
+    other = recipe | {"flow": recipe["flow"] | {"depth": 3}}
+    with pytest.raises(io.BadInput, match=r"card\.json: flow is .*'depth': 2.*; expected .*'depth': 3"):
+        train(case, prior, other, seed=1, start=tmp_path)
 
 
 def test_damaged_checkpoint_is_named(tmp_path):

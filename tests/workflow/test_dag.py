@@ -42,7 +42,7 @@ def job_counts(output):
     ("override", "message"),
     [
         ("epochs=3", "config, top level: unknown key epochs; expected cuda, datasets, fits_per_job, "),
-        ("preset=huge", "config, preset: 'huge'; expected smoke or default or paper"),
+        ("preset=huge", "config, preset: 'huge'; expected smoke or default or longer or paper"),
         ("priors=flat", "config, priors: 'flat'; expected paper, reference or a list of both"),
         ("participants=none", "config, participants: 'none'; expected real or simulated"),
         ("smoothing_rule=magic", "config, smoothing_rule: 'magic'; expected exact or printed or shifted"),

@@ -25,6 +25,8 @@ def save_bundle(folder, training, case, preset, priors, seed):
         estimator.save(temporary)
     write_history(folder / "history.csv", training.history)
     device = jax.devices()[0]
+    # a training that started from other networks costs what those cost as well
+    before = training.start or {"data_sets": 0, "seconds": 0.0}
     io.write_json(
         folder / "card.json",
         {
@@ -38,8 +40,9 @@ def save_bundle(folder, training, case, preset, priors, seed):
             "units": list(case.units),
             "observations": list(case.observations),
             "steps": training.history[-1]["step"],
-            "data_sets": training.datasets,
-            "seconds": training.seconds,
+            "data_sets": before["data_sets"] + training.datasets,
+            "seconds": before["seconds"] + training.seconds,
+            "started_from": before.get("sha256"),
             "data_sets_per_second": training.datasets / training.seconds,
             "final": training.history[-1],
             "device": f"{device.platform}: {device.device_kind}",

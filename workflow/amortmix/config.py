@@ -160,6 +160,16 @@ class Run:
     def recipe(self, case):
         return CASES[case].networks[self.preset]
 
+    def start_files(self, case, variant):
+        """Bundle and card that a training starts from: shipped under the same prior, else under the printed one."""
+        if self.recipe(case).get("start") != "shipped":
+            return []
+        folders = [shipped(case, v) for v in (variant, "paper")]
+        folder = next((f for f in folders if (f / "bundle.keras").is_file()), None)
+        if folder is None:
+            raise BadInput(f"{folders[0]}: no networks to start from; use another preset than {self.preset}")
+        return [str(folder / "bundle.keras"), str(folder / "card.json")]
+
     def simulated_units(self, case):
         """How many units a training simulates: what it costs, roughly."""
         return CASES[case].units[1] * sum(steps * batch for steps, batch in self.recipe(case)["schedule"]["phases"])

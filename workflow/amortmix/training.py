@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
+from amortmix.bundle import load_bundle
 from amortmix.io import BadInput
 from amortmix.networks.estimator import build_estimator, training_example
 from amortmix.progress import progress
@@ -40,6 +41,7 @@ class Training(NamedTuple):
     history: list
     seconds: float
     datasets: int
+    start: dict | None
 
 
 class TrainingDiverged(RuntimeError):
@@ -185,7 +187,28 @@ def prepare(case, prior, recipe, seed):
     return estimator, _run_steps(estimator, example), key_train, held_out
 
 
-def train(case, prior, recipe, seed, checkpoint: Path | None = None, max_steps=None, history_file=None):
+def start_from(estimator, recipe, folder):
+    """Give new networks the weights of a bundle with the same architecture; its card.
+
+    Raises
+    ------
+    BadInput
+        If the bundle is damaged or its networks are others.
+    """
+    _, known, card = load_bundle(folder)
+    for key in ("local", "summary", "flow", "classifier"):
+        if json.loads(json.dumps(recipe[key])) != card["recipe"][key]:
+            raise BadInput(f"{folder}/card.json: {key} is {card['recipe'][key]}; expected {recipe[key]} to train on")
+    for ours, theirs in (
+        (estimator.trainable_variables, known.trainable_variables),
+        (estimator.non_trainable_variables, known.non_trainable_variables),
+    ):
+        for variable, value in zip(ours, theirs, strict=True):
+            variable.assign(value)
+    return card
+
+
+def train(case, prior, recipe, seed, checkpoint=None, max_steps=None, history_file=None, start=None):
     """Train the networks of a case study from simulations.
 
     Parameters
@@ -203,25 +226,32 @@ def train(case, prior, recipe, seed, checkpoint: Path | None = None, max_steps=N
         Stop after about so many steps, for dry runs of large recipes.
     history_file : Path, optional
         Learning curve as CSV, written as training runs.
+    start : Path, optional
+        Folder of a bundle whose weights the networks start from.
 
     Raises
     ------
     TrainingDiverged
         If the loss is not finite.
+    BadInput
+        If the checkpoint or the bundle to start from is damaged or another's.
     """
     spec = {"case": case.name, "prior": prior, "recipe": recipe, "seed": seed}
     estimator, run, key_train, held_out = prepare(case, prior, recipe, seed)
+    if start is not None:
+        start = start_from(estimator, recipe, start)
+        spec["start"] = start["sha256"]
     evaluate = jax.jit(lambda state, data: estimator.stateless_test_step(state, data)[0])
     plan = list(_plan(recipe["schedule"]))
     state, history, seconds = state_of(estimator), [], 0.0
     resumed = _load_checkpoint(checkpoint, state, spec)
-    start = 0
+    done = 0
     if resumed:
-        state, start, history, seconds = resumed
+        state, done, history, seconds = resumed
 
     datasets = sum(n * b for n, b in plan)
-    bar = progress(datasets, f"training {case.name}", unit="data sets", done=sum(n * b for n, b in plan[:start]))
-    for index in range(start, len(plan)):
+    bar = progress(datasets, f"training {case.name}", unit="data sets", done=sum(n * b for n, b in plan[:done]))
+    for index in range(done, len(plan)):
         n, batch = plan[index]
         first = sum(m for m, _ in plan[:index])
         if max_steps is not None and first >= max_steps:
@@ -246,7 +276,7 @@ def train(case, prior, recipe, seed, checkpoint: Path | None = None, max_steps=N
         bar.advance(n * batch, f"loss {row['validation_loss']:.3f}")
     bar.close()
     _assign(estimator, state)
-    return Training(estimator, history, seconds, sum(n * b for n, b in plan))
+    return Training(estimator, history, seconds, sum(n * b for n, b in plan), start)
 
 
 class _no_interrupts:

@@ -32,6 +32,8 @@ for rank_, case_ in enumerate(sorted(run_.cases, key=run_.simulated_units)):
     rule:
         name:
             f"train_{case_}"
+        input:
+            start=lambda w, case=case_: run_.start_files(case, w.priors),
         output:
             bundle=f"{RESULTS}/{{priors}}/{case_}/networks/bundle.keras",
             history=f"{RESULTS}/{{priors}}/{case_}/networks/history.csv",

@@ -22,6 +22,7 @@ with job(snakemake):
         params.seed,
         checkpoint=checkpoint,
         history_file=folder / "history.csv",
+        start=Path(snakemake.input.start[0]).parent if snakemake.input.get("start") else None,
     )
     save_bundle(folder, training, case, preset, snakemake.wildcards.priors, params.seed)
     checkpoint.unlink()

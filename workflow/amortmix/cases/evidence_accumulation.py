@@ -216,6 +216,12 @@ NETWORKS = {
     },
 }
 
+# the networks of "default", trained on from those that are shipped
+NETWORKS["longer"] = NETWORKS["default"] | {
+    "start": "shipped",
+    "schedule": {"phases": [[20000, 128], [12000, 256]], "learning_rate": 5e-4},
+}
+
 CASE = Case(
     name="evidence_accumulation",
     title="Latent switches in cognitive processing",

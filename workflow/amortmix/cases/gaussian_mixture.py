@@ -118,6 +118,12 @@ NETWORKS = {
     },
 }
 
+# the networks of "default", trained on from those that are shipped
+NETWORKS["longer"] = NETWORKS["default"] | {
+    "start": "shipped",
+    "schedule": {"phases": [[10000, 128], [8000, 256]], "learning_rate": 5e-4},
+}
+
 CASE = Case(
     name="gaussian_mixture",
     title="Gaussian mixture model",
