@@ -36,3 +36,16 @@ def test_a_list_without_participants_has_an_empty_table():
     assert tuple(frame.columns) == tables.COLUMNS and not len(frame)
     assert "| " not in tables.markdown(frame, ["a note"])
     assert "has no participants" in table_answer({}, "paper", None)
+
+
+def test_failed_and_divergent_chains_are_named():
+    fine = {"mcmc_not_run": None, "divergences": 0}
+    comparisons = [
+        {"dataset": "A", **fine},
+        {"dataset": "B", **fine, "divergences": 7},
+        {"dataset": "C", **fine, "mcmc_not_run": "pystan failed: no start", "divergences": None},
+    ]
+    assert tables.mcmc_notes(comparisons) == [
+        "MCMC: not run for C: pystan failed: no start",
+        "Divergent transitions after warm-up: B (7)",
+    ]

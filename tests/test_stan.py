@@ -81,3 +81,13 @@ def test_without_a_compiler_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(engine.StanUnavailable, match=r"no C\+\+ compiler: install a C\+\+ compiler \(Debian: apt-get"):
         engine.find_engine()
+
+
+def test_a_chain_that_cannot_start_is_said_in_one_line(monkeypatch):
+    case = get_case("gaussian_mixture")
+    _, data, _ = simulate(case, 1)
+    outside = {"pi": [2.0, -0.5, -0.5], "mu": [-1.0, 0.0, 1.0]}
+    monkeypatch.setattr(engine, "initial_values", lambda *_: [outside] * 2)
+    with pytest.raises(engine.StanFailed, match=r"failed: .*nitial.*simplex") as raised:
+        engine.sample(case, data, case.prior("paper"), 1, chains=2, warmup=50, draws=50, adapt_delta=0.95)
+    assert "\n" not in str(raised.value) and "Traceback" not in str(raised.value)

@@ -63,6 +63,19 @@ def notices(trouble, meaningful, simulated):
     return found
 
 
+def mcmc_notes(comparisons):
+    """Where MCMC did not run or failed and why, and which fits had divergent transitions: never averaged away."""
+    found = {}
+    for c in comparisons:
+        if c["mcmc_not_run"]:
+            found.setdefault(c["mcmc_not_run"], []).append(c["dataset"])
+    notes = [f"MCMC: not run for {', '.join(names)}: {reason}" for reason, names in found.items()]
+    divergent = [f"{c['dataset']} ({c['divergences']})" for c in comparisons if c["divergences"]]
+    if divergent:
+        notes.append(f"Divergent transitions after warm-up: {', '.join(divergent)}")
+    return notes
+
+
 def cell(column, value):
     """One value as text: a dash where it is missing, R-hat to four digits, large numbers in full."""
     if value is None or value != value:

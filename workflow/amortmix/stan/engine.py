@@ -26,6 +26,10 @@ class StanUnavailable(RuntimeError):
     """No engine can run Stan here; the message says what to install."""
 
 
+class StanFailed(RuntimeError):
+    """An engine ran and a chain failed; the message is the engine's, in one line."""
+
+
 class StanFit(NamedTuple):
     """Draws of one fit.
 
@@ -154,6 +158,8 @@ def sample(case, data, prior, seed, chains, warmup, draws, adapt_delta):
     ------
     StanUnavailable
         If no engine can run.
+    StanFailed
+        If a chain fails, for instance because it cannot start.
     """
     engine = find_engine()
     data = type(data)(*(np.asarray(x, dtype=np.float64) for x in data))
@@ -162,7 +168,11 @@ def sample(case, data, prior, seed, chains, warmup, draws, adapt_delta):
     settings = {"chains": chains, "warmup": warmup, "draws": draws, "adapt_delta": adapt_delta}
     run = {"cmdstan": _sample_cmdstan, "pystan": _sample_pystan}[engine]
     code = FOLDER / case.stan.file
-    return run(case, code, block, init, seed, settings)
+    try:
+        return run(case, code, block, init, seed, settings)
+    except RuntimeError as error:  # both engines' word for it, with a traceback inside the message
+        message = " ".join(str(error).split("traceback:")[0].split())
+        raise StanFailed(f"{engine} failed: {message}") from error
 
 
 def _sample_pystan(case, code, block, init, seed, settings):
