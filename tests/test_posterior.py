@@ -4,8 +4,10 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+import keras
 import numpy as np
 import pytest
+from amortmix import io
 from amortmix.bundle import load_bundle, save_bundle
 from amortmix.cases import Data
 from amortmix.posterior import Amortized
@@ -78,4 +80,14 @@ def test_bundle_round_trip_and_damage(trained, tmp_path):
         load_bundle(tmp_path)
     (tmp_path / "bundle.keras").unlink()
     with pytest.raises(ValueError, match=r"bundle\.keras: no network file"):
+        load_bundle(tmp_path)
+
+
+def test_a_bundle_cannot_run_code_from_outside(tmp_path):
+    """A network file with a Python function inside is refused, even if its card fits."""
+    model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Lambda(lambda x: x + 1)])
+    model.save(tmp_path / "bundle.keras")
+    card = {"case": "gaussian_hmm", "sha256": io.sha256(tmp_path / "bundle.keras")}
+    io.write_json(tmp_path / "card.json", card)
+    with pytest.raises(ValueError, match="safe_mode"):
         load_bundle(tmp_path)
