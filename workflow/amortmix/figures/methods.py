@@ -13,7 +13,8 @@ def mmd_null(null, observed):
     height = axis.get_ylim()[1]
     for k, (name, value) in enumerate(sorted(observed.items(), key=lambda item: item[1])):
         axis.axvline(value, color=COLORS["ABI"], linewidth=1)
-        axis.text(value, height * (0.97 - 0.09 * (k % 5)), name.rsplit("_", 1)[-1], ha="left", fontsize=9)
+        letter, place = name.rsplit("_", 1)[-1], height * (0.97 - 0.09 * (k % 5))
+        axis.annotate(letter, (value, place), (2, 0), textcoords="offset points", ha="left", fontsize=9)
     axis.axvline(np.quantile(null, 0.9), color=COLORS["truth"], linestyle="--", linewidth=1)
     axis.set_xlabel("MMD of one data set from the simulations (dashed: 10 % of simulations lie beyond)")
     axis.set_ylabel("density")

@@ -122,20 +122,22 @@ def smoothing_rules(case, data, truth, exact):
 
 
 def smoothing_participants(case, by_rule):
-    """Smoothing of each participant by each rule; ``by_rule``: name -> {rule: (N,)} with ``exact smoother``."""
+    """Distance of each rule's smoothing from the exact smoother at every trial of each participant.
+
+    ``by_rule``: name -> {rule: (N,)} with ``exact smoother``.
+    """
     figure, axes = plt.subplots(len(by_rule), 1, figsize=(10, 1.35 * len(by_rule) + 0.6), sharex=True, squeeze=False)
     for axis, (name, rules) in zip(axes[:, 0], by_rule.items()):
-        for rule, (color, style) in RULE_STYLES.items():
-            axis.plot(np.arange(1, len(rules[rule]) + 1), rules[rule], style, color=color, linewidth=0.9, label=rule)
         smoother = rules["exact smoother"]
-        axis.plot(
-            np.arange(1, len(smoother) + 1), smoother, ".", color=COLORS["truth"], markersize=2, label="exact smoother"
-        )
-        axis.set_ylim(-0.05, 1.05)
+        # the rule that is right last: it is the one to be seen
+        for rule, (color, style) in reversed(RULE_STYLES.items()):
+            error = rules[rule] - smoother
+            axis.plot(np.arange(1, len(error) + 1), error, style, color=color, linewidth=0.9, label=rule)
+        axis.set_ylim(-1.05, 1.05)
         axis.set_ylabel(name.rsplit("_", 1)[-1], rotation=0, ha="right", va="center")
-    axes[0, 0].legend(ncols=4, loc="lower right", bbox_to_anchor=(1, 1.0))
+    axes[0, 0].legend(ncols=3, loc="lower right", bbox_to_anchor=(1, 1.0))
     axes[-1, 0].set_xlabel("trial")
-    figure.supylabel(f"P({case.states[-1]})", fontsize=10)
+    figure.supylabel(f"P({case.states[-1]}) minus that of the exact smoother", fontsize=10)
     figure.tight_layout()
     return figure
 
@@ -173,19 +175,21 @@ def response_times(case, observed, replicated, bins=24):
             _predicted_counts(
                 axis, edges, [r[(s == k) & (r[:, 0, 1] == correct), 0, 0] for r, s in zip(*replicated[name])]
             )
-            axis.plot((edges[1:] + edges[:-1]) / 2, counts, ".", color=COLORS["truth"], markersize=3)
+            axis.plot((edges[1:] + edges[:-1]) / 2, counts, ".", color=COLORS["truth"], markersize=3, label="observed")
         row[0].set_ylabel(name.rsplit("_", 1)[-1], rotation=0, ha="right", va="center")
     for axis, (k, correct) in zip(axes[0], kinds):
         axis.set_title(f"{case.states[k]}, {'correct' if correct else 'error'}", fontsize=10)
     for axis in axes[-1]:
         axis.set_xlabel("response time (s)")
+    figure.supylabel("trials", fontsize=10)
     figure.tight_layout()
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return figure
 
 
 def _predicted_counts(axis, edges, samples):
     """Median and 95 % band of the histograms of replicated samples."""
     low, middle, high = np.quantile([np.histogram(r, edges)[0] for r in samples], [0.025, 0.5, 0.975], axis=0)
-    axis.stairs(high, edges, baseline=low, fill=True, color=COLORS["ABI"], alpha=0.25)
-    axis.stairs(middle, edges, color=COLORS["ABI"], linewidth=1)
+    axis.stairs(high, edges, baseline=low, fill=True, color=COLORS["ABI"], alpha=0.25, label="predicted, 95 %")
+    axis.stairs(middle, edges, color=COLORS["ABI"], linewidth=1, label="predicted, median")
     axis.tick_params(labelsize=7)
