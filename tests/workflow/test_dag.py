@@ -107,6 +107,16 @@ def test_missing_participants_leave_the_rest(tmp_path):
     assert counts["train"] == 3 and counts["fit_abi"] == 2 and counts["table1"] == 1
 
 
+def test_many_data_sets_are_one_job_per_chunk(tmp_path):
+    """A list of 2,000 simulated participants, fitted by the networks alone; none of them has a job of its own."""
+    rows = [f"p{i:04d}\tevidence_accumulation\tprior:{i}\t400" for i in range(2000)]
+    (tmp_path / "many.tsv").write_text("\n".join(["dataset\tcase\tsource\trows", *rows]) + "\n")
+    code, output = snakemake(*SMOKE_FILE, "--config", f"datasets={tmp_path}/many.tsv", "fits_per_job=500", "--", "abi")
+    assert code == 0, output
+    counts = job_counts(output)
+    assert counts["fit_abi"] == 4 and counts["data"] == 4 and counts["total"] <= 10
+
+
 def test_contract_files():
     """Every file that the contract names, with the paper's parameter names and heads."""
     assert len(list((SMOKE / "evidence_accumulation" / "fits").glob("dutilh_[A-K]"))) == len(PUBLISHED)
