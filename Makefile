@@ -12,7 +12,7 @@ RUN := PATH="$(abspath $(BIN)):$$PATH" PYTHONPATH=workflow
 help:
 	@grep -E '^# make|^#  ' Makefile | sed 's/^# //'
 	@echo 'make smoke   the whole workflow in minutes, results not meaningful'
-	@echo 'make benchmark   training against BayesFlow, fits against Stan, memory, growth (30 minutes)'
+	@echo 'make benchmark   training against BayesFlow, fits against Stan, memory, growth'
 	@echo 'Options:     CORES=2, and CONFIG="priors=reference participants=simulated"'
 
 setup: $(VENV)/.ready

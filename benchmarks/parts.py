@@ -46,8 +46,8 @@ def train(name, preset, steps):
     """Data sets per second of the training loop over the preset's schedule, and seconds to compile it."""
     case = get_case(name)
     recipe = case.networks[preset]
-    _, run, key, _ = prepared = prepare(case, case.prior("paper"), recipe, seed=1)
-    state = state_of(prepared[0])
+    estimator, run, key, _ = prepare(case, case.prior("paper"), recipe, seed=1)
+    state = state_of(estimator)
     seconds, compilation = {}, 0.0
     for _, batch in recipe["schedule"]["phases"]:
         began = time.perf_counter()
@@ -172,11 +172,8 @@ def many(largest):
         _, data, _ = jax.vmap(lambda k: case.simulate_dataset(k, case.prior("paper")))(keys)
         data = Data(*(np.asarray(x) for x in data))
         blocks = [Data(*(x[i : i + 1000] for x in data)) for i in range(0, n, 1000)]
-        yield row("data sets", name, "amortmix", n, sum(map(_many_seconds(amortized), blocks)), "s")
-
-
-def _many_seconds(amortized):
-    return lambda block: _seconds(lambda: amortized.sample_many(block, 1000, seed=1).theta)
+        seconds = [_seconds(lambda b=b: amortized.sample_many(b, 1000, seed=1).theta) for b in blocks]
+        yield row("data sets", name, "amortmix", n, sum(seconds), "s")
 
 
 PARTS = {f.__name__: f for f in (train, plain, inference, length, many)}
