@@ -17,7 +17,7 @@ import numpy as np
 from amortmix import config
 from amortmix.cases import Data, get_case
 from amortmix.data import find_participants, read_table
-from amortmix.networks.estimator import pack
+from amortmix.networks.estimator import as_example
 from amortmix.posterior import Amortized
 from amortmix.training import prepare, state_of
 from numpy_simulators import SIMULATORS
@@ -72,14 +72,7 @@ class _NumpyDataset(keras.utils.PyDataset):
 
     def _example(self, theta, y, mask, z):
         data = Data(y, mask)
-        u = self.case.bijection(data).inverse(theta)
-        return {
-            "inference_variables": u,
-            "inference_conditions": self.case.context(data),
-            "summary_variables": pack(self.case, data),
-            "classifier_conditions": self.case.unit_conditions(u, data),
-            "states": z,
-        }
+        return {**as_example(self.case, theta, data), "states": z}
 
     def __len__(self):
         return self.steps

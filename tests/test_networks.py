@@ -25,7 +25,7 @@ def compiled(estimator):
 
 
 def heads(estimator, batch):
-    found = compiled(estimator)[0](batch["summary_variables"], batch["classifier_conditions"])
+    found = compiled(estimator)[0](batch["summary_variables"], batch["classifier_conditions"], batch.get("chain"))
     return {k: np.asarray(v) for k, v in found.items()}
 
 

@@ -97,12 +97,15 @@ def smoother(log_init, log_trans, log_lik):
 
 def state_log_probs(log_init, log_trans, log_lik):
     """Every exact counterpart of a network head, and the smoother: {head: (N, K)}."""
+    past = filter(log_init, log_trans, log_lik).log_filter
+    future, marginal = log_future(log_trans, log_lik), log_marginals(log_init, log_trans, log_lik.shape[0])
+    ahead = log_softmax(marginal + future, axis=-1)
     return {
-        "filtering": filter(log_init, log_trans, log_lik).log_filter,
-        "backward_filtering": backward_filter(log_init, log_trans, log_lik),
-        "reversed": reversed_filter(log_init, log_trans, log_lik),
-        "marginal": log_marginals(log_init, log_trans, log_lik.shape[0]),
-        "smoothing": smoother(log_init, log_trans, log_lik),
+        "filtering": past,
+        "backward_filtering": ahead,
+        "reversed": log_softmax(ahead + log_lik, axis=-1),
+        "marginal": marginal,
+        "smoothing": log_softmax(past + future, axis=-1),
     }
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from amortmix.bundle import load_bundle
 from amortmix.cases.base import pad
 from amortmix.networks.classifiers import smoothing
-from amortmix.networks.estimator import pack
+from amortmix.networks.estimator import chain_of, pack
 
 DRAWS_PER_BATCH = 250
 
@@ -151,9 +151,11 @@ class Amortized:
         packed = pack(self.case, data)[None]
         units, mask = self.estimator.summary_network.embed(packed)
         conditions = jax.vmap(lambda x: self.case.unit_conditions(x, data))(u)
+        forward = self.case.bijection(data).forward
+        chain = None if self.case.chain is None else jax.vmap(lambda x: chain_of(self.case, forward(x)))(u)
         units = jnp.broadcast_to(units, (u.shape[0], *units.shape[1:]))
         mask = jnp.broadcast_to(mask, (u.shape[0], mask.shape[1]))
-        return self.estimator.classifier(units, conditions=conditions, present=mask)
+        return self.estimator.classifier(units, conditions=conditions, present=mask, chain=chain)
 
     def _classify_one(self, data, u):
         """Probabilities of every head for all draws, and ``smoothing`` where states depend on each other."""

@@ -30,6 +30,7 @@ from amortmix.progress import progress
 
 WARMUP_STEPS = 500
 CLIP_NORM = 5.0
+ADAM_RATE = 1.5e-3  # of what Muon leaves to Adam: biases and arrays that are not matrices
 HELD_OUT = 512
 REPORTS = 40  # rows of the learning curve, unless the schedule says otherwise
 
@@ -49,6 +50,7 @@ class TrainingDiverged(RuntimeError):
 
 
 def _optimizer(schedule):
+    """Adam, or Muon, which orthogonalizes the update of every weight matrix (page `ablation` has what it brings)."""
     total = sum(steps for steps, _ in schedule["phases"])
     warmup = min(WARMUP_STEPS, max(1, total // 10))
     rate = keras.optimizers.schedules.CosineDecay(
@@ -57,7 +59,16 @@ def _optimizer(schedule):
         warmup_target=schedule["learning_rate"],
         warmup_steps=warmup,
     )
-    return keras.optimizers.Adam(rate, global_clipnorm=CLIP_NORM)
+    if schedule.get("optimizer", "adam") == "adam":
+        return keras.optimizers.Adam(rate, global_clipnorm=CLIP_NORM)
+    return keras.optimizers.Muon(
+        rate,
+        weight_decay=None,
+        adam_weight_decay=None,
+        adam_lr_ratio=ADAM_RATE / schedule["learning_rate"],
+        ns_steps=4,
+        global_clipnorm=CLIP_NORM,
+    )
 
 
 def _plan(schedule):

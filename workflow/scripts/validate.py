@@ -39,7 +39,7 @@ with job(snakemake):
     bar.advance(1, "calibration")
     few = settings["gap_datasets"]
     some = Data(data.y[:few], data.mask[:few])
-    if case.log_trans is not None or not case.dependent:
+    if case.chain is not None or not case.dependent:
         shares = simulated.share_calibration(case, amortized, some, z[:few], settings["share_draws"], seed)
         metrics["share_sbc"] = shares
     bar.advance(1, "calibration of the indicators")

@@ -109,7 +109,7 @@ class Case:
         Names of the K classes or hidden states.
     dependent : bool
         False: exchangeable units, one ``classification`` head. True: a hidden Markov model with the heads
-        of `networks.classifiers.FilterClassifier`, and ``smoothing`` derived from them.
+        of `networks.classifiers.FilterClassifier` or `EmissionClassifier`, and ``smoothing`` derived from them.
     parameters : tuple of Parameter
         The D scalars of theta in the constrained space.
     priors : mapping
@@ -130,8 +130,8 @@ class Case:
         (Data) -> (C,): the design as the flow sees it.
     unit_conditions : callable
         (u, Data) -> (N, C'): what the classifier sees of theta at each unit.
-    log_trans : callable or None
-        (theta) -> (K, K) log transition matrix; needed only to draw whole paths z_1:N.
+    chain : callable or None
+        (theta) -> log p(z_1) (K,) and the log transition matrix (K, K), where they are known.
     networks : mapping
         Preset -> recipe: networks and training schedule.
     table : Table
@@ -159,7 +159,7 @@ class Case:
     unit_conditions: Callable
     networks: Mapping[str, Mapping[str, Any]]
     table: Table
-    log_trans: Callable | None = None
+    chain: Callable | None = None
     exact: Exact | None = None
     stan: Stan | None = None
     demo: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -95,13 +95,17 @@ def unit_conditions(u, data):
     return jnp.concatenate([trial, jnp.broadcast_to(u, (rt.shape[0], u.shape[0]))], axis=-1)
 
 
+def chain(theta):
+    return LOG_INIT.astype(theta.dtype), hmm.two_state_transitions(theta[:2])
+
+
 def _chain(theta, data):
     rt, correct = data.y[:, 0, 0], data.y[:, 0, 1]
     t = jnp.maximum(rt - theta[TAU], jnp.finfo(rt.dtype).eps)
     guess = wald_log_pdf(t, theta[ALPHA_1], theta[NU_1]) - jnp.log(2.0)
     control = race_log_pdf(t, correct, theta[ALPHA_2], theta[NU_22], theta[NU_21])
     log_lik = jnp.stack([guess, control], axis=-1) * data.unit_mask[:, None]
-    return LOG_INIT.astype(theta.dtype), hmm.two_state_transitions(theta[:2]), log_lik
+    return *chain(theta), log_lik
 
 
 def log_prior(theta, prior):
@@ -193,17 +197,17 @@ NETWORKS = {
         "local": None,
         "summary": {"kind": "trials", "width": 16, "blocks": 1, "shifts": 2, "states": 2, "dim": 12},
         "flow": {"depth": 2, "widths": [32], "bins": 4, "whitening": [32]},
-        "classifier": {"kind": "filter", "widths": [16], "recurrent": 16},
+        "classifier": {"kind": "emission", "widths": [16]},
         "classified_share": 0.25,
-        "schedule": {"phases": [[120, 32]], "learning_rate": 2e-3, "reports": 4},
+        "schedule": {"phases": [[120, 32]], "optimizer": "muon", "learning_rate": 4e-3, "reports": 4},
     },
     "default": {
         "local": None,
-        "summary": {"kind": "trials", "width": 32, "blocks": 2, "shifts": 4, "states": 4, "dim": 48},
+        "summary": {"kind": "trials", "width": 32, "blocks": 2, "shifts": 4, "states": 4, "mix": [128, 128], "dim": 48},
         "flow": {"depth": 5, "widths": [128, 128], "bins": 8, "whitening": [128]},
-        "classifier": {"kind": "filter", "widths": [48, 48], "recurrent": 24},
+        "classifier": {"kind": "emission", "widths": [32, 32]},
         "classified_share": 0.25,
-        "schedule": {"phases": [[34000, 32], [8000, 96]], "learning_rate": 1.5e-3},
+        "schedule": {"phases": [[26000, 32], [8000, 96]], "optimizer": "muon", "learning_rate": 4e-3},
     },
     # section 3.5: 100 epochs of 1,000 iterations of 256; 4 convolutions, recurrent summary, 32 outputs
     "paper": {
@@ -248,7 +252,7 @@ CASE = Case(
     context=context,
     unit_conditions=unit_conditions,
     networks=NETWORKS,
-    log_trans=lambda theta: hmm.two_state_transitions(theta[:2]),
+    chain=chain,
     table=TABLE,
     exact=Exact(log_prior, log_likelihood, state_log_probs),
     stan=Stan(file="evidence_accumulation.stan", data=stan_data, init=stan_init, extract=stan_extract),

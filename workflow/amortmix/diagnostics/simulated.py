@@ -125,7 +125,7 @@ def sample_shares(case, amortized, data, draws, seed):
         theta, u, _ = amortized._sample_one(d, key_theta, draws)
         heads, exists = amortized._heads(d, u), d.unit_mask
         if case.dependent:
-            path = jax.vmap(lambda k, t, f: hmm.sample_states(k, case.log_trans(t), f, exists))
+            path = jax.vmap(lambda k, t, f: hmm.sample_states(k, case.chain(t)[1], f, exists))
             z = path(jax.random.split(key_z, draws), theta, heads["filtering"])
         else:
             z = jax.random.categorical(key_z, heads["classification"])

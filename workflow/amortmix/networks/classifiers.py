@@ -5,15 +5,19 @@ filter on y_1:t, a backward network on y_t+1:N, and a small head for p(z_t | the
 
     p(z_t | y_1:N, theta) ∝ p(z_t | y_1:t, theta) p(z_t | y_t+1:N, theta) / p(z_t | theta)
 
-is Bayes' rule. Printed eq. 18 lacks the denominator and counts the prior of z_t twice.
+is Bayes' rule. Printed eq. 18 lacks the denominator and counts the prior of z_t twice. Where the
+transition matrix is known given theta, a network of one unit replaces both recurrences: it learns
+log p(y_t | z_t, theta) up to a constant, and the recursions of `amortmix.hmm` are exact.
 All outputs are log probabilities (B, N, K).
 """
 
+import jax
 import jax.numpy as jnp
 import keras
 from bayesflow.utils.serialization import serializable
 from jax.nn import log_softmax
 
+from amortmix import hmm
 from amortmix.networks.layers import PACKAGE, GatedRecurrence, dense_stack, shift
 
 
@@ -32,7 +36,7 @@ class UnitClassifier(keras.Layer):
         self.head = keras.layers.Dense(n_states)
         self.weights_stack = dense_stack(widths[:1])
 
-    def call(self, units, conditions, present):
+    def call(self, units, conditions, present, chain=None):
         logits = self.head(self.stack(jnp.concatenate([units, conditions], axis=-1)))
         weights = self.weights_head(self.weights_stack(conditions))
         weights = weights.reshape(*weights.shape[:-1], self.n_states, units.shape[-1] + 1)
@@ -42,9 +46,9 @@ class UnitClassifier(keras.Layer):
     @staticmethod
     def part(share, *arrays):
         """The first units of every data set, (B, N', ...): units are exchangeable, theta varies most."""
-        return [a[:, : max(1, round(share * a.shape[1]))] for a in arrays]
+        return [a if a is None else a[:, : max(1, round(share * a.shape[1]))] for a in arrays]
 
-    def build(self, units_shape, conditions_shape):
+    def build(self, units_shape, conditions_shape, n_theta):
         inputs = (*units_shape[:-1], units_shape[-1] + conditions_shape[-1])
         self.stack.build(inputs)
         self.head.build((*inputs[:-1], self.widths[-1]))
@@ -105,7 +109,7 @@ class FilterClassifier(keras.Layer):
         self.past, self.future = _Head(widths[-1], n_states), _Head(widths[-1], n_states)
         self.reversed, self.marginal = _Head(widths[-1], n_states), _Head(widths[-1], n_states)
 
-    def call(self, units, conditions, present):
+    def call(self, units, conditions, present, chain=None):
         x = self.unit(jnp.concatenate([units, conditions], axis=-1))
         forward, backward = self.recurrence(x, present)
         theta, position = self._theta(conditions), position_features(present)
@@ -123,7 +127,7 @@ class FilterClassifier(keras.Layer):
     @staticmethod
     def part(share, *arrays):
         """The first data sets of a batch, (B', N, ...)."""
-        return [a[: max(1, round(share * len(a)))] for a in arrays]
+        return _first_data_sets(share, *arrays)
 
     def _theta(self, conditions):
         """Only what is common to all units: the marginal must not see the observations."""
@@ -145,7 +149,49 @@ class FilterClassifier(keras.Layer):
         return super().get_config() | config
 
 
-KINDS = {"unit": UnitClassifier, "filter": FilterClassifier}
+@serializable(PACKAGE)
+class EmissionClassifier(keras.Layer):
+    """The heads of `FilterClassifier` for a chain whose transitions are known given theta.
+
+    A network of one unit and theta gives e_t(k) = log p(y_t | z_t = k, theta) up to a constant in k, trained
+    by the cross-entropy of every head through the exact recursions: no likelihood is evaluated, no error grows
+    along the series, and a unit costs two small layers instead of two recurrent states.
+    """
+
+    def __init__(self, n_states, widths, **kwargs):
+        super().__init__(**kwargs)
+        self.n_states, self.widths = n_states, list(widths)
+        self.unit = dense_stack(widths)
+        self.emission = keras.layers.Dense(n_states)
+
+    def call(self, units, conditions, present, chain):
+        """``chain`` (B, K + 1, K): log p(z_1), and below it the log transition matrix."""
+        e = self.emission(self.unit(jnp.concatenate([units, conditions], axis=-1)))
+        e = log_softmax(e, axis=-1) * present[..., None]
+        heads = jax.vmap(hmm.state_log_probs)(chain[:, 0], chain[:, 1:], e)
+        # uniform after the last unit, as in `FilterClassifier`
+        heads["reversed"] = log_softmax(heads["reversed"] * present[..., None], axis=-1)
+        return {head: heads[head] for head in ("filtering", "backward_filtering", "reversed", "marginal")}
+
+    @staticmethod
+    def part(share, *arrays):
+        """The first data sets of a batch, (B', N, ...)."""
+        return _first_data_sets(share, *arrays)
+
+    def build(self, units_shape, conditions_shape, n_theta):
+        self.unit.build((*units_shape[:-1], units_shape[-1] + conditions_shape[-1]))
+        self.emission.build((*units_shape[:-1], self.widths[-1]))
+        self.built = True
+
+    def get_config(self):
+        return super().get_config() | {"n_states": self.n_states, "widths": self.widths}
+
+
+def _first_data_sets(share, *arrays):
+    return [a if a is None else a[: max(1, round(share * len(a)))] for a in arrays]
+
+
+KINDS = {"unit": UnitClassifier, "filter": FilterClassifier, "emission": EmissionClassifier}
 
 
 RULES = ("exact", "printed", "shifted")

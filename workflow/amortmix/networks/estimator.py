@@ -30,7 +30,7 @@ class MixtureEstimator(BasicEstimator):
     ----------
     summary_network : MixtureSummary
     inference_network : WhitenedFlow
-    classifier : UnitClassifier or FilterClassifier
+    classifier : UnitClassifier, FilterClassifier or EmissionClassifier
     classified_share : float
         Share of each training batch that the classifier sees, see ``part`` of the classifiers.
     """
@@ -46,11 +46,9 @@ class MixtureEstimator(BasicEstimator):
         super().build(data_shapes)
         batch, n = data_shapes["summary_variables"][:2]
         units, _ = self.summary_network.embed(keras.ops.ones((1, *data_shapes["summary_variables"][1:])))
-        shapes = [(batch, n, units.shape[-1]), data_shapes["classifier_conditions"]]
-        if isinstance(self.classifier, classifiers.FilterClassifier):
-            shapes.append(data_shapes["inference_variables"][-1])
         if not self.classifier.built:
-            self.classifier.build(*shapes)
+            n_theta = data_shapes["inference_variables"][-1]
+            self.classifier.build((batch, n, units.shape[-1]), data_shapes["classifier_conditions"], n_theta)
         self._data_shapes = dict(data_shapes)
 
     def get_build_config(self):
@@ -59,10 +57,10 @@ class MixtureEstimator(BasicEstimator):
     def build_from_config(self, config):
         self.build({k: tuple(v) for k, v in config["data_shapes"].items()})
 
-    def classify(self, summary_variables, classifier_conditions):
+    def classify(self, summary_variables, classifier_conditions, chain=None):
         """Log probabilities of every head, each (B, N, K)."""
         units, mask = self.summary_network.embed(summary_variables)
-        return self.classifier(units, conditions=classifier_conditions, present=mask)
+        return self.classifier(units, conditions=classifier_conditions, present=mask, chain=chain)
 
     def compute_metrics(
         self,
@@ -71,6 +69,7 @@ class MixtureEstimator(BasicEstimator):
         summary_variables,
         classifier_conditions,
         states,
+        chain=None,
         stage="training",
     ):
         """Joint loss (eq. 20) and its parts: ``posterior`` in nats, ``mmd``, cross-entropy per unit of each head."""
@@ -84,8 +83,9 @@ class MixtureEstimator(BasicEstimator):
         posterior = self.inference_network.compute_metrics(u, conditions=conditions, stage=stage)["loss"]
 
         share = self.classified_share if stage == "training" else 1.0
-        seen, theta, present, z = self.classifier.part(share, units, classifier_conditions, mask, states)
-        log_probs = self.classifier(seen, conditions=theta, present=present)
+        parts = self.classifier.part(share, units, classifier_conditions, mask, states, chain)
+        seen, theta, present, z, chain = parts
+        log_probs = self.classifier(seen, conditions=theta, present=present, chain=chain)
         entropies = {k: _cross_entropy(v, z, present) for k, v in log_probs.items()}
         loss = posterior + mmd + sum(entropies.values())
         return {"loss": loss, "posterior": posterior, "mmd": mmd, **entropies}
@@ -115,14 +115,28 @@ def pack(case, data):
 def training_example(case, prior, key):
     """One simulated data set under the keys of `MixtureEstimator.compute_metrics`."""
     theta, data, z = case.simulate_dataset(key, prior)
+    return {**as_example(case, theta, data), "states": z}
+
+
+def as_example(case, theta, data):
+    """What the networks take of one data set and its parameters, all but the states."""
     u = case.bijection(data).inverse(theta)
+    chain = {} if case.chain is None else {"chain": chain_of(case, theta)}
     return {
         "inference_variables": u,
         "inference_conditions": case.context(data),
         "summary_variables": pack(case, data),
         "classifier_conditions": case.unit_conditions(u, data),
-        "states": z,
+        **chain,
     }
+
+
+def chain_of(case, theta):
+    """log p(z_1) and the log transition matrix as one array (K + 1, K); None where they are not known."""
+    if case.chain is None:
+        return None
+    log_init, log_trans = case.chain(theta)
+    return jnp.concatenate([log_init[None], log_trans])
 
 
 def build_estimator(case, recipe, examples, seed):

@@ -130,16 +130,17 @@ class MixtureSummary(SummaryNetwork):
     local : dict or None
         Arguments of `MaskedDeepSet`; None passes the single observation of each unit on as it is.
     summary : dict
-        ``kind`` and its arguments, and ``dim``, the number of summary statistics.
+        ``kind`` and its arguments; ``mix``, hidden widths after pooling (default: one layer of twice ``width``);
+        ``dim``, the number of summary statistics.
     """
 
     def __init__(self, local, summary, base_distribution="normal", **kwargs):
         super().__init__(base_distribution=base_distribution, **kwargs)
         self.local_recipe, self.summary_recipe = local, dict(summary)
-        arguments = {k: v for k, v in summary.items() if k not in ("kind", "dim")}
+        arguments = {k: v for k, v in summary.items() if k not in ("kind", "mix", "dim")}
         self.local = MaskedDeepSet(**local) if local else None
         self.body = KINDS[summary["kind"]](**arguments)
-        self.mix = dense_stack([2 * summary["width"]])
+        self.mix = dense_stack(summary.get("mix", [2 * summary["width"]]))
         self.head = keras.layers.Dense(summary["dim"])
 
     def embed(self, packed):
