@@ -7,12 +7,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := PATH="$(abspath $(BIN)):$$PATH" PYTHONPATH=workflow
 
-.PHONY: help setup paper smoke test benchmark lint lock ship publish clean
+.PHONY: help setup paper smoke test benchmark ablation lint lock ship publish clean
 
 help:
 	@grep -E '^# make|^#  ' Makefile | sed 's/^# //'
 	@echo 'make smoke   the whole workflow in minutes, results not meaningful'
 	@echo 'make benchmark   training against BayesFlow, fits against Stan, memory, growth'
+	@echo 'make ablation    each choice of the recipes changed by itself'
 	@echo 'Options:     CORES=2, and CONFIG="priors=reference participants=simulated"'
 
 setup: $(VENV)/.ready
@@ -46,6 +47,10 @@ test: setup
 benchmark: setup
 	$(RUN) python benchmarks/run.py
 
+# each choice of the recipes changed by itself: results/ablation/ablation.csv, about 40 minutes on two cores
+ablation: setup
+	$(RUN) python benchmarks/ablation.py
+
 lint: setup
 	$(RUN) ruff check --quiet workflow tests benchmarks
 	$(RUN) ruff format --quiet --check workflow tests benchmarks
@@ -65,7 +70,7 @@ ship:
 # the small copy of a run that is committed: report, pictures and numbers, no draws, no notebooks
 PUBLISH := default_shipped
 publish:
-	rm -rf results/published/*/
+	rm -rf results/published/$(PUBLISH)
 	cd results && find $(PUBLISH) -name '*.png' -o -name report.html -o -path '*/tables/*' -o -name card.json \
 	  -o -name history.csv -o -name metrics.json -o -name comparison.json | tar -cf - -T - | tar -xf - -C published
 

@@ -1,7 +1,10 @@
-"""The benchmark compares like with like: NumPy simulators draw from the same model as ours."""
+"""Benchmark and ablation compare like with like: the same model in NumPy, variants that differ in one thing."""
 
+import ablation
 import jax
 import numpy as np
+import pytest
+from amortmix.cases import get_case
 from numpy_simulators import SIMULATORS
 from scipy.stats import mannwhitneyu
 
@@ -29,3 +32,32 @@ def test_numpy_simulators_draw_from_the_same_model(case):
     # ranks, since response times have heavy tails; N is constant in case study 2 and then has no p-value
     p = mannwhitneyu(a, b, axis=0).pvalue
     assert np.nanmin(p) > LEVEL, p
+
+
+@pytest.mark.parametrize("name", list(ablation.VARIANTS))
+def test_a_variant_changes_what_it_names_only(name):
+    """On the same number of data sets, and everything else as in the recipe ``default``."""
+    case = get_case(name)
+    plain = ablation.recipe_of(case, {}, ablation.PHASES[name])
+    budget = sum(n * b for n, b in plain["schedule"]["phases"])
+    for variant, chosen in ablation.VARIANTS[name].items():
+        recipe = ablation.recipe_of(case, chosen.change, ablation.PHASES[name])
+        assert sum(n * b for n, b in recipe["schedule"]["phases"]) == budget, variant
+        differing = {k for k in plain if recipe[k] != plain[k]}
+        assert differing == set(chosen.change), variant
+        changed = recipe != plain or chosen.patch is not ablation.nullcontext or chosen.seed != 1
+        assert changed == (variant != ablation.DEFAULT), variant
+
+
+def test_the_loss_of_a_variant_is_paired():
+    """Differences of log q on common data sets: what varies between the data sets cancels."""
+    rng = np.random.default_rng(1)
+    common, noise = rng.normal(0, 5, 400), rng.normal(0, 0.1, 400)
+    found = {"excess": 0.0, "excess_se": 0.0, "data_sets": 1, "seconds": 1.0}
+    results = {
+        ("gaussian_hmm", ablation.DEFAULT): found | {"log_q": common},
+        ("gaussian_hmm", "another seed"): found | {"log_q": common - 0.3 + noise},
+    }
+    row = ablation.gather(results).set_index("variant").loc["another seed"]
+    assert row["loss"] == pytest.approx(0.3 - noise.mean())
+    assert row["loss_se"] == pytest.approx(noise.std(ddof=1) / 20)

@@ -7,7 +7,9 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 import pytest
-from amortmix.networks.estimator import pack, training_example
+from amortmix.cases import evidence_accumulation, gaussian_hmm
+from amortmix.networks.classifiers import EmissionClassifier
+from amortmix.networks.estimator import chain_of, pack, training_example
 from conftest import simulate
 
 TOLERANCE = 2e-5
@@ -65,6 +67,27 @@ def test_each_head_sees_only_its_side(name, trained):
     assert difference["filtering"][:t].max() == 0 and difference["filtering"][t] > 1e-6
     assert difference["reversed"][t + 1 :].max() == 0 and difference["reversed"][t] > 1e-6
     assert difference["backward_filtering"][t:].max() == 0 and difference["backward_filtering"][t - 1] > 1e-7
+
+
+@pytest.mark.parametrize("module", [gaussian_hmm, evidence_accumulation])
+def test_emission_classifier_with_the_true_emissions_is_exact(module):
+    """All heads equal the exact ones once the unit network is the likelihood of a unit, up to any constant in k."""
+    case = module.CASE
+    theta, data, _ = case.simulate_dataset(jax.random.key(8), case.prior("paper"))
+    n = int(data.unit_mask.sum())
+    log_lik = module._chain(theta, data)[2]
+    classifier = EmissionClassifier(n_states=2, widths=[4])
+    classifier.unit = lambda inputs: inputs
+    classifier.emission = lambda inputs: inputs[..., :2] + 3.0
+    found = classifier.call(
+        log_lik[None, :, :1],
+        conditions=log_lik[None, :, 1:],
+        present=data.unit_mask[None],
+        chain=chain_of(case, theta)[None],
+    )
+    exact = case.exact.state_log_probs(theta, data)
+    for head, log_probs in found.items():
+        np.testing.assert_allclose(log_probs[0, :n], exact[head][:n], atol=2e-4, err_msg=head)
 
 
 def test_mixture_networks_are_exchangeable(trained):

@@ -7,6 +7,8 @@ Amortization gap, in nats per data set,
 and for each classification head the excess cross-entropy E[ KL(exact || network) ] per unit, given theta*.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -64,6 +66,11 @@ def recovery(theta, draws):
     }
 
 
+def own_density(case, amortized, theta, data):
+    """log q(theta | y), a density of the constrained parameters, at one theta (D,) of one data set."""
+    return amortized._log_prob_one(data, case.bijection(data).inverse(theta)[None])[0]
+
+
 def amortization_gap(case, prior, amortized, theta, data, draws, seed):
     """Gap of every data set and its importance sampling diagnostics.
 
@@ -87,10 +94,7 @@ def amortization_gap(case, prior, amortized, theta, data, draws, seed):
     evidence = np.logaddexp.reduce(psis.log_ratio(log_target, sampled.log_q), axis=1) - np.log(draws)
     truth = np.asarray(target(theta[:, None], data), dtype=float)[:, 0]
 
-    def own_density(t, d):
-        return amortized._log_prob_one(d, case.bijection(d).inverse(t)[None])[0]
-
-    log_q = np.asarray(jax.jit(jax.vmap(own_density))(theta, data), dtype=float)
+    log_q = np.asarray(jax.jit(jax.vmap(partial(own_density, case, amortized)))(theta, data), dtype=float)
     gaps = truth - evidence - log_q
     smoothed = [psis.smooth(t, q) for t, q in zip(log_target, sampled.log_q)]
     return {

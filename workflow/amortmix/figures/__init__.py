@@ -1,7 +1,7 @@
 """One function per kind of figure. The same colours mean the same thing everywhere."""
 
 from amortmix.figures.graph import rule_graph
-from amortmix.figures.methods import benchmark, c2st, cost, mmd_null
+from amortmix.figures.methods import ablation, benchmark, c2st, cost, mmd_null
 from amortmix.figures.posterior import (
     classification,
     joint_posterior,
@@ -21,6 +21,7 @@ from amortmix.figures.quality import (
 from amortmix.figures.style import save
 
 __all__ = [
+    "ablation",
     "benchmark",
     "c2st",
     "calibration",

@@ -88,6 +88,19 @@ def cost(training, abi, mcmc):
     return figure
 
 
+def ablation(rows):
+    """What each change costs in nats, with two standard errors; ``rows``: variant, loss, loss_se of one case study."""
+    figure, axis = plt.subplots(figsize=(8, 0.6 + 0.34 * len(rows)))
+    places = range(len(rows))
+    axis.errorbar(rows["loss"], places, xerr=2 * rows["loss_se"], fmt="o", color=COLORS["ABI"], capsize=2)
+    axis.set_yticks(places, rows["variant"])
+    axis.axvline(0, color=COLORS["truth"], linewidth=0.8)
+    axis.invert_yaxis()
+    axis.set_xlabel("amortization gap above that of the recipe (nats)")
+    figure.tight_layout()
+    return figure
+
+
 def benchmark(rows):
     """Ratios first, then how the cost grows; ``rows``: part, case, method, x, value, unit."""
     figure, axes = plt.subplots(1, 3, figsize=(11, 3), width_ratios=(1.4, 1, 1))

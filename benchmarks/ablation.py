@@ -1,0 +1,219 @@
+"""Which choices of training and architecture matter: `make ablation`, shown by the page `ablation`.
+
+Every variant changes one thing of the recipe `default` and trains on the same number of data sets, a ninth of the
+budget or less. On held-out data sets y common to all variants it reports, relative to the recipe itself,
+
+    loss = mean of log q_default(theta* | y) - log q_variant(theta* | y),
+
+which is the difference of their amortization gaps in nats, with its paired standard error, and the excess
+cross-entropy of filtering per unit. Variants run side by side, so seconds are rough. A variant that is done is kept.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest import mock
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "workflow"))
+
+import amortmix  # noqa: E402, F401  sets the Keras backend
+import jax  # noqa: E402
+import jax.numpy as jnp  # noqa: E402
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
+from amortmix import io, training  # noqa: E402
+from amortmix.cases import get_case  # noqa: E402
+from amortmix.diagnostics import simulated  # noqa: E402
+from amortmix.networks import classifiers, estimator, layers  # noqa: E402
+from amortmix.posterior import Amortized  # noqa: E402
+
+HELD_OUT, SEED = 1000, 7
+DEFAULT = "recipe as it is"
+
+
+class Variant(NamedTuple):
+    """One change: entries of the recipe, or a context in which the library behaves differently, or a seed."""
+
+    group: str
+    change: dict[str, Any] = {}
+    patch: Any = nullcontext
+    seed: int = 1
+
+
+def _constant_rate():
+    schedules = keras.optimizers.schedules
+    return mock.patch.object(schedules, "CosineDecay", partial(schedules.CosineDecay, alpha=1.0))
+
+
+def _no_regularization():
+    return mock.patch.object(estimator, "maximum_mean_discrepancy", lambda summary, reference: 0.0 * summary.sum())
+
+
+def _separate():
+    """The classifier does not shape the local summaries, which are trained by the posterior alone."""
+    part = classifiers.EmissionClassifier.part
+    stopped = staticmethod(lambda share, units, *rest: part(share, jax.lax.stop_gradient(units), *rest))
+    return mock.patch.object(classifiers.EmissionClassifier, "part", stopped)
+
+
+class _Tied:
+    """One array for both directions."""
+
+    def __init__(self, variable):
+        self.variable = variable
+
+    def __jax_array__(self):
+        return jnp.repeat(jnp.asarray(self.variable), 2, axis=0)
+
+
+def _shared_directions():
+    build = layers.GatedRecurrence.build
+
+    def tied(self, shape):
+        directions, self.directions = self.directions, 1
+        build(self, shape)
+        self.directions = directions
+        if directions == 2:
+            for name in ("kernel", "bias", "gates", "candidate"):
+                setattr(self, name, _Tied(getattr(self, name)))
+
+    return mock.patch.object(layers.GatedRecurrence, "build", tied)
+
+
+def _schedule(phases, **options):
+    return {"schedule": {"phases": phases, "optimizer": "muon", "learning_rate": 4e-3, "reports": 8} | options}
+
+
+RECURRENT = {"kind": "filter", "widths": [32], "recurrent": 32}
+VARIANTS = {
+    "evidence_accumulation": {
+        DEFAULT: Variant("seed"),
+        "another seed": Variant("seed", seed=2),
+        "batches of 32 throughout": Variant("batch growth", _schedule([[6000, 32]])),
+        "batches of 96 throughout": Variant("batch growth", _schedule([[2000, 96]])),
+        "constant learning rate": Variant("schedule", patch=_constant_rate),
+        "Adam at its best rate, 1.5e-3": Variant(
+            "optimizer", _schedule([[3000, 32], [1000, 96]], optimizer="adam", learning_rate=1.5e-3)
+        ),
+        "Adam at 3e-3": Variant("optimizer", _schedule([[3000, 32], [1000, 96]], optimizer="adam", learning_rate=3e-3)),
+        "no decision times, a GRU on rt and choice": Variant(
+            "features", {"summary": {"kind": "recurrent", "width": 48, "mix": [128, 128], "dim": 48}}
+        ),
+        "one layer of 64 after pooling": Variant("architecture", {"summary": {"mix": [64]}}),
+        "no regularization of the summary": Variant("summary regularization", patch=_no_regularization),
+    },
+    "gaussian_hmm": {
+        DEFAULT: Variant("seed"),
+        "another seed": Variant("seed", seed=2),
+        "Adam at 1.5e-3": Variant(
+            "optimizer", _schedule([[3000, 32], [1000, 128]], optimizer="adam", learning_rate=1.5e-3)
+        ),
+        "no regularization of the summary": Variant("summary regularization", patch=_no_regularization),
+        "classifier apart from local summaries": Variant("joint training", patch=_separate),
+        "recurrent filter, two directions": Variant("classifier", {"classifier": RECURRENT}),
+        "recurrent filter, directions share weights": Variant(
+            "classifier", {"classifier": RECURRENT}, _shared_directions
+        ),
+    },
+}
+PHASES = {"evidence_accumulation": [[3000, 32], [1000, 96]], "gaussian_hmm": [[3000, 32], [1000, 128]]}
+
+
+def recipe_of(case, change, phases):
+    """The recipe `default` on fewer data sets, changed. An entry with a ``kind`` is replaced, others are merged."""
+    recipe = case.networks["default"]
+    recipe = recipe | {"schedule": recipe["schedule"] | {"phases": phases, "reports": 8}}
+    merged = {k: v if "kind" in v or k == "schedule" else recipe[k] | v for k, v in change.items()}
+    return recipe | merged
+
+
+def train_variant(name, variant, phases, held_out=HELD_OUT):
+    """Train a variant; log q of each held-out truth, excess cross-entropy of filtering, data sets and seconds."""
+    case, chosen = get_case(name), VARIANTS[name][variant]
+    prior = case.prior("paper")
+    with chosen.patch():
+        trained = training.train(case, prior, recipe_of(case, chosen.change, phases), chosen.seed)
+        amortized = Amortized(case, trained.estimator, {"units": case.units, "observations": case.observations})
+        simulate = jax.jit(jax.vmap(lambda k: case.simulate_dataset(k, prior)))
+        theta, data, z = simulate(jax.random.split(jax.random.key(SEED), held_out))
+        density = jax.jit(jax.vmap(partial(simulated.own_density, case, amortized)))
+        log_q = np.asarray(density(theta, data), dtype=float)
+        exact, network = simulated.state_log_probs(case, amortized, theta, data)
+    excess = simulated.excess_cross_entropy(
+        exact["filtering"], network["filtering"], np.asarray(data.mask.max(-1)), np.asarray(z)
+    )
+    return {
+        "log_q": log_q.tolist(),
+        "excess": excess["mean"],
+        "excess_se": excess["se"],
+        "data_sets": trained.datasets,
+        "seconds": trained.seconds,
+    }
+
+
+def gather(results):
+    """Table of all variants; ``results``: (case, variant) -> what `train_variant` returned."""
+    rows = []
+    for (name, variant), found in results.items():
+        lost = np.array(results[name, DEFAULT]["log_q"]) - np.array(found["log_q"])
+        rows.append(
+            {
+                "case": name,
+                "group": VARIANTS[name][variant].group,
+                "variant": variant,
+                "loss": lost.mean(),
+                "loss_se": lost.std(ddof=1) / np.sqrt(len(lost)),
+                "excess": found["excess"],
+                "excess_se": found["excess_se"],
+                "data_sets": found["data_sets"],
+                "seconds": found["seconds"],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _run(folder, name, variant):
+    """One variant in a process of its own with one thread, unless its result is there."""
+    path = folder / f"{name}-{list(VARIANTS[name]).index(variant)}.json"
+    if not path.exists():
+        print("training", name, "-", variant, flush=True)
+        threads = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+        environment = os.environ | {"XLA_FLAGS": threads, "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, __file__, "--one", name, variant, "--out", str(folder)]
+        subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, check=True)
+    return (name, variant), io.read_json(path)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", default="results/ablation", type=Path)
+    parser.add_argument("--jobs", default=2, type=int, help="variants that train side by side")
+    parser.add_argument("--one", nargs=2, metavar=("CASE", "VARIANT"), help=argparse.SUPPRESS)
+    o = parser.parse_args()
+    o.out.mkdir(parents=True, exist_ok=True)
+    if o.one:
+        name, variant = o.one
+        found = train_variant(name, variant, PHASES[name])
+        with io.atomic(o.out / f"{name}-{list(VARIANTS[name]).index(variant)}.json") as temporary:
+            temporary.write_text(json.dumps(found))
+        return
+    with ThreadPoolExecutor(o.jobs) as pool:
+        tasks = [(name, variant) for name in VARIANTS for variant in VARIANTS[name]]
+        results = dict(pool.map(lambda task: _run(o.out, *task), tasks))
+    frame = gather(results)
+    with io.atomic(o.out / "ablation.csv") as temporary:
+        frame.to_csv(temporary, index=False)
+    print(frame.to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()
