@@ -99,9 +99,9 @@ NETWORKS = {
         "local": {"inner": [8, 8], "outer": [16]},
         "summary": {"kind": "recurrent", "width": 48, "dim": 16},
         "flow": {"depth": 4, "widths": [96, 96], "bins": 8, "whitening": [96]},
-        "classifier": {"kind": "emission", "widths": [32, 32]},
+        "classifier": {"kind": "filter", "widths": [32], "recurrent": 32},
         "classified_share": 0.25,
-        "schedule": {"phases": [[24000, 32], [10000, 128]], "optimizer": "muon", "learning_rate": 4e-3},
+        "schedule": {"phases": [[24000, 32], [14000, 128]], "learning_rate": 1.5e-3},
     },
     # section 3.4: 50 epochs of 500 iterations of 512
     "paper": {
