@@ -1,6 +1,6 @@
 """Which choices of training and architecture matter: `make ablation`, shown by the page `ablation`.
 
-Every variant changes one thing of the recipe `default` and trains on the same number of data sets, a twelfth of the
+Every variant changes one thing of the recipe `default` and trains on the same number of data sets, an eighteenth of the
 budget or less. On held-out data sets y common to all variants it reports, relative to the recipe itself,
 
     loss = mean of log q_default(theta* | y) - log q_variant(theta* | y),
@@ -89,7 +89,7 @@ def _shared_directions():
     return mock.patch.object(layers.GatedRecurrence, "build", tied)
 
 
-PHASES = {"evidence_accumulation": [[2100, 32], [700, 96]], "gaussian_hmm": [[2000, 32], [750, 128]]}
+PHASES = {"evidence_accumulation": [[1350, 32], [450, 96]], "gaussian_hmm": [[1200, 32], [450, 128]]}
 
 
 def _schedule(name, phases=None, **options):
@@ -103,8 +103,8 @@ VARIANTS = {
     EAM: {
         DEFAULT: Variant("seed"),
         "another seed": Variant("seed", seed=2),
-        "batches of 32 throughout": Variant("batch growth", _schedule(EAM, [[4200, 32]])),
-        "batches of 96 throughout": Variant("batch growth", _schedule(EAM, [[1400, 96]])),
+        "batches of 32 throughout": Variant("batch growth", _schedule(EAM, [[2700, 32]])),
+        "batches of 96 throughout": Variant("batch growth", _schedule(EAM, [[900, 96]])),
         "constant learning rate": Variant("schedule", patch=_constant_rate),
         "Adam (rate 1.5e-3) for Muon": Variant("optimizer", _schedule(EAM, optimizer="adam", learning_rate=1.5e-3)),
         "no decision times, a GRU on rt and choice": Variant(

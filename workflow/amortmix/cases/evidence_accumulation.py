@@ -223,7 +223,7 @@ NETWORKS = {
 # the networks of "default", trained on from those that are shipped
 NETWORKS["longer"] = NETWORKS["default"] | {
     "start": "shipped",
-    "schedule": {"phases": [[20000, 128], [12000, 256]], "learning_rate": 5e-4},
+    "schedule": {"phases": [[20000, 128], [12000, 256]], "optimizer": "muon", "learning_rate": 1e-3},
 }
 
 CASE = Case(
