@@ -83,6 +83,30 @@ def test_nan_stops_training_and_keeps_the_last_good_state(tmp_path):
     assert checkpoint.read_bytes() == before and np.isfinite(good.history[-1]["loss"])
 
 
+class _Overflowing:
+    """Adds the mean of a batch to its only weight; above one half the step overflows, though the loss does not."""
+
+    def stateless_train_step(self, state, data):
+        weights, *rest = state
+        mean = data["x"].mean()
+        step = jnp.where(mean > 0.5, jnp.inf, mean)
+        return {"loss": mean}, ([weights[0] + step], *rest)
+
+
+def test_a_batch_whose_gradient_overflows_changes_nothing_and_is_counted():
+    key, steps, batch = jax.random.key(4), 30, 4
+    run = training_module._run_steps(_Overflowing(), lambda k: {"x": jax.random.uniform(k)})
+    state, metrics = run(([jnp.zeros(())], [], [], []), key, 0, steps, batch)
+    means = [
+        jax.vmap(jax.random.uniform)(jax.random.split(jax.random.fold_in(key, s), batch)).mean() for s in range(steps)
+    ]
+    kept = [m for m in means if m <= 0.5]
+    assert 0 < len(kept) < steps
+    assert metrics["skipped"] == steps - len(kept)
+    np.testing.assert_allclose(state[0][0], sum(kept), rtol=1e-5)
+    np.testing.assert_allclose(metrics["loss"], np.mean(kept), rtol=1e-5)
+
+
 def test_one_compilation_for_all_designs():
     """N and P vary in every batch, and pieces have a rest, yet the step compiles once per batch size."""
     case = get_case("gaussian_mixture")
