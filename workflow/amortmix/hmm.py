@@ -57,7 +57,8 @@ def log_marginals(log_init, log_trans, n):
     """log p(z_t | theta) for t = 1..n, before any data: (n, K)."""
 
     def step(log_p, _):
-        return logsumexp(log_p[:, None] + log_trans, axis=0), log_p
+        # normalized, or rounding errors of hundreds of steps add up
+        return log_softmax(logsumexp(log_p[:, None] + log_trans, axis=0)), log_p
 
     return jax.lax.scan(step, log_init, None, length=n)[1]
 

@@ -48,7 +48,7 @@ class UnitClassifier(keras.Layer):
         """The first units of every data set, (B, N', ...): units are exchangeable, theta varies most."""
         return [a if a is None else a[:, : max(1, round(share * a.shape[1]))] for a in arrays]
 
-    def build(self, units_shape, conditions_shape, n_theta):
+    def build(self, units_shape, conditions_shape, n_theta=None):  # stored networks were built without n_theta
         inputs = (*units_shape[:-1], units_shape[-1] + conditions_shape[-1])
         self.stack.build(inputs)
         self.head.build((*inputs[:-1], self.widths[-1]))
