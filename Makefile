@@ -47,7 +47,8 @@ test: setup
 benchmark: setup
 	$(RUN) python benchmarks/run.py
 
-# each choice of the recipes changed by itself: results/ablation/ablation.csv, about 40 minutes on two cores
+# each choice of the recipes changed by itself: results/ablation/ablation.csv; a copy in results/published/ablation is
+# what the page `ablation` shows
 ablation: setup
 	$(RUN) python benchmarks/ablation.py
 

@@ -52,7 +52,7 @@ class TrainingDiverged(RuntimeError):
 
 
 def _optimizer(schedule):
-    """Adam, or Muon, which orthogonalizes the update of every weight matrix (page `ablation` has what it brings)."""
+    """Adam, or Muon, which orthogonalizes the update of every weight matrix."""
     total = sum(steps for steps, _ in schedule["phases"])
     warmup = min(WARMUP_STEPS, max(1, total // 10))
     rate = keras.optimizers.schedules.CosineDecay(

@@ -1,7 +1,14 @@
 """Executed notebooks, as notebook and HTML."""
 
+#: saved results of `make ablation`; the page is made where they are
+ABLATION = "results/published/ablation/ablation.csv"
 #: pages that are not about one case study
-PAGES = ("table1", "errata", "ablation", *(["smoothing"] if any(CASES[c].dependent for c in run_.cases) else []))
+PAGES = (
+    "table1",
+    "errata",
+    *(["smoothing"] if any(CASES[c].dependent for c in run_.cases) else []),
+    *(["ablation"] if os.path.exists(ABLATION) else []),
+)
 
 
 def page(w):
@@ -21,7 +28,7 @@ def notebook_inputs(w):
         fits = [f"{RESULTS}/{w.priors}/{run_.datasets[d].case}/fits/{d}/abi.nc" for d in run_.participants()]
         return fits + [f"{RESULTS}/{p}/{c}/validation/metrics.json" for p, c in run_.pairs() if CASES[c].dependent]
     if case == "ablation":
-        return ["results/published/ablation/ablation.csv"]
+        return [ABLATION]
     if case == "errata":
         return [f"{RESULTS}/{w.priors}/{run_.datasets[d].case}/data/{d}.nc" for d in run_.participants()]
     folder = f"{RESULTS}/{w.priors}/{case}"
