@@ -21,6 +21,11 @@ from amortmix import hmm
 from amortmix.networks.layers import PACKAGE, GatedRecurrence, dense_stack, shift
 
 
+def _first_data_sets(share, *arrays):
+    """The first data sets of a batch, (B', N, ...): units of a series belong together."""
+    return [a if a is None else a[: max(1, round(share * len(a)))] for a in arrays]
+
+
 @serializable(PACKAGE)
 class UnitClassifier(keras.Layer):
     """``classification``: each unit from its own local summary and theta (eq. 15).
@@ -124,10 +129,7 @@ class FilterClassifier(keras.Layer):
         }
         return {head: log_softmax(x, axis=-1) for head, x in logits.items()}
 
-    @staticmethod
-    def part(share, *arrays):
-        """The first data sets of a batch, (B', N, ...)."""
-        return _first_data_sets(share, *arrays)
+    part = staticmethod(_first_data_sets)
 
     def _theta(self, conditions):
         """Only what is common to all units: the marginal must not see the observations."""
@@ -173,10 +175,7 @@ class EmissionClassifier(keras.Layer):
         heads["reversed"] = log_softmax(heads["reversed"] * present[..., None], axis=-1)
         return {head: heads[head] for head in ("filtering", "backward_filtering", "reversed", "marginal")}
 
-    @staticmethod
-    def part(share, *arrays):
-        """The first data sets of a batch, (B', N, ...)."""
-        return _first_data_sets(share, *arrays)
+    part = staticmethod(_first_data_sets)
 
     def build(self, units_shape, conditions_shape, n_theta):
         self.unit.build((*units_shape[:-1], units_shape[-1] + conditions_shape[-1]))
@@ -185,10 +184,6 @@ class EmissionClassifier(keras.Layer):
 
     def get_config(self):
         return super().get_config() | {"n_states": self.n_states, "widths": self.widths}
-
-
-def _first_data_sets(share, *arrays):
-    return [a if a is None else a[: max(1, round(share * len(a)))] for a in arrays]
 
 
 KINDS = {"unit": UnitClassifier, "filter": FilterClassifier, "emission": EmissionClassifier}
