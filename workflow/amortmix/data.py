@@ -11,6 +11,7 @@
 import csv
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -198,11 +199,17 @@ def load(item, prior, path=None):
         data, z = case.simulate_demo(item.name)
         return data, (np.asarray(case.demo[item.name]["theta"]), z)
     if item.kind == "prior":
-        theta, data, z = jax.jit(lambda k: case.simulate_dataset(k, prior))(jax.random.key(int(item.name)))
+        theta, data, z = _simulate(item.case, jax.random.key(int(item.name)), dict(prior))
         n = int(np.asarray(data.unit_mask).sum())
         data = Data(*(np.asarray(x)[:n] for x in data))
         return data, (np.asarray(theta), np.asarray(z)[:n])
     return read_table(case, path, item.rows), None
+
+
+@partial(jax.jit, static_argnums=0)
+def _simulate(case, key, prior):
+    """One draw of ``Case.simulate_dataset``, compiled once for thousands of data sets."""
+    return get_case(case).simulate_dataset(key, prior)
 
 
 def read_table(case, path, rows=None):

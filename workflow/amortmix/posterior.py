@@ -17,7 +17,7 @@ from amortmix.cases.base import pad
 from amortmix.networks.classifiers import smoothing
 from amortmix.networks.estimator import chain_of, pack
 
-DRAWS_PER_BATCH = 250
+DRAWS_PER_BATCH = 125
 
 
 class Draws(NamedTuple):
@@ -56,7 +56,7 @@ class Amortized:
         self.smoothing_rule = smoothing_rule
         self._sample = jax.jit(self._sample_one, static_argnums=2)
         self._summarize = jax.jit(lambda packed: estimator.summary_network(packed))
-        self._classify = jax.jit(self._classify_one)
+        self._classify = jax.jit(self._classify_all)
         self._log_prob = jax.jit(self._log_prob_one)
 
     @classmethod
@@ -112,15 +112,11 @@ class Amortized:
     def probabilities(self, data, u):
         """Probabilities of the indicators given each draw, {head: (S, N, K)}, from the networks alone.
 
-        For a hidden Markov model ``smoothing`` is combined from the trained heads.
+        For a hidden Markov model ``smoothing`` is combined from the trained heads, of which ``reversed`` is
+        left out unless the rule needs it.
         """
-        n = data.y.shape[0]
-        framed = self.frame(data)
-        parts = [
-            {k: np.asarray(v) for k, v in self._classify(framed, jnp.asarray(chunk)).items()}
-            for chunk in np.array_split(np.asarray(u), max(1, -(-len(u) // DRAWS_PER_BATCH)))
-        ]
-        return {k: np.concatenate([p[k] for p in parts])[:, :n] for k in parts[0]}
+        heads = self._classify(self.frame(data), jnp.asarray(u))
+        return {k: np.asarray(v)[:, : data.y.shape[0]] for k, v in heads.items()}
 
     def _conditions(self, data):
         summary = self.estimator.summary_network(pack(self.case, data)[None])
@@ -157,9 +153,15 @@ class Amortized:
         mask = jnp.broadcast_to(mask, (u.shape[0], mask.shape[1]))
         return self.estimator.classifier(units, conditions=conditions, present=mask, chain=chain)
 
-    def _classify_one(self, data, u):
-        """Probabilities of every head for all draws, and ``smoothing`` where states depend on each other."""
-        log_probs = self._heads(data, u)
-        if self.case.dependent:
-            log_probs = {**log_probs, "smoothing": smoothing(log_probs, self.smoothing_rule)}
-        return {k: jnp.exp(v) for k, v in log_probs.items()}
+    def _classify_all(self, data, u):
+        """Probabilities of every head for all draws, few draws at a time so that they stay in the cache."""
+
+        def one(x):
+            log_probs = {k: v[0] for k, v in self._heads(data, x[None]).items()}
+            if self.case.dependent:
+                log_probs["smoothing"] = smoothing(log_probs, self.smoothing_rule)
+                if self.smoothing_rule != "shifted":
+                    del log_probs["reversed"]
+            return {k: jnp.exp(v) for k, v in log_probs.items()}
+
+        return jax.lax.map(one, u, batch_size=DRAWS_PER_BATCH)

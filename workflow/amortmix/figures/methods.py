@@ -7,17 +7,20 @@ from amortmix.figures.style import COLORS
 
 
 def mmd_null(null, observed):
-    """Null distribution of the MMD with the observed data sets on top. ``observed``: name -> statistic."""
-    figure, axis = plt.subplots(figsize=(7, 3))
-    axis.hist(null, bins=40, color="#cccccc", density=True)
-    height = axis.get_ylim()[1]
-    for k, (name, value) in enumerate(sorted(observed.items(), key=lambda item: item[1])):
-        axis.axvline(value, color=COLORS["ABI"], linewidth=1)
-        letter, place = name.rsplit("_", 1)[-1], height * (0.97 - 0.09 * (k % 5))
-        axis.annotate(letter, (value, place), (2, 0), textcoords="offset points", ha="left", fontsize=9)
-    axis.axvline(np.quantile(null, 0.9), color=COLORS["truth"], linestyle="--", linewidth=1)
-    axis.set_xlabel("MMD of one data set from the simulations (dashed: 10 % of simulations lie beyond)")
-    axis.set_ylabel("density")
+    """Null distribution of the MMD above the observed data sets, a row each. ``observed``: name -> statistic."""
+    ranked = sorted(observed.items(), key=lambda item: -item[1])
+    figure, (top, bottom) = plt.subplots(
+        2, 1, figsize=(7, 2.2 + 0.22 * len(ranked)), sharex=True, height_ratios=(2.0, 0.22 * len(ranked) + 0.2)
+    )
+    top.hist(null, bins=40, color="#cccccc", density=True)
+    top.set_ylabel("density")
+    bottom.plot([value for _, value in ranked], range(len(ranked)), "o", color=COLORS["ABI"], markersize=5)
+    bottom.set_yticks(range(len(ranked)), [name.rsplit("_", 1)[-1] for name, _ in ranked], fontsize=8)
+    bottom.set_ylim(len(ranked) - 0.4, -0.6)
+    bottom.set_ylabel("observed")
+    for axis in (top, bottom):
+        axis.axvline(np.quantile(null, 0.9), color=COLORS["truth"], linestyle="--", linewidth=1)
+    bottom.set_xlabel("MMD of one data set from the simulations (dashed: 10 % of simulations lie beyond)")
     figure.tight_layout()
     return figure
 

@@ -104,14 +104,14 @@ def learning_curve(history):
     for axis, part in zip(axes.flat, parts):
         axis.plot(history["step"], history[part], color="#bbbbbb", label="training")
         axis.plot(history["step"], history[f"validation_{part}"], color=COLORS["ABI"], label="held out")
-        axis.set_title(part.replace("_", " "))
+        axis.set_title("MMD of the summaries" if part == "mmd" else part.replace("_", " "))
+        axis.set_ylabel("MMD" if part == "mmd" else "loss (nats)")
         axis.set_xlabel("step")
+        # what leaves the panel is a mean pulled up by a data set far in the tails
         low, high = np.quantile(history[[part, f"validation_{part}"]], [0.0, 0.85])
         axis.set_ylim(low - 0.1 * (high - low + 1e-6), high + 0.3 * (high - low + 1e-6))
     for axis in axes.flat[len(parts) :]:
         axis.set_visible(False)
-    for axis in axes[:, 0]:
-        axis.set_ylabel("loss (nats, but for MMD)")
-    axes[0, 0].legend()
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     figure.tight_layout()
     return figure
