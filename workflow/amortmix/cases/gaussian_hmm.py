@@ -97,11 +97,11 @@ NETWORKS = {
     },
     "default": {
         "local": {"inner": [8, 8], "outer": [16]},
-        "summary": {"kind": "recurrent", "width": 48, "dim": 16},
+        "summary": {"kind": "recurrent", "width": 48, "mix": [96, 96], "dim": 16},
         "flow": {"depth": 4, "widths": [96, 96], "bins": 8, "whitening": [96]},
-        "classifier": {"kind": "filter", "widths": [32], "recurrent": 32},
+        "classifier": {"kind": "emission", "widths": [32, 32]},
         "classified_share": 0.25,
-        "schedule": {"phases": [[24000, 32], [14000, 128]], "learning_rate": 1.5e-3},
+        "schedule": {"phases": [[24000, 32], [12000, 96]], "optimizer": "muon", "learning_rate": 4e-3},
     },
     # section 3.4: 50 epochs of 500 iterations of 512
     "paper": {
@@ -117,7 +117,7 @@ NETWORKS = {
 # the networks of "default", trained on from those that are shipped
 NETWORKS["longer"] = NETWORKS["default"] | {
     "start": "shipped",
-    "schedule": {"phases": [[10000, 128], [8000, 256]], "learning_rate": 5e-4},
+    "schedule": {"phases": [[10000, 128], [8000, 256]], "optimizer": "muon", "learning_rate": 1e-3},
 }
 
 CASE = Case(
