@@ -40,6 +40,11 @@ def two_state_transitions(stay):
     return jnp.stack([jnp.stack([log_stay[0], log_leave[0]]), jnp.stack([log_leave[1], log_stay[1]])])
 
 
+def two_state_chain(stay):
+    """log p(z_1), uniform, and the log transition matrix: what eqs. 31 and 32 share."""
+    return jnp.log(jnp.full(2, 0.5, dtype=stay.dtype)), two_state_transitions(stay)
+
+
 def filter(log_init, log_trans, log_lik) -> Filtered:
     """Filtering probabilities (eq. 16) and marginal likelihood of the data."""
 

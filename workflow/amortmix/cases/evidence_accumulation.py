@@ -25,7 +25,6 @@ from amortmix.distributions import (
 )
 
 UNITS, OBSERVATIONS = (300, 400), (1, 1)
-LOG_INIT = jnp.log(jnp.array([0.5, 0.5]))
 RHO_11, RHO_22, ALPHA_1, ALPHA_2, NU_1, NU_21, NU_22, TAU = range(8)
 
 
@@ -49,7 +48,7 @@ def sample_context(key):
 def simulate(key, theta, mask):
     key_z, key_guess, key_coin, key_race = jax.random.split(key, 4)
     n = mask.shape[:1]
-    z = hmm.simulate_states(key_z, LOG_INIT, hmm.two_state_transitions(theta[:2]), n[0])
+    z = hmm.simulate_states(key_z, *chain(theta), n[0])
     t_guess = wald_sample(key_guess, theta[ALPHA_1], theta[NU_1], n)
     coin = jax.random.bernoulli(key_coin, 0.5, n).astype(t_guess.dtype)
     t_race, correct = race_sample(key_race, theta[ALPHA_2], theta[NU_22], theta[NU_21], n)
@@ -96,7 +95,7 @@ def unit_conditions(u, data):
 
 
 def chain(theta):
-    return LOG_INIT.astype(theta.dtype), hmm.two_state_transitions(theta[:2])
+    return hmm.two_state_chain(theta[:2])
 
 
 def _chain(theta, data):

@@ -27,7 +27,6 @@ from amortmix.cases.base import (
 from amortmix.distributions import ordered_normal_log_pdf, ordered_normal_sample
 
 UNITS, OBSERVATIONS = (100, 100), (2, 5)
-LOG_INIT = jnp.log(jnp.array([0.5, 0.5]))
 BIJECTION = bijections.stack([(bijections.unit_interval, 2, 2), (bijections.ordered, 2, 2)])
 
 
@@ -44,8 +43,7 @@ def sample_context(key):
 
 def simulate(key, theta, mask):
     key_z, key_y = jax.random.split(key)
-    log_trans = hmm.two_state_transitions(theta[:2])
-    z = hmm.simulate_states(key_z, LOG_INIT, log_trans, mask.shape[0])
+    z = hmm.simulate_states(key_z, *chain(theta), mask.shape[0])
     y = theta[2:][z][:, None] + jax.random.normal(key_y, mask.shape)
     return (y * mask)[..., None], z
 
@@ -56,7 +54,7 @@ def context(data):
 
 
 def chain(theta):
-    return LOG_INIT.astype(theta.dtype), hmm.two_state_transitions(theta[:2])
+    return hmm.two_state_chain(theta[:2])
 
 
 def _chain(theta, data):
