@@ -46,17 +46,18 @@ def test_all_probabilities_by_enumeration(n, k, float64):
     log_init, log_trans, log_lik = model = chain(n + 10 * k, n, k)
     joint = enumerate_paths(*model)
     arguments = [jnp.array(x) for x in model]
-    filtered = hmm.filter(*arguments)
-    np.testing.assert_allclose(filtered.log_marginal, logsumexp(list(joint.values())), rtol=1e-12)
-    by_enumeration = {
-        "filter": (filtered.log_filter, lambda t: range(t + 1)),
-        "reversed": (hmm.reversed_filter(*arguments), lambda t: range(t, n)),
-        "backward": (hmm.backward_filter(*arguments), lambda t: range(t + 1, n)),
-        "marginal": (hmm.log_marginals(*arguments[:2], n), lambda t: ()),
-        "smoother": (hmm.smoother(*arguments), lambda t: range(n)),
+    np.testing.assert_allclose(hmm.filter(*arguments).log_marginal, logsumexp(list(joint.values())), rtol=1e-12)
+    seen = {
+        "filtering": lambda t: range(t + 1),
+        "reversed": lambda t: range(t, n),
+        "backward_filtering": lambda t: range(t + 1, n),
+        "marginal": lambda t: (),
+        "smoothing": lambda t: range(n),
     }
-    for name, (result, seen) in by_enumeration.items():
-        np.testing.assert_allclose(result, conditional(*model, seen), atol=1e-10, err_msg=name)
+    states = hmm.state_log_probs(*arguments)
+    assert states.keys() == seen.keys()
+    for name, result in states.items():
+        np.testing.assert_allclose(result, conditional(*model, seen[name]), atol=1e-10, err_msg=name)
 
 
 def test_missing_units_by_enumeration(float64):
@@ -65,7 +66,7 @@ def test_missing_units_by_enumeration(float64):
     log_lik[[2, 4, 5]] = 0
     arguments = [jnp.array(x) for x in (log_init, log_trans, log_lik)]
     expected = conditional(log_init, log_trans, log_lik, lambda t: range(6))
-    np.testing.assert_allclose(hmm.smoother(*arguments), expected, atol=1e-10)
+    np.testing.assert_allclose(hmm.state_log_probs(*arguments)["smoothing"], expected, atol=1e-10)
     short = hmm.filter(arguments[0], arguments[1], arguments[2][:4])
     np.testing.assert_allclose(hmm.filter(*arguments).log_marginal, short.log_marginal, rtol=1e-12)
 
@@ -99,19 +100,19 @@ def test_time_reversal_for_symmetric_transitions(seed, n, stay):
     log_init = jnp.log(jnp.array([0.5, 0.5]))
     log_lik = jnp.array(np.random.default_rng(seed).normal(size=(n, 2)))
     forward = hmm.filter(log_init, log_trans, log_lik).log_filter
-    reversed_ = hmm.reversed_filter(log_init, log_trans, log_lik[::-1])[::-1]
+    reversed_ = hmm.state_log_probs(log_init, log_trans, log_lik[::-1])["reversed"][::-1]
     np.testing.assert_allclose(forward, reversed_, atol=2e-5)
 
 
 def test_long_series_and_single_precision(float64):
     """float64 at N = 10,000 and float32 at N = 400, with likelihood ratios that underflow if multiplied."""
     model = [jnp.array(x) for x in chain(7, 10_000, 2, scale=60.0)]
-    for result in (hmm.filter(*model).log_filter, hmm.smoother(*model), hmm.backward_filter(*model)):
+    for result in hmm.state_log_probs(*model).values():
         assert np.isfinite(np.asarray(result).max(-1)).all()
         np.testing.assert_allclose(np.exp(result).sum(-1), 1, rtol=1e-12)
     double = [x[:400] if x.shape[0] > 2 else x for x in model]
     single = [x.astype(jnp.float32) for x in double]
-    np.testing.assert_allclose(np.exp(hmm.smoother(*single)), np.exp(hmm.smoother(*double)), atol=1e-4)
+    np.testing.assert_allclose(*(np.exp(hmm.state_log_probs(*m)["smoothing"]) for m in (single, double)), atol=1e-4)
 
 
 def test_sampled_paths_have_the_smoothed_pairs(float64):

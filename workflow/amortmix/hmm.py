@@ -81,28 +81,16 @@ def log_future(log_trans, log_lik):
     return jnp.concatenate([betas, last[None]])
 
 
-def backward_filter(log_init, log_trans, log_lik):
-    """log p(z_t | y_t+1:N): what the future alone says of z_t, the second term of eq. 18. (N, K)
-
-    At t = N there is no future, and it is the marginal p(z_N | theta).
-    """
-    marginals = log_marginals(log_init, log_trans, log_lik.shape[0])
-    return log_softmax(marginals + log_future(log_trans, log_lik), axis=-1)
-
-
-def reversed_filter(log_init, log_trans, log_lik):
-    """log p(z_t | y_t:N), the filter of the time-reversed chain. (N, K)"""
-    return log_softmax(backward_filter(log_init, log_trans, log_lik) + log_lik, axis=-1)
-
-
-def smoother(log_init, log_trans, log_lik):
-    """log p(z_t | y_1:N). (N, K)"""
-    log_filter = filter(log_init, log_trans, log_lik).log_filter
-    return log_softmax(log_filter + log_future(log_trans, log_lik), axis=-1)
-
-
 def state_log_probs(log_init, log_trans, log_lik):
-    """Every exact counterpart of a network head, and the smoother: {head: (N, K)}."""
+    """Log probabilities of the states, each (N, K).
+
+    Returns
+    -------
+    dict
+        ``filtering`` p(z_t | y_1:t) (eq. 16); ``backward_filtering`` p(z_t | y_t+1:N), what the future alone
+        says of z_t, the second term of eq. 18, and at t = N the marginal; ``reversed`` p(z_t | y_t:N), the
+        filter of the time-reversed chain; ``marginal`` p(z_t | theta); ``smoothing`` p(z_t | y_1:N).
+    """
     past = filter(log_init, log_trans, log_lik).log_filter
     future, marginal = log_future(log_trans, log_lik), log_marginals(log_init, log_trans, log_lik.shape[0])
     ahead = log_softmax(marginal + future, axis=-1)
