@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ElementTree
 
 import nbformat
 from amortmix import tables
+from amortmix.gallery import caption
 from amortmix.pages import to_html, with_mathml
 from amortmix.report import table_answer
 
@@ -49,3 +50,21 @@ def test_failed_and_divergent_chains_are_named():
         "MCMC: not run for C: pystan failed: no start",
         "Divergent transitions after warm-up: B (7)",
     ]
+
+
+def test_every_figure_has_a_heading_and_a_caption_of_its_own():
+    """Names of figures that runs make; a name that no rule knows is shown as it is."""
+    captions = {
+        "fig04_calibration": ("Gaussian mixture model", "figure 4 of the paper"),
+        "fig09_recovery_poorly": ("Gaussian hidden Markov model", "poorly separated states"),
+        "fig15_joint_dutilh_B": ("Latent switches in cognitive processing", "dutilh_B"),
+        "evidence_accumulation_joint_dutilh_H": ("Latent switches in cognitive processing", "dutilh_H"),
+        "gaussian_hmm_learning_curve": ("Gaussian hidden Markov model", "held-out simulations"),
+        "smoothing_rules": ("Smoothing", "exact smoother"),
+        "ablation_gaussian_hmm": ("Ablation", "Gaussian hidden Markov model"),
+        "my_own": ("More", "my own"),
+    }
+    for stem, (heading, words) in captions.items():
+        found = caption(stem)
+        assert found[0] == heading and words in found[1], stem
+    assert "of the paper" not in caption("evidence_accumulation_joint_dutilh_H")[1]

@@ -11,13 +11,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
 import pandas as pd
 
 from amortmix.cases import CASES
 from amortmix.diagnostics.comparison import MMD_ALPHA
-from amortmix.report import FIGURES, PAPER_FIGURE
 from amortmix.tables import PUBLISHED, cell
 
 #: What preset ``default`` should reach: gap in nats per data set, excess cross-entropy in nats per unit.
@@ -38,9 +36,8 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2rem auto; padding: 0 1rem; color: #222 }
 table { border-collapse: collapse; margin: 1rem 0; font-size: 14px }
 th, td { padding: 0.25rem 0.7rem; text-align: right; border-bottom: 1px solid #ddd }
-th:first-child, td:first-child { text-align: left }
+th:first-child, td:first-child, .words { text-align: left }
 .yes { color: #00664b } .no { color: #a33f00; font-weight: 600 }
-.words { text-align: left }
 figure { margin: 1.5rem 0 } img { max-width: 100% } figcaption { color: #555; font-size: 14px }
 nav a { margin-right: 1rem } .warning { background: #fff3cd; padding: 0.5rem 1rem }
 """
@@ -180,24 +177,6 @@ def time_rows(cards, comparisons):
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def caption(stem):
-    """What a figure file shows, from its name."""
-    found = re.match(r"fig(\d+)_([a-z]+)_?(.*)", stem)
-    if not found:
-        return stem.replace("_", " ")
-    number, kind, rest = int(found[1]), found[2], found[3]
-    case = next((c for c, kinds in FIGURES.items() if number in kinds.values()), "evidence_accumulation")
-    known = number in (*FIGURES.get(case, {}).values(), *PAPER_FIGURE.values())
-    words = {
-        "calibration": "simulation-based calibration",
-        "recovery": "recovery of the parameters",
-        "joint": "joint posterior",
-        "states": "probabilities of the hidden classes or states",
-    }
-    parts = [CASES[case].title, words.get(kind, kind), *([rest] if rest else [])]
-    return (f"Figure {number} of the paper: " if known else "") + ", ".join(parts)
-
-
 def rule_edges(config):
     """Which rule feeds which, as Snakemake sees it: a set of (rule, rule); rules made per case study count as one."""
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
@@ -234,27 +213,17 @@ def page(title, warnings, sections):
 def table(frame):
     """A DataFrame as HTML; yes and no in colour, a dash where a value is missing."""
 
+    wordy = {c for c in frame if frame[c].map(lambda x: isinstance(x, str) and not re.search(r"\d", x)).all()}
+
     def td(column, value):
         text = cell(column, value)
-        kind = text if text in ("yes", "no") else "words" if isinstance(value, str) and " " in value else "number"
+        kind = text if text in ("yes", "no") else "words" if column in wordy else "number"
         return f'<td class="{kind}">{html.escape(text)}</td>'
 
-    head = "".join(f"<th>{html.escape(str(c))}</th>" for c in [frame.index.name or "", *frame.columns])
+    names = [(frame.index.name or "", "words"), *((str(c), "words" if c in wordy else "number") for c in frame)]
+    head = "".join(f'<th class="{kind}">{html.escape(name)}</th>' for name, kind in names)
     rows = "".join(
         f"<tr><td>{html.escape(str(i))}</td>{''.join(map(td, frame.columns, row))}</tr>"
         for i, row in zip(frame.index, frame.values)
     )
     return f"<table><tr>{head}</tr>{rows}</table>"
-
-
-def figure_gallery(folder, page_folder):
-    """Every PNG of a folder with its caption, as links relative to the page."""
-    parts = []
-    for path in sorted(Path(folder).glob("*.png")):
-        source = path.relative_to(page_folder).as_posix()
-        words = html.escape(caption(path.stem))
-        parts.append(
-            f'<figure><a href="{source}"><img loading="lazy" src="{source}" alt="{words}"></a>'
-            f"<figcaption>{words}</figcaption></figure>"
-        )
-    return "\n".join(parts)

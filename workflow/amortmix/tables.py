@@ -22,6 +22,7 @@ PUBLISHED = {
     "K": (3.78, 0.060, 0.76, 0.82),
 }
 COLUMNS = ("MMD", "p", "k-hat", "C2ST", "C2ST PSIS", "verdict", "R-hat", "divergences")
+DECIMALS = {"MMD": 2, "p": 3, "k-hat": 2, "C2ST": 3, "C2ST PSIS": 3, "R-hat": 4, "divergences": 0}
 PAPER_COLUMNS = ("MMD (paper)", "p (paper)", "k-hat (paper)", "C2ST (paper)")
 
 
@@ -77,13 +78,13 @@ def mcmc_notes(comparisons):
 
 
 def cell(column, value):
-    """One value as text: a dash where it is missing, R-hat to four digits, large numbers in full."""
+    """One value as text: a dash where it is missing, a column of Table 1 to equal digits, large numbers in full."""
     if value is None or value != value:
         return "–"
     if isinstance(value, str):
         return value
-    if column == "R-hat":
-        return f"{value:.4f}"
+    if column in DECIMALS:
+        return f"{value:.{DECIMALS[column]}f}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 

@@ -8,6 +8,7 @@ with job(snakemake):
 
     import pandas as pd
     from amortmix import figures, io, overview
+    from amortmix.gallery import figure_gallery
     from amortmix.tables import notices
 
     params = snakemake.params
@@ -36,7 +37,11 @@ with job(snakemake):
     links = "".join(f'<li><a href="{p}">{html.escape(Path(p).stem)}</a></li>' for p in pages)
     table1 = pd.read_csv(snakemake.input.table, index_col=0)
     published = overview.published_rows(by_prior) if by_prior else pd.DataFrame()
-    judged = "Table 1 of the paper was made under the priors called reference: agreement is judged there, if they ran."
+    judged = (
+        "Table 1 of the paper was made under the priors called reference: agreement is judged there, if they ran. "
+        f"C2ST agrees within {overview.C2ST_TOLERANCE}; k-hat and the p-value of the MMD agree on the same side "
+        "of their limit; a time agrees if it is not longer."
+    )
     content = overview.page(
         f"Amortized Bayesian mixture models: preset {params.preset}, priors {snakemake.wildcards.priors}",
         warnings,
@@ -46,7 +51,7 @@ with job(snakemake):
             ("Table 1", overview.table(table1)),
             ("The paper's numbers", f"<p>{judged}</p>{overview.table(published)}"),
             ("Time", overview.table(overview.time_rows(cards, comparisons))),
-            ("Figures", overview.figure_gallery(figure_folder, folder)),
+            ("Figures", figure_gallery(figure_folder, folder)),
             ("How it was made", overview.table(versions.T)),
         ],
     )

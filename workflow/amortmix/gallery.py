@@ -1,0 +1,74 @@
+"""Every figure of a run with its caption, under the heading where a reader looks for it.
+
+A figure's file name says what it shows: ``fig14_joint_dutilh_C`` or ``gaussian_hmm_gap``, see
+`amortmix.report.figure_number`. The gallery is HTML that refers to the files.
+"""
+
+import html
+import re
+from pathlib import Path
+
+from amortmix.cases import CASES
+from amortmix.report import FIGURES, PAPER_FIGURE
+
+#: What a figure of one case study shows; {} is the data set or variant in its name.
+CASE_CAPTIONS = {
+    "calibration": "Simulation-based calibration: ranks of the truth among posterior draws, as ECDF minus uniform, in "
+    "simultaneous 95 % bands",
+    "recovery": "Recovery: posterior median and 95 % interval of held-out simulations against the truth{}",
+    "joint": "Joint posterior{}: ABI, MCMC, the prior, and ABI corrected by importance weights (PSIS) where these can "
+    "be relied on",
+    "states": "Hidden classes or states{}: median and 95 % band of their probabilities over posterior draws",
+    "gap": "Amortization gap in six parts of the range of each parameter, with two standard errors",
+    "learning_curve": "Losses on training batches and on held-out simulations",
+    "reliability": "How often a state is the true one, against its predicted probability; ECE is the mean distance",
+    "cost": "Seconds of one fit by either method, and hours of many fits with training included",
+}
+#: Heading and caption of all others.
+OTHER_CAPTIONS = {
+    "c2st": ("Participants", "C2ST of ABI against MCMC, before and after PSIS; 0.5 is indistinguishable"),
+    "mmd_null": (
+        "Participants",
+        "Do participants look like the simulations? MMD of each, below its null distribution",
+    ),
+    "posterior_predictive": (
+        "Participants",
+        "Response times by response and state: observed, and predicted by the fit",
+    ),
+    "smoothing_rules": ("Smoothing", "Three rules that combine the same filters, beside the exact smoother"),
+    "smoothing_participants": ("Smoothing", "Error of the three rules for each participant"),
+    "workflow": ("Workflow", "Which rule feeds which"),
+}
+_CASE_FIGURE = re.compile(rf"(?:fig(\d+)|({'|'.join(CASES)}))_({'|'.join(CASE_CAPTIONS)})_?(.*)")
+
+
+def caption(stem):
+    """Heading and caption of a figure file, from its name."""
+    if found := _CASE_FIGURE.fullmatch(stem):
+        number, case, kind, rest = found.groups()
+        number = int(number or 0)
+        case = case or next((c for c, kinds in FIGURES.items() if number in kinds.values()), "evidence_accumulation")
+        words = CASE_CAPTIONS[kind].format(
+            f", {rest}{' separated states' if kind == 'recovery' else ''}" if rest else ""
+        )
+        known = number in (*FIGURES[case].values(), *PAPER_FIGURE.values())
+        return CASES[case].title, words + (f" (figure {number} of the paper)" if known else "")
+    if stem.startswith("ablation_"):
+        case = stem.removeprefix("ablation_")
+        return "Ablation", f"{CASES[case].title}: what each change of the recipe costs, with two standard errors"
+    return OTHER_CAPTIONS.get(stem, ("More", stem.replace("_", " ")))
+
+
+def figure_gallery(folder, page_folder):
+    """Every PNG of a folder with its caption, as links relative to the page, case studies first."""
+    first = [CASES[case].title for case in FIGURES] + ["Participants", "Smoothing", "Ablation", "Workflow"]
+    groups = {heading: [] for heading in first}
+    # figures with the paper's numbers first
+    for path in sorted(Path(folder).glob("*.png"), key=lambda p: (not p.stem.startswith("fig"), p.stem)):
+        heading, words = caption(path.stem)
+        source, words = path.relative_to(page_folder).as_posix(), html.escape(words)
+        groups.setdefault(heading, []).append(
+            f'<figure><a href="{source}"><img loading="lazy" src="{source}" alt="{words}"></a>'
+            f"<figcaption>{words}.</figcaption></figure>"
+        )
+    return "\n".join(f"<h3>{html.escape(h)}</h3>\n" + "\n".join(parts) for h, parts in groups.items() if parts)
