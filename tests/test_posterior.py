@@ -10,6 +10,7 @@ import pytest
 from amortmix import io
 from amortmix.bundle import load_bundle, save_bundle
 from amortmix.cases import Data
+from amortmix.networks.classifiers import RULES, smoothing
 from amortmix.posterior import Amortized
 from conftest import simulate
 
@@ -91,3 +92,16 @@ def test_a_bundle_cannot_run_code_from_outside(tmp_path):
     io.write_json(tmp_path / "card.json", card)
     with pytest.raises(ValueError, match="safe_mode"):
         load_bundle(tmp_path)
+
+
+def test_only_the_shifted_rule_keeps_the_reversed_filter(trained):
+    """Each rule's smoothing is that rule applied to the trained heads, draw by draw."""
+    _, amortized = trained("gaussian_hmm")
+    case = amortized.case
+    data, _ = case.simulate_demo("hmm_demo")
+    u = amortized.sample(data, 7, seed=1).u
+    heads = amortized._heads(amortized.frame(data), u)
+    for rule in RULES:
+        p = Amortized(case, amortized.estimator, amortized.card, rule).probabilities(data, u)
+        np.testing.assert_allclose(p["smoothing"], np.exp(smoothing(heads, rule)), atol=1e-5)
+        assert ("reversed" in p) == (rule == "shifted")
