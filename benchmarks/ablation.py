@@ -115,7 +115,7 @@ VARIANTS = {
     GMM: {
         DEFAULT: Variant("seed"),
         "another seed": Variant("seed", seed=2),
-        "one layer of 64 after pooling": Variant("architecture", {"summary": {"mix": [64]}}),
+        "two layers of 128 after pooling": Variant("architecture", {"summary": {"mix": [128, 128]}}),
         "no regularization of the summary": Variant("summary regularization", patch=_no_regularization),
         "classifier apart from local summaries": Variant("joint training", patch=_separate),
     },
