@@ -165,6 +165,7 @@ def many(largest):
         _, data, _ = jax.vmap(lambda k: case.simulate_dataset(k, case.prior("paper")))(keys)
         data = Data(*(np.asarray(x) for x in data))
         blocks = [Data(*(x[i : i + 1000] for x in data)) for i in range(0, n, 1000)]
+        amortized.sample_many(blocks[0], 1000, seed=1)
         seconds = [_seconds(lambda b=b: amortized.sample_many(b, 1000, seed=1).theta) for b in blocks]
         yield row("data sets", name, "amortmix", n, sum(seconds), "s")
 

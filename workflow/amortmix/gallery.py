@@ -15,7 +15,8 @@ from amortmix.report import FIGURES, PAPER_FIGURE
 CASE_CAPTIONS = {
     "calibration": "Simulation-based calibration: ranks of the truth among posterior draws, as ECDF minus uniform, in "
     "simultaneous 95 % bands",
-    "recovery": "Recovery: posterior median and 95 % interval of held-out simulations against the truth{}",
+    "recovery": "Recovery: posterior median and 95 % interval of held-out simulations against the truth{}; intervals "
+    "that leave the panel are cut",
     "joint": "Joint posterior{}: ABI, MCMC, the prior, and ABI corrected by importance weights (PSIS) where these can "
     "be relied on",
     "states": "Hidden classes or states{}: median and 95 % band of their probabilities over posterior draws",

@@ -17,7 +17,9 @@ from amortmix.cases.base import pad
 from amortmix.networks.classifiers import smoothing
 from amortmix.networks.estimator import chain_of, pack
 
-DRAWS_PER_BATCH = 125
+DATA_SETS_PER_BATCH = 16
+#: Draws x units that are classified at a time: few, so that they stay in the cache, but some draws of any series.
+ROWS_PER_BATCH, FEWEST_DRAWS = 50_000, 8
 
 
 class Draws(NamedTuple):
@@ -55,6 +57,7 @@ class Amortized:
         self.case, self.estimator, self.card = case, estimator, card
         self.smoothing_rule = smoothing_rule
         self._sample = jax.jit(self._sample_one, static_argnums=2)
+        self._sample_many = jax.jit(self._sample_all, static_argnums=2)
         self._summarize = jax.jit(lambda packed: estimator.summary_network(packed))
         self._classify = jax.jit(self._classify_all)
         self._log_prob = jax.jit(self._log_prob_one)
@@ -97,9 +100,8 @@ class Amortized:
 
     def sample_many(self, data, draws, seed):
         """Draws of many data sets in one frame, `Draws` with a leading axis; `data` has batched fields."""
-        run = jax.jit(lambda d, k: jax.lax.map(lambda x: self._sample_one(x[0], x[1], draws), (d, k), batch_size=16))
         keys = jax.random.split(jax.random.key(seed), data.y.shape[0])
-        return Draws(*(np.asarray(x) for x in run(data, keys)))
+        return Draws(*(np.asarray(x) for x in self._sample_many(data, keys, draws)))
 
     def log_prob(self, data, u):
         """Neural log density of theta(u), (S,), at any points u (S, d)."""
@@ -136,6 +138,9 @@ class Amortized:
         log_q = log_density - jnp.log(scale).sum() - bijection.log_det(u)
         return bijection.forward(u), u, log_q
 
+    def _sample_all(self, data, keys, draws):
+        return jax.lax.map(lambda x: self._sample_one(*x, draws), (data, keys), batch_size=DATA_SETS_PER_BATCH)
+
     def _log_prob_one(self, data, u):
         mean, scale = self._moments()
         conditions = jnp.repeat(self._conditions(data), u.shape[0], axis=0)
@@ -154,7 +159,7 @@ class Amortized:
         return self.estimator.classifier(units, conditions=conditions, present=mask, chain=chain)
 
     def _classify_all(self, data, u):
-        """Probabilities of every head for all draws, few draws at a time so that they stay in the cache."""
+        """Probabilities of every head for all draws, `ROWS_PER_BATCH` at a time."""
 
         def one(x):
             log_probs = {k: v[0] for k, v in self._heads(data, x[None]).items()}
@@ -164,4 +169,4 @@ class Amortized:
                     del log_probs["reversed"]
             return {k: jnp.exp(v) for k, v in log_probs.items()}
 
-        return jax.lax.map(one, u, batch_size=DRAWS_PER_BATCH)
+        return jax.lax.map(one, u, batch_size=max(FEWEST_DRAWS, ROWS_PER_BATCH // data.y.shape[0]))

@@ -110,7 +110,7 @@ def benchmark(rows):
     ratios = _ratios(rows)
     axes[0].barh(list(ratios), list(ratios.values()), color=COLORS["ABI"], height=0.6)
     for place, value in enumerate(ratios.values()):
-        axes[0].annotate(f" {value:,.0f}", (value, place), va="center", fontsize=9)
+        axes[0].annotate(f" {value:,.3g}", (value, place), va="center", fontsize=9)
     axes[0].set_xscale("log")
     axes[0].axvline(1, color=COLORS["truth"], linewidth=0.8)
     axes[0].set_title("times as fast", fontsize=10)

@@ -41,6 +41,10 @@ def recovery(case, recovery, keep=None, limit=500):
         axis.plot(theta[:, j], middle, ".", color=COLORS["ABI"], markersize=3)
         ends = [theta[:, j].min(), theta[:, j].max()]
         axis.plot(ends, ends, color=COLORS["truth"], linewidth=1, linestyle="--")
+        # one interval with a far tail must not flatten all others: it is cut at the edge of the panel
+        lowest, highest = min(ends[0], middle.min()), max(ends[1], middle.max())
+        margin = 0.3 * (highest - lowest)
+        axis.set_ylim(max(low.min(), lowest - margin) - 0.1 * margin, min(high.max(), highest + margin) + 0.1 * margin)
         correlation = np.corrcoef(theta[:, j], middle)[0, 1]
         axis.set_title(f"{label},  r = {correlation:.3f}")
         axis.set_xlabel("truth")
