@@ -111,6 +111,7 @@ def _schedule(name, phases=None, **options):
 
 
 GMM, HMM, EAM = PHASES
+RECURRENT = {"classifier": {"kind": "filter", "widths": [32], "recurrent": 32}}
 VARIANTS = {
     GMM: {
         DEFAULT: Variant("seed"),
@@ -142,10 +143,8 @@ VARIANTS = {
         "one layer of 96 after pooling": Variant("architecture", {"summary": {"mix": [96]}}),
         "no regularization of the summary": Variant("summary regularization", patch=_no_regularization),
         "classifier apart from local summaries": Variant("joint training", patch=_separate),
-        "both directions share weights": Variant("architecture", patch=_shared_directions),
-        "recurrent filter for exact recursions": Variant(
-            "classifier", {"classifier": {"kind": "filter", "widths": [32], "recurrent": 32}}
-        ),
+        "recurrent filter, both directions share weights": Variant("classifier", RECURRENT, _shared_directions),
+        "recurrent filter for exact recursions": Variant("classifier", RECURRENT),
     },
 }
 
