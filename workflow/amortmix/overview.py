@@ -213,7 +213,7 @@ def page(title, warnings, sections):
 def table(frame):
     """A DataFrame as HTML; yes and no in colour, a dash where a value is missing."""
 
-    wordy = {c for c in frame if frame[c].map(lambda x: isinstance(x, str) and not re.search(r"\d", x)).all()}
+    wordy = {c for c in frame if frame[c].map(lambda x: isinstance(x, str) and x[:1].isalpha()).all()}
 
     def td(column, value):
         text = cell(column, value)
