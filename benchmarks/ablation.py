@@ -97,20 +97,16 @@ def _shared_directions():
     return mock.patch.object(layers.GatedRecurrence, "build", tied)
 
 
-PHASES = {
-    "gaussian_mixture": [[900, 32], [300, 96]],
-    "gaussian_hmm": [[900, 32], [300, 96]],
-    "evidence_accumulation": [[900, 32], [300, 96]],
-}
+PHASES = [[900, 32], [300, 96]]
 
 
 def _schedule(name, phases=None, **options):
     """The case study's schedule with other phases or options."""
     schedule = get_case(name).networks["default"]["schedule"]
-    return {"schedule": schedule | {"phases": phases or PHASES[name], "reports": REPORTS} | options}
+    return {"schedule": schedule | {"phases": phases or PHASES, "reports": REPORTS} | options}
 
 
-GMM, HMM, EAM = PHASES
+GMM, HMM, EAM = "gaussian_mixture", "gaussian_hmm", "evidence_accumulation"
 RECURRENT = {"classifier": {"kind": "filter", "widths": [32], "recurrent": 32}}
 VARIANTS = {
     GMM: {
@@ -222,7 +218,7 @@ def main():
     o.out.mkdir(parents=True, exist_ok=True)
     if o.one:
         name, variant = o.one
-        found = train_variant(name, variant, PHASES[name])
+        found = train_variant(name, variant, PHASES)
         with io.atomic(o.out / f"{name}-{list(VARIANTS[name]).index(variant)}.json") as temporary:
             temporary.write_text(json.dumps(found))
         return
