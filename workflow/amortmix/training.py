@@ -262,6 +262,7 @@ def train(case, prior, recipe, seed, checkpoint=None, max_steps=None, history_fi
     if start is not None:
         start = start_from(estimator, recipe, start)
         spec["start"] = start["sha256"]
+        key_train = jax.random.fold_in(key_train, start["data_sets"])  # simulations that those networks have not seen
     evaluate = jax.jit(lambda state, data: estimator.stateless_test_step(state, data)[0])
     plan = list(_plan(recipe["schedule"]))
     state, history, seconds = state_of(estimator), [], 0.0

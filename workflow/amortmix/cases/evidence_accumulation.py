@@ -222,7 +222,7 @@ NETWORKS = {
 # the networks of "default", trained on from those that are shipped
 NETWORKS["longer"] = NETWORKS["default"] | {
     "start": "shipped",
-    "schedule": {"phases": [[20000, 128], [12000, 256]], "optimizer": "muon", "learning_rate": 1e-3},
+    "schedule": {"phases": [[16000, 32], [6000, 96]], "optimizer": "muon", "learning_rate": 2e-3},
 }
 
 CASE = Case(

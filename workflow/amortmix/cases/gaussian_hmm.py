@@ -115,7 +115,7 @@ NETWORKS = {
 # the networks of "default", trained on from those that are shipped
 NETWORKS["longer"] = NETWORKS["default"] | {
     "start": "shipped",
-    "schedule": {"phases": [[10000, 128], [8000, 256]], "optimizer": "muon", "learning_rate": 1e-3},
+    "schedule": {"phases": [[8000, 32], [5000, 96]], "optimizer": "muon", "learning_rate": 2e-3},
 }
 
 CASE = Case(
