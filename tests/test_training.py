@@ -1,6 +1,7 @@
 """The training loop: resumes bit by bit, stops on NaN, compiles once, and runs the paper's networks."""
 
 import dataclasses
+import json
 import os
 import subprocess
 import sys
@@ -59,6 +60,11 @@ def test_a_training_goes_on_from_other_networks(tmp_path):
     save_bundle(tmp_path / "second", second, case, "smoke", "paper", seed=1)
     after = io.read_json(tmp_path / "second" / "card.json")
     assert after["data_sets"] == before["data_sets"] + 64 and after["started_from"] == before["sha256"]
+    # networks that have seen fewer data sets go on with other simulations
+    (tmp_path / "card.json").write_text(json.dumps(before | {"data_sets": 0}))
+    third = train(case, prior, recipe, seed=1, start=tmp_path)
+    assert abs(third.history[0]["validation_posterior"] - last) < 1e-4
+    assert abs(third.history[0]["loss"] - second.history[0]["loss"]) > 1e-4
     other = recipe | {"flow": recipe["flow"] | {"depth": 3}}
     with pytest.raises(io.BadInput, match=r"card\.json: flow is .*'depth': 2.*; expected .*'depth': 3"):
         train(case, prior, other, seed=1, start=tmp_path)
