@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 
 import nbformat
 from amortmix import tables
-from amortmix.gallery import caption
+from amortmix.gallery import caption, clear_figures
 from amortmix.pages import to_html, with_mathml
 from amortmix.report import table_answer
 
@@ -68,3 +68,13 @@ def test_every_figure_has_a_heading_and_a_caption_of_its_own():
         found = caption(stem)
         assert found[0] == heading and words in found[1], stem
     assert "of the paper" not in caption("evidence_accumulation_joint_dutilh_H")[1]
+
+
+def test_a_page_clears_the_figures_of_its_earlier_runs_and_no_others(tmp_path):
+    """Those of data sets that it no longer shows would stay in the report."""
+    own = {"fig15_joint_dutilh_B.pdf", "evidence_accumulation_joint_dutilh_H.png", "posterior_predictive.png"}
+    others = {"fig04_calibration.png", "gaussian_hmm_gap.pdf", "smoothing_rules.png", "c2st.png", "my_own.png"}
+    for name in own | others:
+        (tmp_path / name).touch()
+    clear_figures(tmp_path, "evidence_accumulation")
+    assert {path.name for path in tmp_path.iterdir()} == others

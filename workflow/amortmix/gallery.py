@@ -25,26 +25,28 @@ CASE_CAPTIONS = {
     "reliability": "How often a state is the true one, against its predicted probability; ECE is the mean distance",
     "cost": "Seconds of one fit by either method, and hours of many fits with training included",
 }
-#: Heading and caption of all others.
+#: Heading and caption of all others, and the page that draws them.
 OTHER_CAPTIONS = {
-    "c2st": ("Participants", "C2ST of ABI against MCMC, before and after PSIS; 0.5 is indistinguishable"),
+    "c2st": ("Participants", "C2ST of ABI against MCMC, before and after PSIS; 0.5 is indistinguishable", "table1"),
     "mmd_null": (
         "Participants",
         "Do participants look like the simulations? MMD of each, below its null distribution",
+        "table1",
     ),
     "posterior_predictive": (
         "Participants",
         "Response times by response and state: observed, and predicted by the fit",
+        "evidence_accumulation",
     ),
-    "smoothing_rules": ("Smoothing", "Three rules that combine the same filters, beside the exact smoother"),
-    "smoothing_participants": ("Smoothing", "Error of the three rules for each participant"),
-    "workflow": ("Workflow", "Which rule feeds which"),
+    "smoothing_rules": ("Smoothing", "Three rules for the same filters, beside the exact smoother", "smoothing"),
+    "smoothing_participants": ("Smoothing", "Error of the three rules for each participant", "smoothing"),
+    "workflow": ("Workflow", "Which rule feeds which", "report"),
 }
 _CASE_FIGURE = re.compile(rf"(?:fig(\d+)|({'|'.join(CASES)}))_({'|'.join(CASE_CAPTIONS)})_?(.*)")
 
 
-def caption(stem):
-    """Heading and caption of a figure file, from its name."""
+def _describe(stem):
+    """Heading, caption and page of a figure file, from its name; None is the page of a figure that is not known."""
     if found := _CASE_FIGURE.fullmatch(stem):
         number, case, kind, rest = found.groups()
         number = int(number or 0)
@@ -53,11 +55,23 @@ def caption(stem):
             f", {rest}{' separated states' if kind == 'recovery' else ''}" if rest else ""
         )
         known = number in (*FIGURES[case].values(), *PAPER_FIGURE.values())
-        return CASES[case].title, words + (f" (figure {number} of the paper)" if known else "")
+        return CASES[case].title, words + (f" (figure {number} of the paper)" if known else ""), case
     if stem.startswith("ablation_"):
-        case = stem.removeprefix("ablation_")
-        return "Ablation", f"{CASES[case].title}: what each change of the recipe costs, with two standard errors"
-    return OTHER_CAPTIONS.get(stem, ("More", stem.replace("_", " ")))
+        title = CASES[stem.removeprefix("ablation_")].title
+        return "Ablation", f"{title}: what each change of the recipe costs, with two standard errors", "ablation"
+    return OTHER_CAPTIONS.get(stem, ("More", stem.replace("_", " "), None))
+
+
+def caption(stem):
+    """Heading and caption of a figure file, from its name."""
+    return _describe(stem)[:2]
+
+
+def clear_figures(folder, page):
+    """Remove the figures that an earlier run of a page drew: of other data sets, which nobody would draw again."""
+    for path in Path(folder).glob("*"):
+        if _describe(path.stem)[2] == page:
+            path.unlink()
 
 
 def figure_gallery(folder, page_folder):

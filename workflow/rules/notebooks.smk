@@ -58,6 +58,7 @@ rule notebook:
         mem_mb=gibibytes(3),
         runtime=minutes(30),
     params:
+        figures=RESULTS + "/{priors}/figures" + SUFFIX,
         parameters=lambda w: dict(
             preset=run_.folder,
             priors=w.priors,

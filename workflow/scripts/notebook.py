@@ -9,15 +9,18 @@ with job(snakemake):
     import nbformat
     import papermill
     from amortmix import io, pages
+    from amortmix.gallery import clear_figures
 
     # the kernel inherits it: other backends draw, but nothing appears under the cells
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     failed = Path(snakemake.log[0]).with_suffix(".failed.ipynb")
+    parameters = snakemake.params.parameters
+    clear_figures(snakemake.params.figures, parameters["case"])
     try:
         papermill.execute_notebook(
             snakemake.input.source,
             failed,
-            parameters=dict(snakemake.params.parameters),
+            parameters=dict(parameters),
             kernel_name="python3",
             cwd=os.getcwd(),
             progress_bar=False,
