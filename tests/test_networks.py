@@ -124,6 +124,21 @@ def test_flow_density_is_its_jacobian(case, trained):
     np.testing.assert_allclose(log_density_back[0], log_density[0], atol=1e-3)
 
 
+def test_the_scale_of_the_whitening_is_bounded(trained):
+    """Whatever the summary, also one unlike any in training; and |b tanh(x / b) - x| <= |x|^3 / (3 b^2)."""
+    estimator = trained("evidence_accumulation")[1].estimator
+    flow, bound = estimator.inference_network, estimator.inference_network.recipe["bound"]
+    far = 1e6 * np.random.default_rng(3).normal(size=(64, flow.trunk.blocks[0].dense.kernel.shape[0]))
+    _, log_diagonal, _ = flow._affine(jnp.array(far, dtype=jnp.float32), 8)
+    assert bound * (1 - 1e-6) < np.abs(log_diagonal).max() <= bound
+    free = type(flow)(**{k: v for k, v in flow.recipe.items() if k != "bound"})
+    free.build((1, 8), (1, far.shape[1]))
+    free.set_weights(flow.get_weights())
+    near = jnp.array(far / 1e6, dtype=jnp.float32)
+    bounded, x = flow._affine(near, 8)[1], free._affine(near, 8)[1]
+    assert np.all(np.abs(bounded - x) <= np.abs(x) ** 3 / (3 * bound**2) + 1e-6)
+
+
 def test_reloaded_networks_are_identical(case, trained, tmp_path):
     """`.keras` round trip: same draws, densities and probabilities, bit by bit."""
     training, amortized = trained(case.name)

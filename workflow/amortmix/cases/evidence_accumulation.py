@@ -195,7 +195,7 @@ NETWORKS = {
     "smoke": {
         "local": None,
         "summary": {"kind": "trials", "width": 16, "blocks": 1, "shifts": 2, "states": 2, "dim": 12},
-        "flow": {"depth": 2, "widths": [32], "bins": 4, "whitening": [32]},
+        "flow": {"depth": 2, "widths": [32], "bins": 4, "whitening": [32], "bound": 5.0},
         "classifier": {"kind": "emission", "widths": [16]},
         "classified_share": 0.25,
         "schedule": {"phases": [[120, 32]], "optimizer": "muon", "learning_rate": 4e-3, "reports": 4},
@@ -212,17 +212,18 @@ NETWORKS = {
     "paper": {
         "local": None,
         "summary": {"kind": "trials", "width": 64, "blocks": 4, "shifts": 4, "states": 8, "recurrent": 256, "dim": 32},
-        "flow": {"depth": 10, "widths": [256, 256], "bins": 16, "whitening": [256]},
+        "flow": {"depth": 10, "widths": [256, 256], "bins": 16, "whitening": [256], "bound": 5.0},
         "classifier": {"kind": "filter", "widths": [64, 64, 64], "recurrent": 32},
         "classified_share": 1.0,
         "schedule": {"phases": [[100000, 256]], "learning_rate": 5e-4},
     },
 }
 
-# the networks of "default", trained on from those that are shipped
+# a longer training, and a summary that looks at more neighbouring trials and more states: better at equal budgets too
 NETWORKS["longer"] = NETWORKS["default"] | {
-    "start": "shipped",
-    "schedule": {"phases": [[16000, 32], [6000, 96]], "optimizer": "muon", "learning_rate": 2e-3},
+    "summary": NETWORKS["default"]["summary"] | {"blocks": 4, "states": 8},
+    "flow": NETWORKS["default"]["flow"] | {"bound": 5.0},
+    "schedule": {"phases": [[56000, 32], [9000, 96]], "optimizer": "muon", "learning_rate": 2.5e-3},
 }
 
 CASE = Case(

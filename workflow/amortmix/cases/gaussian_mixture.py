@@ -101,11 +101,11 @@ NETWORKS = {
     },
     "default": {
         "local": {"inner": [8, 8], "outer": [16]},
-        "summary": {"kind": "deep_set", "width": 48, "depth": 2, "dim": 24},
-        "flow": {"depth": 5, "widths": [96, 96], "bins": 8, "whitening": [128]},
+        "summary": {"kind": "deep_set", "width": 48, "depth": 2, "mix": [128, 128], "dim": 24},
+        "flow": {"depth": 5, "widths": [96, 96], "bins": 8, "whitening": [128], "bound": 5.0},
         "classifier": {"kind": "unit", "widths": [48, 48]},
         "classified_share": 0.25,
-        "schedule": {"phases": [[32000, 32], [18000, 128]], "learning_rate": 1.5e-3},
+        "schedule": {"phases": [[36000, 32], [8000, 96]], "optimizer": "muon", "learning_rate": 2e-3},
     },
     # section 3.3: 100 epochs of 2,000 iterations of 128; deep sets of 2+2 and 4+3 layers; 14 splines; 12 layers
     "paper": {
