@@ -112,7 +112,9 @@ VARIANTS = {
     GMM: {
         DEFAULT: Variant("seed"),
         "another seed": Variant("seed", seed=2),
-        "two layers of 128 after pooling": Variant("architecture", {"summary": {"mix": [128, 128]}}),
+        "Adam (rate 1.5e-3) for Muon": Variant("optimizer", _schedule(GMM, optimizer="adam", learning_rate=1.5e-3)),
+        "one layer of 96 after pooling": Variant("architecture", {"summary": {"mix": [96]}}),
+        "no bound on the scale of the whitening": Variant("architecture", {"flow": {"bound": None}}),
         "no regularization of the summary": Variant("summary regularization", patch=_no_regularization),
         "classifier apart from local summaries": Variant("joint training", patch=_separate),
     },

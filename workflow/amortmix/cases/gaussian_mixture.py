@@ -121,7 +121,7 @@ NETWORKS = {
 # the networks of "default", trained on from those that are shipped
 NETWORKS["longer"] = NETWORKS["default"] | {
     "start": "shipped",
-    "schedule": {"phases": [[14000, 64], [10000, 128]], "learning_rate": 1e-3},
+    "schedule": {"phases": [[24000, 32], [8000, 96]], "optimizer": "muon", "learning_rate": 1e-3},
 }
 
 CASE = Case(
