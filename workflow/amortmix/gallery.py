@@ -1,7 +1,6 @@
 """Every figure of a run with its caption, under the heading where a reader looks for it.
 
-A figure's file name says what it shows: ``fig14_joint_dutilh_C`` or ``gaussian_hmm_gap``, see
-`amortmix.report.figure_number`. The gallery is HTML that refers to the files.
+A figure's file name says what it shows: ``fig14_joint_dutilh_C`` or ``gaussian_hmm_gap``, see `figure_number`. The gallery is HTML that refers to the files.
 """
 
 import html
@@ -9,8 +8,15 @@ import re
 from pathlib import Path
 
 from amortmix.cases import CASES
-from amortmix.report import FIGURES, PAPER_FIGURE
 
+#: Figures of the paper by case study and content.
+FIGURES = {
+    "gaussian_mixture": {"calibration": 4, "recovery": 5, "joint": 6, "states": 7},
+    "gaussian_hmm": {"calibration": 8, "recovery": 9, "joint": 10, "states": 11},
+    "evidence_accumulation": {"calibration": 12, "recovery": 13, "joint": 14, "states": 17},
+}
+#: The paper shows C as typical, B as slightly biased, A as beyond correction.
+PAPER_FIGURE = {"C": 14, "B": 15, "A": 16}
 #: What a figure of one case study shows; {} is the data set or variant in its name.
 CASE_CAPTIONS = {
     "calibration": "Simulation-based calibration: ranks of the truth among posterior draws, as ECDF minus uniform, in "
@@ -45,6 +51,14 @@ OTHER_CAPTIONS = {
 _CASE_FIGURE = re.compile(rf"(?:fig(\d+)|({'|'.join(CASES)}))_({'|'.join(CASE_CAPTIONS)})_?(.*)")
 
 
+def figure_number(case, kind, dataset=""):
+    """``fig14_joint`` and so on, with the number that the paper gives to this content, or the case study's name."""
+    number = FIGURES.get(case, {}).get(kind)
+    if kind == "joint" and case == "evidence_accumulation":
+        number = PAPER_FIGURE.get(dataset.rsplit("_", 1)[-1])
+    return f"fig{number:02d}_{kind}" if number else f"{case}_{kind}"
+
+
 def _describe(stem):
     """Heading, caption and page of a figure file, from its name; None is the page of a figure that is not known."""
     if found := _CASE_FIGURE.fullmatch(stem):
@@ -56,8 +70,8 @@ def _describe(stem):
         )
         known = number in (*FIGURES[case].values(), *PAPER_FIGURE.values())
         return CASES[case].title, words + (f" (figure {number} of the paper)" if known else ""), case
-    if stem.startswith("ablation_"):
-        title = CASES[stem.removeprefix("ablation_")].title
+    if (case := stem.removeprefix("ablation_")) != stem and case in CASES:
+        title = CASES[case].title
         return "Ablation", f"{title}: what each change of the recipe costs, with two standard errors", "ablation"
     return OTHER_CAPTIONS.get(stem, ("More", stem.replace("_", " "), None))
 

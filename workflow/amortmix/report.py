@@ -8,24 +8,8 @@ from amortmix import fits
 from amortmix.diagnostics.psis import Psis
 from amortmix.networks.classifiers import RULES, smoothing
 
-#: Figures of the paper by case study and content.
-FIGURES = {
-    "gaussian_mixture": {"calibration": 4, "recovery": 5, "joint": 6, "states": 7},
-    "gaussian_hmm": {"calibration": 8, "recovery": 9, "joint": 10, "states": 11},
-    "evidence_accumulation": {"calibration": 12, "recovery": 13, "joint": 14, "states": 17},
-}
-#: The paper shows C as typical, B as slightly biased, A as beyond correction.
-PAPER_FIGURE = {"C": 14, "B": 15, "A": 16}
 #: The paper's Pareto k-hat needs a Monte Carlo margin when posterior means are compared, in posterior sd.
 MEAN_TOLERANCE = 0.5
-
-
-def figure_number(case, kind, dataset=""):
-    """``fig14_joint`` and so on, with the number that the paper gives to this content, or the case study's name."""
-    number = FIGURES.get(case, {}).get(kind)
-    if kind == "joint" and case == "evidence_accumulation":
-        number = PAPER_FIGURE.get(dataset.rsplit("_", 1)[-1])
-    return f"fig{number:02d}_{kind}" if number else f"{case}_{kind}"
 
 
 def answer(case, metrics, comparisons):

@@ -31,9 +31,8 @@ class WhitenedFlow(InferenceNetwork):
 
     def __init__(self, depth, widths, bins, whitening, bound=None, **kwargs):
         super().__init__(base_distribution="normal", **kwargs)
-        self.recipe = {"depth": depth, "widths": list(widths), "bins": bins, "whitening": list(whitening)}
-        if bound is not None:  # stored networks know no bound
-            self.recipe["bound"] = bound
+        layers = {"depth": depth, "widths": list(widths), "bins": bins, "whitening": list(whitening)}
+        self.recipe = layers | {"bound": bound}
         self.flow = CouplingFlow(
             depth=depth,
             transform="spline",
@@ -58,7 +57,7 @@ class WhitenedFlow(InferenceNetwork):
         """Mean (..., d), log diagonal (..., d) and the rows below it of L."""
         out = self.affine(self.trunk(conditions))
         mean, log_diagonal, lower = out[..., :d], out[..., d : 2 * d], out[..., 2 * d :]
-        if bound := self.recipe.get("bound"):
+        if bound := self.recipe["bound"]:
             log_diagonal = bound * keras.ops.tanh(log_diagonal / bound)
         rows = [lower[..., i * (i - 1) // 2 : i * (i + 1) // 2] for i in range(d)]
         return mean, log_diagonal, rows
