@@ -1,6 +1,7 @@
 """Every figure of a run with its caption, under the heading where a reader looks for it.
 
-A figure's file name says what it shows: ``fig14_joint_dutilh_C`` or ``gaussian_hmm_gap``, see `figure_number`. The gallery is HTML that refers to the files.
+A figure's file name says what it shows: ``fig14_joint_dutilh_C`` or ``gaussian_hmm_gap``, see `figure_number`.
+The gallery is HTML that refers to the files.
 """
 
 import html
