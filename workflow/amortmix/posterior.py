@@ -124,12 +124,8 @@ class Amortized:
         summary = self.estimator.summary_network(pack(self.case, data)[None])
         return jnp.concatenate([self.case.context(data)[None], summary], axis=-1)
 
-    def _moments(self):
-        layer = self.estimator.standardizer.standardize_layers["inference_variables"]
-        return jnp.asarray(layer.moving_mean[0]), jnp.asarray(layer.moving_std(0))
-
     def _sample_one(self, data, key, draws):
-        mean, scale = self._moments()
+        mean, scale = self.estimator.moments()
         xi = jax.random.normal(key, (draws, mean.shape[-1]))
         conditions = jnp.repeat(self._conditions(data), draws, axis=0)
         x, log_density = self.estimator.inference_network(xi, conditions=conditions, inverse=True, density=True)
@@ -142,7 +138,7 @@ class Amortized:
         return jax.lax.map(lambda x: self._sample_one(*x, draws), (data, keys), batch_size=DATA_SETS_PER_BATCH)
 
     def _log_prob_one(self, data, u):
-        mean, scale = self._moments()
+        mean, scale = self.estimator.moments()
         conditions = jnp.repeat(self._conditions(data), u.shape[0], axis=0)
         log_density = self.estimator.inference_network.log_prob((u - mean) / scale, conditions=conditions)
         return log_density - jnp.log(scale).sum() - self.case.bijection(data).log_det(u)

@@ -17,6 +17,7 @@ import os
 import signal
 import time
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +29,7 @@ import numpy as np
 from amortmix.bundle import load_bundle
 from amortmix.io import BadInput
 from amortmix.networks.estimator import build_estimator, training_example
+from amortmix.particles import refined_example, weigh
 from amortmix.progress import progress
 
 WARMUP_STEPS = 500
@@ -100,15 +102,18 @@ def _all_finite(arrays):
     return jnp.all(jnp.stack([jnp.all(jnp.isfinite(a)) for a in arrays]))
 
 
-def _run_steps(estimator, example):
+def _run_steps(estimator, example, complete=lambda state, batch: batch):
     """A jitted function (state, key, first step, n, batch) -> state, mean metrics and the number of skipped batches.
+
+    ``example`` simulates one data set from a key, and ``complete`` adds to a batch what depends on the networks.
 
     Compiled once for each batch size, whatever the number of steps. The key is an argument, not a constant:
     the compilation cache then serves every seed.
     """
 
     def one_batch(state, keys):
-        metrics, trained = estimator.stateless_train_step(state, jax.vmap(example)(keys))
+        batch = complete(state, jax.vmap(example)(keys))
+        metrics, trained = estimator.stateless_train_step(state, batch)
         overflow = jnp.isfinite(metrics["loss"]) & ~_all_finite(trained[0])
         state = jax.tree.map(lambda old, new: jnp.where(overflow, old, new), state, trained)
         return {**{k: jnp.where(overflow, 0.0, v) for k, v in metrics.items()}, "skipped": overflow * 1.0}, state
@@ -205,7 +210,13 @@ def prepare(case, prior, recipe, seed):
     estimator = build_estimator(case, recipe, shapes, seed)
     estimator.compile(optimizer=_optimizer(recipe["schedule"]))
     estimator.optimizer.build(estimator.trainable_variables)
-    return estimator, _run_steps(estimator, example), key_train, held_out
+    if number := recipe["schedule"].get("particles"):
+        run = _run_steps(
+            estimator, partial(refined_example, case, prior, number), partial(weigh, case, prior, estimator)
+        )
+    else:
+        run = _run_steps(estimator, example)
+    return estimator, run, key_train, held_out
 
 
 def start_from(estimator, recipe, folder):

@@ -219,9 +219,15 @@ NETWORKS = {
     },
 }
 
-# the networks of "default", trained for longer
+# the networks of "default", trained on from those that are shipped, with the known density
 NETWORKS["longer"] = NETWORKS["default"] | {
-    "schedule": {"phases": [[56000, 32], [9000, 96]], "optimizer": "muon", "learning_rate": 2.5e-3},
+    "start": "shipped",
+    "schedule": {
+        "phases": [[24000, 32], [5000, 96]],
+        "optimizer": "muon",
+        "learning_rate": 1e-3,
+        "particles": 16,
+    },
 }
 
 CASE = Case(

@@ -112,10 +112,15 @@ NETWORKS = {
     },
 }
 
-# the networks of "default", trained on from those that are shipped
+# the networks of "default", trained on from those that are shipped, with the known density
 NETWORKS["longer"] = NETWORKS["default"] | {
     "start": "shipped",
-    "schedule": {"phases": [[8000, 32], [5000, 96]], "optimizer": "muon", "learning_rate": 2e-3},
+    "schedule": {
+        "phases": [[14000, 32], [3000, 96]],
+        "optimizer": "muon",
+        "learning_rate": 1e-3,
+        "particles": 16,
+    },
 }
 
 CASE = Case(

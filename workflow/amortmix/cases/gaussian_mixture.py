@@ -118,10 +118,15 @@ NETWORKS = {
     },
 }
 
-# the networks of "default", trained on from those that are shipped
+# the networks of "default", trained on from those that are shipped, with the known density
 NETWORKS["longer"] = NETWORKS["default"] | {
     "start": "shipped",
-    "schedule": {"phases": [[24000, 32], [8000, 96]], "optimizer": "muon", "learning_rate": 1e-3},
+    "schedule": {
+        "phases": [[24000, 32], [6000, 96]],
+        "optimizer": "muon",
+        "learning_rate": 1e-3,
+        "particles": 16,
+    },
 }
 
 CASE = Case(

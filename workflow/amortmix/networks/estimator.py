@@ -7,6 +7,7 @@ over draws from the generative model. The classification terms are averaged over
 set (the paper sums or averages, see notebooks/errata.ipynb), and cost little: they see a share of each batch.
 """
 
+import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
@@ -62,6 +63,33 @@ class MixtureEstimator(BasicEstimator):
         units, mask = self.summary_network.embed(summary_variables)
         return self.classifier(units, conditions=classifier_conditions, present=mask, chain=chain)
 
+    def moments(self):
+        """Mean and scale (d,) of u, by which the flow's variable v is standardized: u = mean + scale v."""
+        layer = self.standardizer.standardize_layers["inference_variables"]
+        return jnp.asarray(layer.moving_mean[0]), jnp.asarray(layer.moving_std(0))
+
+    def particles(self, noise, inference_variables, inference_conditions, summary_variables):
+        """The truth and draws from q: v (B, S, d) with the truth first, and log q(v | y) (B, S).
+
+        Parameters
+        ----------
+        noise : (B, S - 1, d)
+            Standard normal.
+        """
+        summary = self.summary_network.pool(*self.summary_network.embed(summary_variables))
+        conditions = jnp.concatenate([inference_conditions, summary], axis=-1)
+        drawn, log_q = self._per_particle(noise, conditions, inverse=True)
+        truth = self.standardizer.maybe_standardize(inference_variables, key="inference_variables", stage="inference")
+        _, log_q_truth = self.inference_network(truth, conditions=conditions, density=True)
+        return jnp.concatenate([truth[:, None], drawn], axis=1), jnp.concatenate([log_q_truth[:, None], log_q], axis=1)
+
+    def _per_particle(self, x, conditions, inverse=False):
+        """The flow's other variable (B, S, d) and its log density (B, S); ``conditions`` (B, C)."""
+        b, s, d = x.shape
+        repeated = jnp.repeat(conditions, s, axis=0)
+        z, log_q = self.inference_network(x.reshape(-1, d), conditions=repeated, inverse=inverse, density=True)
+        return z.reshape(b, s, d), log_q.reshape(b, s)
+
     def compute_metrics(
         self,
         inference_variables,
@@ -70,9 +98,15 @@ class MixtureEstimator(BasicEstimator):
         classifier_conditions,
         states,
         chain=None,
+        particles=None,
+        coefficients=None,
         stage="training",
     ):
-        """Joint loss (eq. 20) and its parts: ``posterior`` in nats, ``mmd``, cross-entropy per unit of each head."""
+        """Joint loss (eq. 20) and its parts: ``posterior`` in nats, ``mmd``, cross-entropy per unit of each head.
+
+        With ``particles`` (B, S, d), the truth first, and ``coefficients`` (B, S) the gradient of ``posterior`` is
+        that of `amortmix.particles`, its value that at the truth.
+        """
         units, mask = self.summary_network.embed(summary_variables)
         summary = self.summary_network.pool(units, mask)
         reference = self.summary_network.base_distribution.sample((summary.shape[0],))
@@ -80,7 +114,12 @@ class MixtureEstimator(BasicEstimator):
 
         u = self.standardizer.maybe_standardize(inference_variables, key="inference_variables", stage="inference")
         conditions = jnp.concatenate([inference_conditions, summary], axis=-1)
-        posterior = self.inference_network.compute_metrics(u, conditions=conditions, stage=stage)["loss"]
+        if particles is None:
+            posterior = self.inference_network.compute_metrics(u, conditions=conditions, stage=stage)["loss"]
+        else:
+            log_q = self._per_particle(particles, conditions)[1]
+            weighted = -jnp.mean(jnp.sum(coefficients * log_q, axis=1))
+            posterior = weighted + jax.lax.stop_gradient(-jnp.mean(log_q[:, 0]) - weighted)
 
         share = self.classified_share if stage == "training" else 1.0
         parts = self.classifier.part(share, units, classifier_conditions, mask, states, chain)
