@@ -24,17 +24,17 @@ def weights(training):
     return [np.asarray(v.value) for v in training.estimator.trainable_variables]
 
 
-def short(case, steps, optimizer="adam"):
+def short(case, steps, **options):
     """The smoke recipe with a report after every step."""
-    schedule = {"phases": [[steps, 16]], "optimizer": optimizer, "learning_rate": 2e-3}
+    schedule = {"phases": [[steps, 16]], "learning_rate": 2e-3} | options
     return case.networks["smoke"] | {"schedule": schedule}
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "muon"])
-def test_resumed_equals_uninterrupted(optimizer, tmp_path):
+@pytest.mark.parametrize("options", [{}, {"optimizer": "muon"}, {"particles": 4}])
+def test_resumed_equals_uninterrupted(options, tmp_path):
     """Network, optimizer, schedule and random key: a training stopped half-way ends in the same weights."""
     case = get_case("gaussian_mixture")
-    recipe = short(case, 20, optimizer)
+    recipe = short(case, 20, **options)
     checkpoint = tmp_path / "checkpoint.npz"
     train(case, case.prior("paper"), recipe, seed=3, checkpoint=checkpoint, max_steps=9)
     resumed = train(case, case.prior("paper"), recipe, seed=3, checkpoint=checkpoint)

@@ -6,10 +6,12 @@ The loss of eq. 11 is judged at the one theta* from which y was simulated. With 
 
 the gradient has the same expectation (conditional importance sampling, Naesseth, Lindsten & Blei 2020),
 
-    grad E[ KL(p || q) ] = -E[ sum_s (w_s - c_s) grad log q(theta_s | y) ],   c_1 = 0, c_s = 1 / S,
+    grad E[ KL(p || q) ] = -E[ sum_s (w_s - c_s) grad log q(theta_s | y) ],   c_1 = 0, c_s = c,
 
-whatever S: given y, theta* is a draw from the posterior, and so is a theta_s drawn with probability w_s. The c_s
-subtract nothing in expectation, E_q[grad log q] = 0, and all noise of the draws from q as q approaches p.
+whatever S: given y, theta* is a draw from the posterior, and so is a theta_s drawn with probability w_s. The c
+subtracts nothing in expectation, E_q[grad log q] = 0, if it does not depend on the draws of this data set: it is
+the mean weight of a draw in the others of the batch. Where q is far from p, all weight is at theta*, c is zero and
+the gradient the usual one; as q approaches p, c approaches 1 / S and the draws cancel one by one.
 """
 
 import jax
@@ -32,11 +34,13 @@ def refined_example(case, prior, number, key):
 
 
 def coefficients(log_weights):
-    """w_s - c_s (..., S) of unnormalized log weights, the truth first. A draw without density has weight zero."""
-    known = jnp.isfinite(log_weights)
-    first = jnp.arange(log_weights.shape[-1]) == 0
-    weights = jax.nn.softmax(jnp.where(known, log_weights, jnp.where(first, CERTAIN, -jnp.inf)), axis=-1)
-    return weights - jnp.where(first, 0.0, 1 / log_weights.shape[-1])
+    """w_s - c_s of unnormalized log weights (B, S), the truth first. A draw without density has weight zero."""
+    batch, number = log_weights.shape
+    known, first = jnp.isfinite(log_weights), jnp.arange(number) == 0
+    weights = jax.nn.softmax(jnp.where(known, log_weights, jnp.where(first, CERTAIN, -jnp.inf)), axis=1)
+    drawn = 1 - weights[:, :1]
+    of_others = (drawn.sum() - drawn) / max(batch - 1, 1)
+    return weights - jnp.where(first, 0.0, of_others / (number - 1))
 
 
 def weigh(case, prior, estimator, state, batch):

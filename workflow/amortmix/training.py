@@ -210,13 +210,13 @@ def prepare(case, prior, recipe, seed):
     estimator = build_estimator(case, recipe, shapes, seed)
     estimator.compile(optimizer=_optimizer(recipe["schedule"]))
     estimator.optimizer.build(estimator.trainable_variables)
-    if number := recipe["schedule"].get("particles"):
-        run = _run_steps(
-            estimator, partial(refined_example, case, prior, number), partial(weigh, case, prior, estimator)
-        )
-    else:
-        run = _run_steps(estimator, example)
-    return estimator, run, key_train, held_out
+    number = recipe["schedule"].get("particles")
+    if not number:
+        return estimator, _run_steps(estimator, example), key_train, held_out
+    if case.exact is None:
+        raise BadInput(f"{case.name}: particles is {number}; expected none, for want of `exact` in the case study")
+    refined, complete = partial(refined_example, case, prior, number), partial(weigh, case, prior, estimator)
+    return estimator, _run_steps(estimator, refined, complete), key_train, held_out
 
 
 def start_from(estimator, recipe, folder):

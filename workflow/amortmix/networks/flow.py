@@ -31,8 +31,13 @@ class WhitenedFlow(InferenceNetwork):
 
     def __init__(self, depth, widths, bins, whitening, bound=None, **kwargs):
         super().__init__(base_distribution="normal", **kwargs)
-        layers = {"depth": depth, "widths": list(widths), "bins": bins, "whitening": list(whitening)}
-        self.recipe = layers | {"bound": bound}
+        self.recipe = {
+            "depth": depth,
+            "widths": list(widths),
+            "bins": bins,
+            "whitening": list(whitening),
+            "bound": bound,
+        }
         self.flow = CouplingFlow(
             depth=depth,
             transform="spline",

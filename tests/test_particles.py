@@ -1,0 +1,135 @@
+"""The gradient with less noise: unbiased, exact where q is the posterior, and made of the densities it claims."""
+
+import dataclasses
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import amortmix.training as training_module
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+import pytest
+from amortmix import particles
+from amortmix.bundle import load_bundle
+from amortmix.cases import get_case
+from amortmix.diagnostics import psis
+from amortmix.posterior import Amortized
+from jax.scipy.stats import norm
+
+NETWORKS = Path(__file__).parents[1] / "networks"
+
+
+class _Normal:
+    """q(u | y) = Normal(m, s) in the place of networks; ``broken`` lists draws of its flow that overflow."""
+
+    trainable_variables, non_trainable_variables = [], []
+
+    def __init__(self, m, s, broken=()):
+        self.m, self.s, self.broken = m, s, list(broken)
+
+    def moments(self):
+        return jnp.zeros(1), jnp.ones(1)
+
+    def particles(self, noise, truth, context, packed):
+        v = jnp.concatenate([truth[:, None], self.m + self.s * noise], axis=1)
+        log_q = norm.logpdf(v[..., 0], self.m, self.s)
+        return v.at[:, self.broken].set(jnp.inf), log_q.at[:, self.broken].set(jnp.nan)
+
+    def gradient(self, v):
+        """Of -log q(v) with respect to m and log s: (..., 2)."""
+        z = (v[..., 0] - self.m) / self.s
+        return jnp.stack([-z / self.s, 1 - z**2], axis=-1)
+
+
+def weighed(q, y, truth, number, key):
+    """One batch of the conjugate model u ~ Normal(0, 1), y ~ Normal(u, 1), completed by `weigh`."""
+    case = SimpleNamespace(log_joint=lambda u, y, prior: norm.logpdf(u[0]) + norm.logpdf(y, u[0]))
+    noise = jax.random.normal(key, (len(y), number - 1, 1))
+    inputs = {"inference_variables": truth[:, None], "inference_conditions": None, "summary_variables": None}
+    return particles.weigh(case, None, q, ([], []), {"data": y, "noise": noise, **inputs})
+
+
+@pytest.mark.parametrize("number", [2, 5])
+def test_gradient_is_unbiased_for_the_divergence_from_the_posterior(number):
+    """Mean over 100,000 truths drawn from the posterior, for a q far from it; false alarms: 2 in 100,000 per number."""
+    y, m, s, repeats = 1.3, 0.1, 0.9, 100_000
+    key_truth, key_noise = jax.random.split(jax.random.key(number))
+    truth = y / 2 + jnp.sqrt(0.5) * jax.random.normal(key_truth, (repeats,))
+    q = _Normal(m, s)
+    batch = weighed(q, jnp.full(repeats, y), truth, number, key_noise)
+    found = np.asarray(jnp.sum(batch["coefficients"][..., None] * q.gradient(batch["particles"]), axis=1))
+    exact = [-(y / 2 - m) / s**2, 1 - (0.5 + (y / 2 - m) ** 2) / s**2]
+    standard_error = found.std(0) / np.sqrt(repeats)
+    assert np.all(np.abs(found.mean(0) - exact) < 4.42 * standard_error)
+
+
+def test_at_the_posterior_only_a_share_of_the_truth_is_left():
+    """Where q is the posterior all weights are equal, and the draws from q cancel one by one."""
+    q = _Normal(0.6, jnp.sqrt(0.5))
+    batch = weighed(q, jnp.array([1.2, 1.2]), jnp.array([0.4, -2.0]), 8, jax.random.key(1))
+    np.testing.assert_allclose(batch["coefficients"], [[1 / 8] + [0] * 7] * 2, atol=1e-6)
+
+
+def test_draws_that_overflow_change_nothing():
+    batch = weighed(_Normal(0.0, 1.0, broken=[2]), jnp.zeros(1), jnp.array([0.4]), 4, jax.random.key(2))
+    assert batch["coefficients"][0, 2] == 0 and batch["particles"][0, 2] == batch["particles"][0, 0]
+    assert np.all(np.isfinite(batch["coefficients"])) and np.all(np.isfinite(batch["particles"]))
+
+
+def test_weights_where_a_density_is_not_known():
+    """A draw outside the space has weight zero; a truth whose density overflows has all the weight."""
+    found = particles.coefficients(jnp.array([[0.0, -jnp.inf, 0.0], [jnp.nan, 1e4, 0.0]]))
+    # the draws have half of the weight in the first data set, none in the second, so c is none and a quarter
+    np.testing.assert_allclose(found, [[0.5, 0, 0.5], [1, -0.25, -0.25]], atol=1e-6)
+
+
+def test_weights_are_those_of_importance_sampling_from_the_networks():
+    """Standardization and Jacobians: the same weights as from the densities of the constrained parameters."""
+    case, estimator, card = load_bundle(NETWORKS / "paper" / "gaussian_mixture")
+    prior, number = case.prior("paper"), 16
+    keys = jax.random.split(jax.random.key(3), 4)
+    batch = jax.vmap(partial(particles.refined_example, case, prior, number))(keys)
+    state = [[v.value for v in vs] for vs in (estimator.trainable_variables, estimator.non_trainable_variables)]
+    found = particles.weigh(case, prior, estimator, state, batch)
+    mean, scale = estimator.moments()
+    amortized, log_weights = Amortized(case, estimator, card), []
+    for i in range(len(keys)):
+        data = type(batch["data"])(*(x[i] for x in batch["data"]))
+        u = mean + scale * found["particles"][i]
+        np.testing.assert_allclose(u[0], batch["inference_variables"][i], rtol=1e-4, atol=1e-4)
+        theta = case.bijection(data).forward(u)
+        log_weights.append(psis.log_joint(case, prior, theta, data) - amortized.log_prob(data, u))
+    expected = particles.coefficients(jnp.stack(log_weights))
+    np.testing.assert_allclose(found["coefficients"], expected, atol=2e-3)
+    assert np.all(np.sum(expected > 0.01, axis=1) > 1)  # the weights are not all at the truth
+
+
+def test_with_all_weight_at_the_truth_the_gradient_is_the_plain_one():
+    case = get_case("gaussian_mixture")
+    prior, number = case.prior("paper"), 3
+    estimator, _, key, _ = training_module.prepare(case, prior, case.networks["smoke"], seed=1)
+    batch = jax.vmap(partial(particles.refined_example, case, prior, number))(jax.random.split(key, 4))
+    weights = [jnp.array(v.value) for v in estimator.trainable_variables]
+    others = [jnp.array(v.value) for v in estimator.non_trainable_variables]
+    drawn = particles.weigh(case, prior, estimator, (weights, others), batch)
+    at_truth = drawn | {"coefficients": jnp.zeros((4, number)).at[:, 0].set(1.0)}
+    plain = {k: v for k, v in drawn.items() if k not in ("particles", "coefficients")}
+
+    def loss(values, data):
+        with keras.StatelessScope(state_mapping=list(zip(estimator.trainable_variables, values))):
+            return estimator.compute_metrics(**data)["posterior"]
+
+    for data in (drawn, at_truth):
+        assert loss(weights, data) == pytest.approx(float(loss(weights, plain)), rel=1e-4)
+    expected, found = (jax.grad(loss)(weights, data) for data in (plain, at_truth))
+    for a, b in zip(expected, found):
+        np.testing.assert_allclose(b, a, rtol=1e-3, atol=1e-4)
+
+
+def test_a_simulator_without_density_is_refused():
+    case = dataclasses.replace(get_case("gaussian_mixture"), exact=None)
+    schedule = {"phases": [[2, 16]], "learning_rate": 1e-3, "particles": 4}
+    with pytest.raises(ValueError, match="gaussian_mixture: particles is 4; expected none, for want of `exact`"):
+        training_module.prepare(case, case.prior("paper"), case.networks["smoke"] | {"schedule": schedule}, seed=1)
