@@ -65,6 +65,21 @@ def test_corrected_draws_are_draws_of_the_target():
     assert psis.resample(np.array([0.0, -np.inf, -np.inf]), 2, seed=1) is None
 
 
+@pytest.mark.parametrize("target_sd", [0.5, 0.9, 1.1])
+def test_divergence_of_gaussians(target_sd):
+    """KL(Normal(0, s) || Normal(0, 1)) = s^2 / 2 - 1 / 2 - log s, by weights whose evidence is off by a constant.
+
+    Within four standard errors of the weighted mean of log p - log q, from 20,000 draws.
+    """
+    x, target, proposal = gaussian_weights(target_sd)
+    evidence, ratio = 3.0, psis.log_ratio(target, proposal)
+    smoothed = psis.smooth(target + evidence, proposal)
+    found = simulated.divergence(smoothed, ratio + evidence, evidence)
+    exact = target_sd**2 / 2 - 0.5 - np.log(target_sd)
+    standard_error = np.sqrt(np.sum(smoothed.weights**2 * (ratio - exact) ** 2))
+    assert abs(found - exact) < 4 * standard_error
+
+
 def test_threshold_falls_with_few_draws():
     def threshold(n):
         return psis.Psis(np.zeros(n), 0.0).threshold
