@@ -47,7 +47,7 @@ with job(snakemake):
         warnings,
         [
             ("Notebooks", f"<ul>{links}</ul>"),
-            ("Targets", overview.table(overview.target_rows(metrics, comparisons))),
+            ("Targets", overview.table(overview.target_rows(metrics, comparisons, params.config["networks"]))),
             ("Table 1", overview.table(table1)),
             ("The paper's numbers", f"<p>{judged}</p>{overview.table(published)}"),
             ("Time", overview.table(overview.time_rows(cards, comparisons))),
