@@ -12,6 +12,9 @@ whatever S: given y, theta* is a draw from the posterior, and so is a theta_s dr
 subtracts nothing in expectation, E_q[grad log q] = 0, if it does not depend on the draws of this data set: it is
 the mean weight of a draw in the others of the batch. Where q is far from p, all weight is at theta*, c is zero and
 the gradient the usual one; as q approaches p, c approaches 1 / S and the draws cancel one by one.
+
+The draws are made and weighted before the training step, which sees arrays and no model; so the summary is computed
+twice, once without a gradient.
 """
 
 import jax

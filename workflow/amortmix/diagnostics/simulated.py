@@ -220,8 +220,7 @@ def excess_cross_entropy(log_p, log_q, mask, states):
     one_hot = np.eye(p.shape[-1])[states[seen]]
     curve = bayesflow_metrics.expected_calibration_error(q, one_hot, num_bins=ECE_BINS, return_probs=True)
     return {
-        "mean": per_dataset.mean(),
-        "se": per_dataset.std(ddof=1) / np.sqrt(len(per_dataset)),
+        **_mean_and_error(per_dataset),
         "mean_absolute_error": np.abs(p - q)[:, 0].mean(),
         "ece": float(np.max(curve["values"])),
         "predicted": curve["probs_pred"],

@@ -76,8 +76,7 @@ class MixtureEstimator(BasicEstimator):
         noise : (B, S - 1, d)
             Standard normal.
         """
-        summary = self.summary_network.pool(*self.summary_network.embed(summary_variables))
-        conditions = jnp.concatenate([inference_conditions, summary], axis=-1)
+        conditions = jnp.concatenate([inference_conditions, self.summary_network(summary_variables)], axis=-1)
         drawn, log_q = self._per_particle(noise, conditions, inverse=True)
         truth = self.standardizer.maybe_standardize(inference_variables, key="inference_variables", stage="inference")
         _, log_q_truth = self.inference_network(truth, conditions=conditions, density=True)
