@@ -13,9 +13,20 @@ subtracts nothing in expectation, E_q[grad log q] = 0, if it does not depend on 
 the mean weight of a draw in the others of the batch. Where q is far from p, all weight is at theta*, c is zero and
 the gradient the usual one; as q approaches p, c approaches 1 / S and the draws cancel one by one.
 
+Data sets that the prior makes rarely, such as long runs in one state under a flat prior, are learned last. With a
+``proposal``, half of the data sets are simulated under other hyperparameters p', so theta* ~ r = (p + p') / 2, and all
+coefficients of a data set are multiplied by
+
+    p(theta*) / r(theta*)  times  r(theta_0) / p(theta_0),   theta_0 = the flow's image of zero noise.
+
+The first factor makes theta* a draw from the posterior under p again (importance sampling), so q is trained for p;
+the second depends on y alone, and says how much each data set counts: about as much as r simulates it.
+
 The draws are made and weighted before the training step, which sees arrays and no model; so the summary is computed
 twice, once without a gradient.
 """
+
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -27,12 +38,21 @@ from amortmix.networks.estimator import as_example
 CERTAIN = 1e30
 
 
-def refined_example(case, prior, number, key):
-    """`training_example` with its `Data` and the noise from which `weigh` makes all but one of S particles."""
-    key, key_noise = jax.random.split(key)
+def refined_example(case, prior, number, proposal, key):
+    """`training_example` with its `Data` and the noise from which `weigh` makes all but one of S particles.
+
+    With a ``proposal``, hyperparameters that replace those of the prior in half of the data sets, the last noise is
+    zero, and makes theta_0.
+    """
+    key, key_noise, key_half = jax.random.split(key, 3)
+    if proposal:
+        half = jax.random.bernoulli(key_half)
+        prior = jax.tree.map(lambda ours, theirs: jnp.where(half, theirs, ours), dict(prior), {**prior, **proposal})
     theta, data, z = case.simulate_dataset(key, prior)
     example = as_example(case, theta, data)
     noise = jax.random.normal(key_noise, (number - 1, *example["inference_variables"].shape))
+    if proposal:
+        noise = jnp.concatenate([noise, jnp.zeros_like(noise[:1])])
     return {**example, "states": z, "data": data, "noise": noise}
 
 
@@ -46,7 +66,15 @@ def coefficients(log_weights):
     return weights - jnp.where(first, 0.0, of_others / (number - 1))
 
 
-def weigh(case, prior, estimator, state, batch):
+def counted(case, prior, proposal, u, data):
+    """p(theta) / r(theta) at u (S, d), at most 2; 1 where a density is not known, so that nothing is lost."""
+    theta = case.bijection(data).forward(u)
+    log_prior = jax.vmap(case.exact.log_prior, in_axes=(0, None))
+    log_ratio = log_prior(theta, {**prior, **proposal}) - log_prior(theta, prior)
+    return 2 / (1 + jnp.exp(jnp.where(jnp.isfinite(log_ratio), log_ratio, 0.0)))
+
+
+def weigh(case, prior, proposal, estimator, state, batch):
     """A batch of `refined_example` as the estimator takes it: draws from its present q, and their coefficients.
 
     Parameters
@@ -61,8 +89,13 @@ def weigh(case, prior, estimator, state, batch):
         inputs = [batch[k] for k in ("inference_variables", "inference_conditions", "summary_variables")]
         v, log_q = estimator.particles(noise, *inputs)
         mean, scale = estimator.moments()
+    importance = 1.0
+    if proposal:
+        ratio = jax.vmap(partial(counted, case, prior, proposal))(mean + scale * v[:, [0, -1]], data)
+        importance = ratio[:, :1] / ratio[:, 1:]
+        v, log_q = v[:, :-1], log_q[:, :-1]
     density = jax.vmap(jax.vmap(lambda u, d: case.log_joint(u, d, prior), in_axes=(0, None)))
     log_target = density(mean + scale * v, data)
     drawn = jnp.isfinite(log_q)  # a draw that overflowed changes nothing
     v = jnp.where(drawn[..., None], v, v[:, :1])
-    return batch | {"particles": v, "coefficients": coefficients(log_target - log_q) * drawn}
+    return batch | {"particles": v, "coefficients": importance * coefficients(log_target - log_q) * drawn}

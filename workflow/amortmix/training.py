@@ -210,13 +210,23 @@ def prepare(case, prior, recipe, seed):
     estimator = build_estimator(case, recipe, shapes, seed)
     estimator.compile(optimizer=_optimizer(recipe["schedule"]))
     estimator.optimizer.build(estimator.trainable_variables)
-    number = recipe["schedule"].get("particles")
-    if not number:
+    schedule = recipe["schedule"]
+    if not schedule.get("particles") and not schedule.get("proposal"):
         return estimator, _run_steps(estimator, example), key_train, held_out
-    if case.exact is None:
-        raise BadInput(f"{case.name}: particles is {number}; expected none, for want of `exact` in the case study")
-    refined, complete = partial(refined_example, case, prior, number), partial(weigh, case, prior, estimator)
+    refined, complete = _with_density(case, prior, estimator, **{k: schedule.get(k) for k in ("particles", "proposal")})
     return estimator, _run_steps(estimator, refined, complete), key_train, held_out
+
+
+def _with_density(case, prior, estimator, particles, proposal):
+    """The two functions of `amortmix.particles` as `_run_steps` takes them."""
+    if not particles:
+        raise BadInput(f"{case.name}: particles is {particles}; expected a number, for the schedule has a proposal")
+    if case.exact is None:
+        raise BadInput(f"{case.name}: particles is {particles}; expected none, for want of `exact` in the case study")
+    unknown = set(proposal or ()) - set(prior)
+    if unknown:
+        raise BadInput(f"{case.name}: proposal has {', '.join(sorted(unknown))}; expected some of {', '.join(prior)}")
+    return partial(refined_example, case, prior, particles, proposal), partial(weigh, case, prior, proposal, estimator)
 
 
 def start_from(estimator, recipe, folder):
