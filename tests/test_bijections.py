@@ -44,5 +44,7 @@ def test_simplex_is_the_corrected_equation_25(float64):
 def test_decision_time_below_float_resolution_stays_finite():
     """tau / min rt that rounds to one in float32 must not become an infinite logit."""
     upper = jnp.float32(100.0)
-    u = bijections.scaled_logit(upper).inverse(jnp.array([100.0], dtype=jnp.float32))
+    just_above = np.nextafter(np.float32(100.0), np.float32(200.0))  # where the minimum is compiled otherwise than tau
+    u = bijections.scaled_logit(upper).inverse(jnp.array([[100.0], [just_above]], dtype=jnp.float32))
     assert np.isfinite(u).all()
+    assert not np.isfinite(bijections.scaled_logit(upper).inverse(jnp.array([101.0], dtype=jnp.float32))).any()

@@ -93,6 +93,13 @@ def test_a_proposal_changes_how_much_a_data_set_counts_and_nothing_else():
     assert np.all(np.abs(found.mean(0) - exact) < 4.42 * standard_error)
 
 
+def test_no_data_set_counts_without_bound():
+    """An untrained flow may put theta_0 where p' is many times p; here the truth has all the weight."""
+    batch = weighed(_Normal(60.0, 1.0), jnp.zeros(1), jnp.zeros(1), 2, jax.random.key(5), {"scale": 2.0})
+    expected = particles.MOST * norm.pdf(0.0) / ((norm.pdf(0.0) + norm.pdf(0.0, scale=2.0)) / 2)
+    assert batch["coefficients"][0, 0] == pytest.approx(expected, rel=1e-5)
+
+
 def test_half_of_the_data_sets_are_from_the_proposal():
     """Without it the stay probabilities have mean 1/2, with it (1/2 + 4/5) / 2; false alarms: 2 in 100,000."""
     case, number = get_case("evidence_accumulation"), 4000

@@ -44,6 +44,8 @@ def _inside(u):
 
 
 def _logit(p):
+    # a compiled tau / min rt may round to just above one
+    p = jnp.where(p < 1 + 4 * jnp.finfo(p.dtype).eps, jnp.minimum(p, 1.0), p)
     return _inside(jnp.log(p) - jnp.log1p(-p))
 
 

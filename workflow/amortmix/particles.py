@@ -20,7 +20,7 @@ coefficients of a data set are multiplied by
     p(theta*) / r(theta*)  times  r(theta_0) / p(theta_0),   theta_0 = the flow's image of zero noise.
 
 The first factor makes theta* a draw from the posterior under p again (importance sampling), so q is trained for p;
-the second depends on y alone, and says how much each data set counts: about as much as r simulates it.
+the second depends on y alone, and says how much the data set counts: about as often as r simulates it.
 
 The draws are made and weighted before the training step, which sees arrays and no model; so the summary is computed
 twice, once without a gradient.
@@ -36,6 +36,8 @@ from amortmix.networks.estimator import as_example
 
 #: In the place of a log weight at the truth that is not finite: the truth then has all the weight.
 CERTAIN = 1e30
+#: A data set counts at most so many times as often as under the prior: p' / p may have no bound.
+MOST = 100.0
 
 
 def refined_example(case, prior, number, proposal, key):
@@ -92,7 +94,7 @@ def weigh(case, prior, proposal, estimator, state, batch):
     importance = 1.0
     if proposal:
         ratio = jax.vmap(partial(counted, case, prior, proposal))(mean + scale * v[:, [0, -1]], data)
-        importance = ratio[:, :1] / ratio[:, 1:]
+        importance = ratio[:, :1] / jnp.maximum(ratio[:, 1:], 1 / MOST)
         v, log_q = v[:, :-1], log_q[:, :-1]
     density = jax.vmap(jax.vmap(lambda u, d: case.log_joint(u, d, prior), in_axes=(0, None)))
     log_target = density(mean + scale * v, data)
