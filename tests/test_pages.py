@@ -1,13 +1,15 @@
 """Pages: formulas as MathML that parses, nothing that a browser would fetch, and words for what is not there."""
 
+import json
 import re
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import nbformat
 from amortmix import overview, tables
 from amortmix.gallery import caption, clear_figures
 from amortmix.pages import to_html, with_mathml
-from amortmix.report import table_answer
+from amortmix.report import card_lines, table_answer
 
 MATHML = "{http://www.w3.org/1998/Math/MathML}"
 
@@ -86,3 +88,11 @@ def test_more_is_asked_of_networks_that_are_shipped():
     metrics = {"gaussian_hmm": {"gap_nats": {"mean": (trained + shipped) / 2, "se": 0.0}, "sbc": {"inside": True}}}
     reached = {n: overview.target_rows(metrics, {}, n)["reached"].tolist() for n in ("trained", "shipped")}
     assert reached == {"trained": ["yes", "yes"], "shipped": ["no", "yes"]}
+
+
+def test_a_card_says_if_training_simulated_from_a_proposal():
+    """Its training curves are then not of the data sets of its held-out curves."""
+    card = json.loads((Path(__file__).parents[1] / "networks/paper/gaussian_mixture/card.json").read_text())
+    assert "half of the data sets" not in card_lines(card)
+    card["recipe"]["schedule"]["proposal"] = {"mu_scale": 2.0}
+    assert "half of the data sets trained on last are simulated with mu_scale = 2.0" in card_lines(card)

@@ -46,6 +46,9 @@ def table_answer(comparisons, priors, trouble):
 
 def card_lines(card):
     """The model card as a short list."""
+    proposal = card["recipe"]["schedule"].get("proposal", {})
+    simulated = ", ".join(f"{name} = {value}" for name, value in proposal.items())
+    note = f"- half of the data sets trained on last are simulated with {simulated}, none of those held out"
     return "\n".join(
         [
             f"- preset `{card['preset']}`, priors `{card['priors']}`, seed {card['seed']}, device {card['device']}",
@@ -53,6 +56,7 @@ def card_lines(card):
             f"minutes ({card['data_sets_per_second']:,.0f} data sets/s)",
             f"- trained on N = {card['units'][0]} to {card['units'][1]} units with "
             f"P = {card['observations'][0]} to {card['observations'][1]} observations each",
+            *([note] if proposal else []),
         ]
     )
 
