@@ -104,7 +104,7 @@ def test_half_of_the_data_sets_are_from_the_proposal():
     """Without it the stay probabilities have mean 1/2, with it (1/2 + 4/5) / 2; false alarms: 2 in 100,000."""
     case, number = get_case("evidence_accumulation"), 4000
     keys = jax.random.split(jax.random.key(4), number)
-    for proposal, mean in ((None, 0.5), ({"stay": [16.0, 4.0]}, 0.65)):
+    for proposal, mean in ((None, 0.5), (case.prior("reference"), 0.65)):
         draw = jax.jit(jax.vmap(partial(particles.refined_example, case, case.prior("paper"), 2, proposal)))
         u = draw(keys)["inference_variables"][:, :2]
         rho = np.asarray(jax.nn.sigmoid(u)).mean(axis=1)

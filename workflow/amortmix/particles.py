@@ -43,13 +43,12 @@ MOST = 100.0
 def refined_example(case, prior, number, proposal, key):
     """`training_example` with its `Data` and the noise from which `weigh` makes all but one of S particles.
 
-    With a ``proposal``, hyperparameters that replace those of the prior in half of the data sets, the last noise is
-    zero, and makes theta_0.
+    With a ``proposal``, the hyperparameters p' of half of the data sets, the last noise is zero and makes theta_0.
     """
     key, key_noise, key_half = jax.random.split(key, 3)
     if proposal:
         half = jax.random.bernoulli(key_half)
-        prior = jax.tree.map(lambda ours, theirs: jnp.where(half, theirs, ours), dict(prior), {**prior, **proposal})
+        prior = jax.tree.map(lambda ours, theirs: jnp.where(half, theirs, ours), dict(prior), dict(proposal))
     theta, data, z = case.simulate_dataset(key, prior)
     example = as_example(case, theta, data)
     noise = jax.random.normal(key_noise, (number - 1, *example["inference_variables"].shape))
@@ -72,7 +71,7 @@ def counted(case, prior, proposal, u, data):
     """p(theta) / r(theta) at u (S, d), at most 2; 1 where a density is not known, so that nothing is lost."""
     theta = case.bijection(data).forward(u)
     log_prior = jax.vmap(case.exact.log_prior, in_axes=(0, None))
-    log_ratio = log_prior(theta, {**prior, **proposal}) - log_prior(theta, prior)
+    log_ratio = log_prior(theta, proposal) - log_prior(theta, prior)
     return 2 / (1 + jnp.exp(jnp.where(jnp.isfinite(log_ratio), log_ratio, 0.0)))
 
 

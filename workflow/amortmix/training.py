@@ -213,7 +213,7 @@ def prepare(case, prior, recipe, seed):
     schedule = recipe["schedule"]
     if not schedule.get("particles") and not schedule.get("proposal"):
         return estimator, _run_steps(estimator, example), key_train, held_out
-    refined, complete = _with_density(case, prior, estimator, **{k: schedule.get(k) for k in ("particles", "proposal")})
+    refined, complete = _with_density(case, prior, estimator, schedule.get("particles"), schedule.get("proposal"))
     return estimator, _run_steps(estimator, refined, complete), key_train, held_out
 
 
@@ -226,6 +226,7 @@ def _with_density(case, prior, estimator, particles, proposal):
     unknown = set(proposal or ()) - set(prior)
     if unknown:
         raise BadInput(f"{case.name}: proposal has {', '.join(sorted(unknown))}; expected some of {', '.join(prior)}")
+    proposal = {**prior, **proposal} if proposal else None
     return partial(refined_example, case, prior, particles, proposal), partial(weigh, case, prior, proposal, estimator)
 
 
