@@ -204,8 +204,7 @@ def _run(folder, name, variant):
     path = folder / f"{name}-{list(VARIANTS[name]).index(variant)}.json"
     if not path.exists():
         print("training", name, "-", variant, flush=True)
-        threads = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-        environment = os.environ | {"XLA_FLAGS": threads, "OMP_NUM_THREADS": "1"}
+        environment = os.environ | {"NPROC": "1", "OMP_NUM_THREADS": "1"}
         command = [sys.executable, __file__, "--one", name, variant, "--out", str(folder)]
         subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, check=True)
     return (name, variant), io.read_json(path)

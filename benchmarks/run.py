@@ -26,8 +26,7 @@ GAPS = (1.0, 0.5, 0.2, 0.1, 0.05)  # nats
 
 def measure(part, *arguments):
     """Rows of one part, measured in a process of its own with one thread and a cold compilation cache."""
-    threads = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-    environment = os.environ | {"XLA_FLAGS": threads, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "workflow")}
+    environment = os.environ | {"NPROC": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "workflow")}
     print("measuring", part, *arguments, flush=True)
     command = [sys.executable, str(Path(__file__).with_name("parts.py")), part, *map(str, arguments)]
     done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)

@@ -2,7 +2,7 @@
 
 import os
 
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
+os.environ.setdefault("NPROC", "1")  # threads of XLA: tests run in two processes
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import amortmix  # noqa: F401  sets the Keras backend before anything imports Keras

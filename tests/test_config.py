@@ -31,6 +31,13 @@ def test_a_card_that_disagrees_is_refused(tmp_path, monkeypatch):
         config.check_shipped(case, "paper")
     folder = config.shipped(case.name, "paper")
     folder.mkdir(parents=True)
+    card["recipe"]["schedule"]["learning_rate"] = 1.0  # how they were trained may differ, what they are may not
+    (folder / "card.json").write_text(json.dumps(card))
+    config.check_shipped(case, "paper")
+    card["recipe"]["flow"]["depth"] = 1
+    (folder / "card.json").write_text(json.dumps(card))
+    with pytest.raises(BadInput, match=r"card.json: flow is .*'depth': 1,.*; expected .*'depth': "):
+        config.check_shipped(case, "paper")
     card["prior"]["stay"] = [1.0, 1.0]
     (folder / "card.json").write_text(json.dumps(card))
     with pytest.raises(BadInput, match=r"card.json: prior is .*\[1.0, 1.0\].*; expected .*\[2.0, 2.0\]"):

@@ -31,9 +31,7 @@ class _Tee:
 
 def limit_threads(threads):
     """Keep XLA to ``threads`` threads; must run before JAX starts. Jobs side by side otherwise fight for cores."""
-    if threads == 1:
-        flags = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()
+    os.environ["NPROC"] = str(threads)  # the size of XLA's pool; no flag of XLA limits it
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
 
 

@@ -27,6 +27,7 @@ import keras
 import numpy as np
 
 from amortmix.bundle import load_bundle
+from amortmix.cases import architecture
 from amortmix.io import BadInput
 from amortmix.networks.estimator import build_estimator, training_example
 from amortmix.particles import refined_example, weigh
@@ -239,9 +240,9 @@ def start_from(estimator, recipe, folder):
         If the bundle is damaged or its networks are others.
     """
     _, known, card = load_bundle(folder)
-    for key in ("local", "summary", "flow", "classifier"):
-        if json.loads(json.dumps(recipe[key])) != card["recipe"][key]:
-            raise BadInput(f"{folder}/card.json: {key} is {card['recipe'][key]}; expected {recipe[key]} to train on")
+    for key, value in json.loads(json.dumps(architecture(recipe))).items():
+        if value != card["recipe"][key]:
+            raise BadInput(f"{folder}/card.json: {key} is {card['recipe'][key]}; expected {value} to train on")
     for ours, theirs in (
         (estimator.trainable_variables, known.trainable_variables),
         (estimator.non_trainable_variables, known.non_trainable_variables),

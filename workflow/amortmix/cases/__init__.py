@@ -3,9 +3,9 @@
 import importlib
 import pkgutil
 
-from amortmix.cases.base import Case, Data, Parameter
+from amortmix.cases.base import Case, Data, Parameter, architecture
 
-__all__ = ["CASES", "Case", "Data", "Parameter", "get_case"]
+__all__ = ["CASES", "Case", "Data", "Parameter", "architecture", "get_case"]
 
 
 def _discover():

@@ -198,6 +198,11 @@ class Case:
         return Data(np.asarray(y), np.asarray(mask)), np.asarray(z)
 
 
+def architecture(recipe):
+    """The part of a recipe that says what the networks are, not how they are trained."""
+    return {key: recipe[key] for key in ("local", "summary", "flow", "classifier")}
+
+
 def pad(data, units, observations):
     """The same data set in a larger frame; new places hold a copy of its first observation."""
     n, p, _ = data.y.shape

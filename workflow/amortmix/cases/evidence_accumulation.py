@@ -225,9 +225,9 @@ NETWORKS = {
 NETWORKS["longer"] = NETWORKS["default"] | {
     "start": "shipped",
     "schedule": {
-        "phases": [[8000, 32], [2500, 96]],
+        "phases": [[20000, 32], [6000, 96]],
         "optimizer": "muon",
-        "learning_rate": 5e-4,
+        "learning_rate": 8e-4,
         "particles": 16,
         "proposal": {"stay": _STICKY},
     },
