@@ -76,7 +76,8 @@ def test_gradient_is_unbiased_for_the_divergence_from_the_posterior(number):
     assert np.all(np.abs(found.mean(0) - exact) < 4.42 * standard_error)
 
 
-def test_a_proposal_changes_how_much_a_data_set_counts_and_nothing_else():
+@pytest.mark.parametrize("number", [1, 4])
+def test_a_proposal_changes_how_much_a_data_set_counts_and_nothing_else(number):
     """Truths from the posterior under r = (p + p') / 2, in closed form; false alarms: 2 in 100,000."""
     y, m, s, scale, repeats = 1.3, 0.1, 0.9, 2.0, 100_000
     key_half, key_truth, key_noise = jax.random.split(jax.random.key(11), 3)
@@ -85,7 +86,7 @@ def test_a_proposal_changes_how_much_a_data_set_counts_and_nothing_else():
     shrinkage = jnp.where(half, scale**2 / (1 + scale**2), 0.5)
     truth = shrinkage * y + jnp.sqrt(shrinkage) * jax.random.normal(key_truth, (repeats,))
     q = _Normal(m, s)
-    batch = weighed(q, jnp.full(repeats, y), truth, 4, key_noise, {"scale": scale})
+    batch = weighed(q, jnp.full(repeats, y), truth, number, key_noise, {"scale": scale})
     found = np.asarray(jnp.sum(batch["coefficients"][..., None] * q.gradient(batch["particles"]), axis=1))
     counts = (norm.pdf(m) + norm.pdf(m, scale=scale)) / norm.pdf(m) * evidence[0] / evidence.sum()
     exact = counts * np.array([-(y / 2 - m) / s**2, 1 - (0.5 + (y / 2 - m) ** 2) / s**2])
@@ -178,8 +179,12 @@ def test_with_all_weight_at_the_truth_the_gradient_is_the_plain_one():
     ("exact", "options", "message"),
     [
         (False, {"particles": 4}, "gaussian_mixture: particles is 4; expected none, for want of `exact`"),
-        (True, {"proposal": {"mu_scale": 2.0}}, "particles is None; expected a number"),
-        (True, {"particles": 4, "proposal": {"stay": [16, 4]}}, "proposal has stay; expected some of .*mu_loc"),
+        (
+            False,
+            {"proposal": {"mu_scale": 2.0}},
+            "gaussian_mixture: proposal is .*; expected none, for want of `exact`",
+        ),
+        (True, {"proposal": {"stay": [16, 4]}}, "proposal has stay; expected some of .*mu_loc"),
     ],
 )
 def test_a_schedule_that_cannot_be_is_refused(exact, options, message):

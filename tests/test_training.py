@@ -30,7 +30,10 @@ def short(case, steps, **options):
     return case.networks["smoke"] | {"schedule": schedule}
 
 
-@pytest.mark.parametrize("options", [{}, {"optimizer": "muon"}, {"particles": 4, "proposal": {"mu_scale": 2.0}}])
+PROPOSAL = {"proposal": {"mu_scale": 2.0}}
+
+
+@pytest.mark.parametrize("options", [{}, {"optimizer": "muon"}, PROPOSAL, {"particles": 4, **PROPOSAL}])
 def test_resumed_equals_uninterrupted(options, tmp_path):
     """Network, optimizer, schedule and random key: a training stopped half-way ends in the same weights."""
     case = get_case("gaussian_mixture")

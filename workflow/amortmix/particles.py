@@ -20,7 +20,8 @@ coefficients of a data set are multiplied by
     p(theta*) / r(theta*)  times  r(theta_0) / p(theta_0),   theta_0 = the flow's image of zero noise.
 
 The first factor makes theta* a draw from the posterior under p again (importance sampling), so q is trained for p;
-the second depends on y alone, and says how much the data set counts: about as often as r simulates it.
+the second depends on y alone, and says how much the data set counts: about as often as r simulates it. Only the
+density of the prior is needed for it: with S = 1, theta* alone, the training is one from simulations as before.
 
 The draws are made and weighted before the training step, which sees arrays and no model; so the summary is computed
 twice, once without a gradient.
@@ -78,6 +79,8 @@ def counted(case, prior, proposal, u, data):
 def weigh(case, prior, proposal, estimator, state, batch):
     """A batch of `refined_example` as the estimator takes it: draws from its present q, and their coefficients.
 
+    The likelihood is evaluated only if there are draws beside theta*.
+
     Parameters
     ----------
     state : tuple
@@ -95,6 +98,8 @@ def weigh(case, prior, proposal, estimator, state, batch):
         ratio = jax.vmap(partial(counted, case, prior, proposal))(mean + scale * v[:, [0, -1]], data)
         importance = ratio[:, :1] / jnp.maximum(ratio[:, 1:], 1 / MOST)
         v, log_q = v[:, :-1], log_q[:, :-1]
+    if v.shape[1] == 1:
+        return batch | {"particles": v, "coefficients": importance * jnp.ones_like(log_q)}
     density = jax.vmap(jax.vmap(lambda u, d: case.log_joint(u, d, prior), in_axes=(0, None)))
     log_target = density(mean + scale * v, data)
     drawn = jnp.isfinite(log_q)  # a draw that overflowed changes nothing

@@ -211,24 +211,25 @@ def prepare(case, prior, recipe, seed):
     estimator = build_estimator(case, recipe, shapes, seed)
     estimator.compile(optimizer=_optimizer(recipe["schedule"]))
     estimator.optimizer.build(estimator.trainable_variables)
-    schedule = recipe["schedule"]
-    if not schedule.get("particles") and not schedule.get("proposal"):
-        return estimator, _run_steps(estimator, example), key_train, held_out
-    refined, complete = _with_density(case, prior, estimator, schedule.get("particles"), schedule.get("proposal"))
-    return estimator, _run_steps(estimator, refined, complete), key_train, held_out
+    density = _with_density(case, prior, estimator, recipe["schedule"])
+    return estimator, _run_steps(estimator, *(density or (example,))), key_train, held_out
 
 
-def _with_density(case, prior, estimator, particles, proposal):
-    """The two functions of `amortmix.particles` as `_run_steps` takes them."""
-    if not particles:
-        raise BadInput(f"{case.name}: particles is {particles}; expected a number, for the schedule has a proposal")
-    if case.exact is None:
-        raise BadInput(f"{case.name}: particles is {particles}; expected none, for want of `exact` in the case study")
+def _with_density(case, prior, estimator, schedule):
+    """The two functions of `amortmix.particles` as `_run_steps` takes them; None if the schedule asks for neither."""
+    particles, proposal = schedule.get("particles"), schedule.get("proposal")
+    for key, value in (("particles", particles), ("proposal", proposal)):
+        if value and case.exact is None:
+            raise BadInput(f"{case.name}: {key} is {value}; expected none, for want of `exact` in the case study")
     unknown = set(proposal or ()) - set(prior)
     if unknown:
         raise BadInput(f"{case.name}: proposal has {', '.join(sorted(unknown))}; expected some of {', '.join(prior)}")
-    proposal = {**prior, **proposal} if proposal else None
-    return partial(refined_example, case, prior, particles, proposal), partial(weigh, case, prior, proposal, estimator)
+    completed = {**prior, **(proposal or {})}
+    proposal = None if completed == dict(prior) else completed
+    if not particles and not proposal:
+        return None
+    number = particles or 1
+    return partial(refined_example, case, prior, number, proposal), partial(weigh, case, prior, proposal, estimator)
 
 
 def start_from(estimator, recipe, folder):
