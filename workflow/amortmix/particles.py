@@ -52,9 +52,10 @@ def refined_example(case, prior, number, proposal, key):
         prior = jax.tree.map(lambda ours, theirs: jnp.where(half, theirs, ours), dict(prior), dict(proposal))
     theta, data, z = case.simulate_dataset(key, prior)
     example = as_example(case, theta, data)
-    noise = jax.random.normal(key_noise, (number - 1, *example["inference_variables"].shape))
+    u = example["inference_variables"]
+    noise = jax.random.normal(key_noise, (number - 1, *u.shape))
     if proposal:
-        noise = jnp.concatenate([noise, jnp.zeros_like(noise[:1])])
+        noise = jnp.concatenate([noise, jnp.zeros_like(u)[None]])
     return {**example, "states": z, "data": data, "noise": noise}
 
 
