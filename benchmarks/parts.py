@@ -1,6 +1,6 @@
 """What `benchmarks/run.py` measures, one function per part; each runs in a process of its own.
 
-``python benchmarks/parts.py PART ARGUMENTS`` (one thread, as `run.py` sets it) prints one JSON list of rows:
+``python benchmarks/parts.py PART ARGUMENTS`` (with the threads that `run.py` sets) prints one JSON list of rows:
 part, case, method, x, value, unit.
 """
 

@@ -2,8 +2,8 @@
 
 Training against a plain BayesFlow ``fit`` with a NumPy simulator on the same networks; eleven participants by ABI
 against Stan; peak memory; cost against the number of units and of data sets; time to an amortization gap, from the
-learning curves of the networks in ``networks/``. Everything on one core, one part after the other, in one run.
-Writes ``benchmark.csv`` and ``benchmark.png``.
+learning curves of the networks in ``networks/``. One part after the other in one run: trainings with one thread, fits on
+all cores. Writes ``benchmark.csv`` and ``benchmark.png``.
 """
 
 import argparse
@@ -25,8 +25,12 @@ GAPS = (1.0, 0.5, 0.2, 0.1, 0.05)  # nats
 
 
 def measure(part, *arguments):
-    """Rows of one part, measured in a process of its own with one thread and a cold compilation cache."""
-    environment = os.environ | {"NPROC": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "workflow")}
+    """Rows of one part, measured in a process of its own with a cold compilation cache.
+
+    A training has one thread, as in a run; fits have all cores, as the chains of Stan beside them.
+    """
+    threads = {"NPROC": "1", "OMP_NUM_THREADS": "1"} if part in ("train", "plain") else {}
+    environment = os.environ | threads | {"PYTHONPATH": str(ROOT / "workflow")}
     print("measuring", part, *arguments, flush=True)
     command = [sys.executable, str(Path(__file__).with_name("parts.py")), part, *map(str, arguments)]
     done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
