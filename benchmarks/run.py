@@ -2,8 +2,8 @@
 
 Training against a plain BayesFlow ``fit`` with a NumPy simulator on the same networks; eleven participants by ABI
 against Stan; peak memory; cost against the number of units and of data sets; time to an amortization gap, from the
-learning curves of the networks in ``networks/``. One part after the other in one run: trainings with one thread, fits on
-all cores. Writes ``benchmark.csv`` and ``benchmark.png``.
+learning curves of the networks in ``networks/``. One part after the other in one run: trainings with one thread,
+fits on all cores. Writes ``benchmark.csv`` and ``benchmark.png``.
 """
 
 import argparse
