@@ -154,6 +154,7 @@ def test_weights_are_those_of_importance_sampling_from_the_networks():
 
 
 def test_with_all_weight_at_the_truth_the_gradient_is_the_plain_one():
+    """The loss is that at the truth, also where the density of a draw overflows."""
     case = get_case("gaussian_mixture")
     prior, number = case.prior("paper"), 3
     estimator, _, key, _ = training_module.prepare(case, prior, case.networks["smoke"], seed=1)
@@ -170,6 +171,8 @@ def test_with_all_weight_at_the_truth_the_gradient_is_the_plain_one():
 
     for data in (drawn, at_truth):
         assert loss(weights, data) == pytest.approx(float(loss(weights, plain)), rel=1e-4)
+    far = drawn | {"particles": drawn["particles"].at[0, 1].set(1e30)}
+    assert loss(weights, far) == pytest.approx(float(loss(weights, plain)), rel=1e-4)
     expected, found = (jax.grad(loss)(weights, data) for data in (plain, at_truth))
     for a, b in zip(expected, found):
         np.testing.assert_allclose(b, a, rtol=1e-3, atol=1e-4)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import amortmix.networks.estimator as estimator_module
 import amortmix.training as training_module
 import jax
 import jax.numpy as jnp
@@ -33,7 +34,9 @@ def short(case, steps, **options):
 PROPOSAL = {"proposal": {"mu_scale": 2.0}}
 
 
-@pytest.mark.parametrize("options", [{}, {"optimizer": "muon"}, PROPOSAL, {"particles": 4, **PROPOSAL}])
+@pytest.mark.parametrize(
+    "options", [{}, {"optimizer": "muon"}, PROPOSAL, {"particles": 4, "learning_rate": 1e-4, **PROPOSAL}]
+)
 def test_resumed_equals_uninterrupted(options, tmp_path):
     """Network, optimizer, schedule and random key: a training stopped half-way ends in the same weights."""
     case = get_case("gaussian_mixture")
@@ -114,6 +117,22 @@ def test_a_batch_whose_gradient_overflows_changes_nothing_and_is_counted():
     assert metrics["skipped"] == steps - len(kept)
     np.testing.assert_allclose(state[0][0], sum(kept), rtol=1e-5)
     np.testing.assert_allclose(metrics["loss"], np.mean(kept), rtol=1e-5)
+
+
+def test_a_piece_without_any_batch_does_not_stop_the_training(monkeypatch):
+    """Every gradient overflows: no loss to report, and the networks are as before; only a loss ends a training."""
+    case = get_case("gaussian_mixture")
+    recipe = short(case, 3)
+
+    def overflow(self, state, data):
+        metrics, trained = original(self, state, data)
+        return metrics, ([jnp.full_like(w, jnp.inf) for w in trained[0]], *trained[1:])
+
+    original = estimator_module.MixtureEstimator.stateless_train_step
+    monkeypatch.setattr(estimator_module.MixtureEstimator, "stateless_train_step", overflow)
+    history = train(case, case.prior("paper"), recipe, seed=1).history
+    assert [row["skipped"] for row in history] == [1, 1, 1] and all(np.isnan(row["loss"]) for row in history)
+    assert len({row["validation_loss"] for row in history}) == 1
 
 
 def test_one_compilation_for_all_designs():

@@ -118,7 +118,9 @@ class MixtureEstimator(BasicEstimator):
         else:
             log_q = self._per_particle(particles, conditions)[1]
             weighted = -jnp.mean(jnp.sum(coefficients * log_q, axis=1))
-            posterior = weighted + jax.lax.stop_gradient(-jnp.mean(log_q[:, 0]) - weighted)
+            # a draw whose density overflows spoils the gradient of its batch, not the loss
+            gradient_only = jnp.where(jnp.isfinite(weighted), weighted - jax.lax.stop_gradient(weighted), 0.0)
+            posterior = jax.lax.stop_gradient(-jnp.mean(log_q[:, 0])) + gradient_only
 
         share = self.classified_share if stage == "training" else 1.0
         parts = self.classifier.part(share, units, classifier_conditions, mask, states, chain)
