@@ -78,7 +78,7 @@ def test_gradient_is_unbiased_for_the_divergence_from_the_posterior(number):
 
 @pytest.mark.parametrize("number", [1, 4])
 def test_a_proposal_changes_how_much_a_data_set_counts_and_nothing_else(number):
-    """Truths from the posterior under r = (p + p') / 2, in closed form; false alarms: 2 in 100,000."""
+    """Truths from the posterior under r = (p + p') / 2, in closed form; false alarms: 2 in 100,000 per number."""
     y, m, s, scale, repeats = 1.3, 0.1, 0.9, 2.0, 100_000
     key_half, key_truth, key_noise = jax.random.split(jax.random.key(11), 3)
     evidence = norm.pdf(y, scale=jnp.sqrt(1 + jnp.array([1.0, scale**2])))  # p(y), p'(y)
