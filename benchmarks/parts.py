@@ -19,7 +19,7 @@ from amortmix.cases import Data, get_case
 from amortmix.data import find_participants, read_table
 from amortmix.networks.estimator import as_example
 from amortmix.posterior import Amortized
-from amortmix.training import prepare, state_of
+from amortmix.training import phases_of, prepare, state_of
 from numpy_simulators import SIMULATORS
 
 DRAWS = 4000
@@ -36,28 +36,34 @@ def _seconds(work):
     return time.perf_counter() - began
 
 
-def _rate(recipe, seconds_per_step):
-    """Data sets per second over a whole schedule; ``seconds_per_step``: batch -> seconds."""
-    phases = recipe["schedule"]["phases"]
-    return sum(n * b for n, b in phases) / sum(n * seconds_per_step[b] for n, b in phases)
+def _rate(phases, seconds_per_step):
+    """Data sets per second over phases (steps, batch, particles); ``seconds_per_step``: one number for each."""
+    return sum(n * b for n, b, _ in phases) / sum(n * s for (n, *_), s in zip(phases, seconds_per_step, strict=True))
 
 
 def train(name, preset, steps):
-    """Data sets per second of the training loop over the preset's schedule, and seconds to compile it."""
+    """Data sets per second of the training loop over the preset's phases, and seconds to compile it.
+
+    Phases from simulations alone, which the comparison can do too, apart from those that use the known density.
+    """
     case = get_case(name)
     recipe = case.networks[preset]
     estimator, run, key, _ = prepare(case, case.prior("paper"), recipe, seed=1)
     state = state_of(estimator)
-    seconds, compilation = {}, 0.0
-    for _, batch in recipe["schedule"]["phases"]:
+    seconds, compilation = {False: [], True: []}, 0.0
+    phases = phases_of(recipe["schedule"])
+    for _, batch, particles in phases:
         began = time.perf_counter()
-        state, _ = jax.block_until_ready(run(state, key, 0, 1, batch))
+        state, _ = jax.block_until_ready(run(state, key, 0, 1, batch, particles))
         compilation += time.perf_counter() - began
         n = max(1, int(steps) * 32 // batch)
         began = time.perf_counter()
-        state, _ = jax.block_until_ready(run(state, key, 1, n, batch))
-        seconds[batch] = (time.perf_counter() - began) / n
-    yield row("training", name, "amortmix", None, _rate(recipe, seconds), "data sets/s")
+        state, _ = jax.block_until_ready(run(state, key, 1, n, batch, particles))
+        seconds[particles > 1].append((time.perf_counter() - began) / n)
+    for density, part in ((False, "training"), (True, "training with the density")):
+        if seconds[density]:
+            rate = _rate([p for p in phases if (p[2] > 1) == density], seconds[density])
+            yield row(part, name, "amortmix", None, rate, "data sets/s")
     yield row("compilation", name, "amortmix", None, compilation, "s")
 
 
@@ -89,16 +95,16 @@ def plain(name, preset, steps):
     case = get_case(name)
     recipe, prior = case.networks[preset], case.prior("paper")
     estimator, *_ = prepare(case, prior, recipe, seed=1)
-    seconds = {}
-    for _, batch in recipe["schedule"]["phases"]:
+    seconds, phases = [], [p for p in phases_of(recipe["schedule"]) if p[2] == 1]
+    for _, batch, _ in phases:
         n = max(2, int(steps) * 32 // batch)
         estimator.fit(dataset=_NumpyDataset(case, prior, batch, 2), epochs=1, verbose=0)  # compiles
         data = _NumpyDataset(case, prior, batch, n)
         data[0]
         began = time.perf_counter()
         estimator.fit(dataset=data, epochs=1, verbose=0)
-        seconds[batch] = (time.perf_counter() - began) / n
-    yield row("training", name, "BayesFlow fit, NumPy simulator", None, _rate(recipe, seconds), "data sets/s")
+        seconds.append((time.perf_counter() - began) / n)
+    yield row("training", name, "BayesFlow fit, NumPy simulator", None, _rate(phases, seconds), "data sets/s")
 
 
 def _participants(case):

@@ -106,7 +106,7 @@ def test_half_of_the_data_sets_are_from_the_proposal():
     case, number = get_case("evidence_accumulation"), 4000
     keys = jax.random.split(jax.random.key(4), number)
     for proposal, mean in ((None, 0.5), (case.prior("reference"), 0.65)):
-        draw = jax.jit(jax.vmap(partial(particles.refined_example, case, case.prior("paper"), 2, proposal)))
+        draw = jax.jit(jax.vmap(partial(particles.refined_example, case, case.prior("paper"), 2, proposal, None)))
         u = draw(keys)["inference_variables"][:, :2]
         rho = np.asarray(jax.nn.sigmoid(u)).mean(axis=1)
         assert abs(rho.mean() - mean) < 4.26 * rho.std() / np.sqrt(number)
@@ -127,7 +127,7 @@ def test_draws_that_overflow_change_nothing():
 
 def test_weights_where_a_density_is_not_known():
     """A draw outside the space has weight zero; a truth whose density overflows has all the weight."""
-    found = particles.coefficients(jnp.array([[0.0, -jnp.inf, 0.0], [jnp.nan, 1e4, 0.0]]))
+    found = particles.coefficients(jnp.array([[0.0, -jnp.inf, 0.0], [jnp.nan, 1e4, 0.0]]), jnp.ones(2, bool))
     # the draws have half of the weight in the first data set, none in the second, so c is none and a quarter
     np.testing.assert_allclose(found, [[0.5, 0, 0.5], [1, -0.25, -0.25]], atol=1e-6)
 
@@ -137,7 +137,7 @@ def test_weights_are_those_of_importance_sampling_from_the_networks():
     case, estimator, card = load_bundle(NETWORKS / "paper" / "gaussian_mixture")
     prior, number = case.prior("paper"), 16
     keys = jax.random.split(jax.random.key(3), 4)
-    batch = jax.vmap(partial(particles.refined_example, case, prior, number, None))(keys)
+    batch = jax.vmap(partial(particles.refined_example, case, prior, number, None, None))(keys)
     state = [[v.value for v in vs] for vs in (estimator.trainable_variables, estimator.non_trainable_variables)]
     found = particles.weigh(case, prior, None, estimator, state, batch)
     mean, scale = estimator.moments()
@@ -148,7 +148,7 @@ def test_weights_are_those_of_importance_sampling_from_the_networks():
         np.testing.assert_allclose(u[0], batch["inference_variables"][i], rtol=1e-4, atol=1e-4)
         theta = case.bijection(data).forward(u)
         log_weights.append(psis.log_joint(case, prior, theta, data) - amortized.log_prob(data, u))
-    expected = particles.coefficients(jnp.stack(log_weights))
+    expected = particles.coefficients(jnp.stack(log_weights), jnp.ones(len(keys), bool))
     np.testing.assert_allclose(found["coefficients"], expected, atol=2e-3)
     assert np.all(np.sum(expected > 0.01, axis=1) > 1)  # the weights are not all at the truth
 
@@ -158,7 +158,7 @@ def test_with_all_weight_at_the_truth_the_gradient_is_the_plain_one():
     case = get_case("gaussian_mixture")
     prior, number = case.prior("paper"), 3
     estimator, _, key, _ = training_module.prepare(case, prior, case.networks["smoke"], seed=1)
-    batch = jax.vmap(partial(particles.refined_example, case, prior, number, None))(jax.random.split(key, 4))
+    batch = jax.vmap(partial(particles.refined_example, case, prior, number, None, None))(jax.random.split(key, 4))
     weights = [jnp.array(v.value) for v in estimator.trainable_variables]
     others = [jnp.array(v.value) for v in estimator.non_trainable_variables]
     drawn = particles.weigh(case, prior, None, estimator, (weights, others), batch)
@@ -181,7 +181,11 @@ def test_with_all_weight_at_the_truth_the_gradient_is_the_plain_one():
 @pytest.mark.parametrize(
     ("exact", "options", "message"),
     [
-        (False, {"particles": 4}, "gaussian_mixture: particles is 4; expected none, for want of `exact`"),
+        (
+            False,
+            {"phases": [[2, 16], [2, 16, 4]]},
+            "gaussian_mixture: particles is 4; expected none, for want of `exact`",
+        ),
         (
             False,
             {"proposal": {"mu_scale": 2.0}},

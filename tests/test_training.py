@@ -35,7 +35,8 @@ PROPOSAL = {"proposal": {"mu_scale": 2.0}}
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"optimizer": "muon"}, PROPOSAL, {"particles": 4, "learning_rate": 1e-4, **PROPOSAL}]
+    "options",
+    [{}, {"optimizer": "muon"}, PROPOSAL, {"phases": [[5, 16], [15, 16, 4]], "learning_rate": 1e-4, **PROPOSAL}],
 )
 def test_resumed_equals_uninterrupted(options, tmp_path):
     """Network, optimizer, schedule and random key: a training stopped half-way ends in the same weights."""
@@ -107,8 +108,10 @@ class _Overflowing:
 
 def test_a_batch_whose_gradient_overflows_changes_nothing_and_is_counted():
     key, steps, batch = jax.random.key(4), 30, 4
-    run = training_module._run_steps(_Overflowing(), lambda k: {"x": jax.random.uniform(k)})
-    state, metrics = run(([jnp.zeros(())], [], [], []), key, 0, steps, batch)
+    run = training_module._run_steps(
+        _Overflowing(), lambda particles: (lambda k: {"x": jax.random.uniform(k)}, lambda state, batch: batch)
+    )
+    state, metrics = run(([jnp.zeros(())], [], [], []), key, 0, steps, batch, 1)
     means = [
         jax.vmap(jax.random.uniform)(jax.random.split(jax.random.fold_in(key, s), batch)).mean() for s in range(steps)
     ]
@@ -182,11 +185,11 @@ def test_two_devices_train_as_one():
 
 
 def test_plan_covers_the_budget():
-    for phases in ([[200, 32]], [[7, 8], [3, 16]], [[10_001, 32], [99, 64]]):
+    for phases in ([[200, 32]], [[7, 8], [3, 16]], [[10_001, 32], [99, 64]], [[100, 32], [50, 32, 16]]):
         plan = list(_plan({"phases": phases}))
-        for (steps, batch), index in zip(phases, range(len(phases))):
-            assert sum(n for n, b in plan if b == batch) == steps, (phases, index)
-        assert len({(n, b) for n, b in plan}) <= 2 * len(phases)
+        for steps, batch, *particles in phases:
+            assert sum(n for n, b, s in plan if (b, s) == (batch, *(particles or [1]))) == steps, phases
+        assert len(set(plan)) <= 2 * len(phases)
 
 
 @pytest.mark.parametrize("name", ["gaussian_mixture", "gaussian_hmm", "evidence_accumulation"])

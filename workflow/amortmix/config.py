@@ -178,7 +178,7 @@ class Run:
 
     def simulated_units(self, case):
         """How many units a training simulates: what it costs, roughly."""
-        return CASES[case].units[1] * sum(steps * batch for steps, batch in self.recipe(case)["schedule"]["phases"])
+        return CASES[case].units[1] * sum(steps * batch for steps, batch, *_ in self.recipe(case)["schedule"]["phases"])
 
     def prior(self, case, variant):
         return CASES[case].prior(variant)

@@ -23,6 +23,14 @@ The first factor makes theta* a draw from the posterior under p again (importanc
 the second depends on y alone, and says how much the data set counts: about as often as r simulates it. Only the
 density of the prior is needed for it: with S = 1, theta* alone, the training is one from simulations as before.
 
+Where the model is wrong there is no theta*, but p(theta, y) is known all the same. A share ``misfit`` of the data sets
+is spoilt by `amortmix.misfit`; there the gradient is
+
+    -sum_s (w_s - 1 / (S - 1)) grad log q(theta_s | y)
+
+over the draws alone (self-normalized importance sampling): zero where q is the posterior. States are learned from the
+other data sets.
+
 The draws are made and weighted before the training step, which sees arrays and no model; so the summary is computed
 twice, once without a gradient.
 """
@@ -33,6 +41,7 @@ import jax
 import jax.numpy as jnp
 import keras
 
+from amortmix.misfit import spoil
 from amortmix.networks.estimator import as_example
 
 #: In the place of a log weight at the truth that is not finite: the truth then has all the weight.
@@ -41,17 +50,21 @@ CERTAIN = 1e30
 MOST = 100.0
 
 
-def refined_example(case, prior, number, proposal, key):
+def refined_example(case, prior, number, proposal, misfit, key):
     """`training_example` with its `Data` and the noise from which `weigh` makes all but one of S particles.
 
     With a ``proposal``, the hyperparameters p' of half of the data sets, the last noise is zero and makes theta_0.
+    With ``misfit``, a share, ``modelled`` is 0 for data sets that were spoilt and 1 for the others.
     """
-    key, key_noise, key_half = jax.random.split(key, 3)
+    key, key_noise, key_half, key_misfit = jax.random.split(key, 4)
     if proposal:
         half = jax.random.bernoulli(key_half)
         prior = jax.tree.map(lambda ours, theirs: jnp.where(half, theirs, ours), dict(prior), dict(proposal))
     theta, data, z = case.simulate_dataset(key, prior)
-    example = as_example(case, theta, data)
+    modelled = {}
+    if misfit:
+        theta, data, modelled["modelled"] = _spoilt(case, prior, misfit, key_misfit, theta, data, z)
+    example = as_example(case, theta, data) | modelled
     u = example["inference_variables"]
     noise = jax.random.normal(key_noise, (number - 1, *u.shape))
     if proposal:
@@ -59,14 +72,30 @@ def refined_example(case, prior, number, proposal, key):
     return {**example, "states": z, "data": data, "noise": noise}
 
 
-def coefficients(log_weights):
-    """w_s - c_s of unnormalized log weights (B, S), the truth first. A draw without density has weight zero."""
+def _spoilt(case, prior, misfit, key, theta, data, z):
+    """theta, Data and 1, or with probability ``misfit`` the data spoilt, theta moved into their space, and 0."""
+    key_spoil, key_which = jax.random.split(key)
+    chosen = jax.random.bernoulli(key_which, misfit)
+    other = spoil(case, prior, key_spoil, theta, data, z)
+    moved = case.bijection(other).forward(case.bijection(data).inverse(theta))
+    theta, data = jax.tree.map(lambda a, b: jnp.where(chosen, a, b), (moved, other), (theta, data))
+    return theta, data, 1.0 - chosen
+
+
+def coefficients(log_weights, modelled):
+    """w_s - c_s of unnormalized log weights (B, S), the truth first. A draw without density has weight zero.
+
+    Where ``modelled`` (B,) is false the first has no weight either: there is no truth.
+    """
     batch, number = log_weights.shape
-    known, first = jnp.isfinite(log_weights), jnp.arange(number) == 0
-    weights = jax.nn.softmax(jnp.where(known, log_weights, jnp.where(first, CERTAIN, -jnp.inf)), axis=1)
-    drawn = 1 - weights[:, :1]
-    of_others = (drawn.sum() - drawn) / max(batch - 1, 1)
-    return weights - jnp.where(first, 0.0, of_others / (number - 1))
+    first, modelled = jnp.arange(number) == 0, modelled[:, None]
+    known = jnp.isfinite(log_weights) & (modelled | ~first)
+    log_weights = jnp.where(known, log_weights, jnp.where(first & modelled, CERTAIN, -jnp.inf))
+    weights = jnp.where(jnp.any(known, axis=1, keepdims=True) | modelled, jax.nn.softmax(log_weights, axis=1), 0.0)
+    drawn = jnp.where(first, 0.0, weights).sum(1, keepdims=True)
+    in_modelled = modelled * drawn
+    of_others = (in_modelled.sum() - in_modelled) / jnp.maximum(modelled.sum() - modelled, 1)
+    return weights - jnp.where(first, 0.0, jnp.where(modelled, of_others, drawn) / (number - 1))
 
 
 def counted(case, prior, proposal, u, data):
@@ -89,6 +118,7 @@ def weigh(case, prior, proposal, estimator, state, batch):
     """
     batch = dict(batch)
     data, noise = batch.pop("data"), batch.pop("noise")
+    modelled = batch["modelled"] > 0 if "modelled" in batch else jnp.ones(len(noise), bool)
     variables = (*estimator.trainable_variables, *estimator.non_trainable_variables)
     with keras.StatelessScope(state_mapping=list(zip(variables, (*state[0], *state[1]), strict=True))):
         inputs = [batch[k] for k in ("inference_variables", "inference_conditions", "summary_variables")]
@@ -97,12 +127,13 @@ def weigh(case, prior, proposal, estimator, state, batch):
     importance = 1.0
     if proposal:
         ratio = jax.vmap(partial(counted, case, prior, proposal))(mean + scale * v[:, [0, -1]], data)
-        importance = ratio[:, :1] / jnp.maximum(ratio[:, 1:], 1 / MOST)
+        importance = jnp.where(modelled[:, None], ratio[:, :1] / jnp.maximum(ratio[:, 1:], 1 / MOST), 1.0)
         v, log_q = v[:, :-1], log_q[:, :-1]
     if v.shape[1] == 1:
         return batch | {"particles": v, "coefficients": importance * jnp.ones_like(log_q)}
     density = jax.vmap(jax.vmap(lambda u, d: case.log_joint(u, d, prior), in_axes=(0, None)))
     log_target = density(mean + scale * v, data)
-    drawn = jnp.isfinite(log_q)  # a draw that overflowed changes nothing
-    v = jnp.where(drawn[..., None], v, v[:, :1])
-    return batch | {"particles": v, "coefficients": importance * coefficients(log_target - log_q) * drawn}
+    # a draw that overflowed changes nothing, and neither does theta* where there is none
+    usable = jnp.isfinite(log_q) & (modelled[:, None] | (jnp.arange(v.shape[1]) > 0))
+    v = jnp.where(usable[..., None], v, jnp.where(modelled[:, None, None], v[:, :1], 0.0))
+    return batch | {"particles": v, "coefficients": importance * coefficients(log_target - log_q, modelled) * usable}

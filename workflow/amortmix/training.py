@@ -56,7 +56,7 @@ class TrainingDiverged(RuntimeError):
 
 def _optimizer(schedule):
     """Adam, or Muon, which orthogonalizes the update of every weight matrix."""
-    total = sum(steps for steps, _ in schedule["phases"])
+    total = sum(steps for steps, *_ in schedule["phases"])
     warmup = min(WARMUP_STEPS, max(1, total // 10))
     rate = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0,
@@ -76,14 +76,18 @@ def _optimizer(schedule):
     )
 
 
+def phases_of(schedule):
+    """Phases as (steps, batch, particles): without a third number theta* is the only particle."""
+    return [(steps, batch, *(particles or [1])) for steps, batch, *particles in schedule["phases"]]
+
+
 def _plan(schedule):
-    """Dispatches as (steps, batch): the budget in about ``reports`` pieces, no piece across two phases."""
-    phases = schedule["phases"]
-    total = sum(steps for steps, _ in phases)
-    size = max(1, total // schedule.get("reports", REPORTS))
-    for steps, batch in phases:
+    """Dispatches (steps, batch, particles): the budget in about ``reports`` pieces, no piece across two phases."""
+    phases = phases_of(schedule)
+    size = max(1, sum(steps for steps, *_ in phases) // schedule.get("reports", REPORTS))
+    for steps, *kind in phases:
         whole, rest = divmod(steps, size)
-        yield from [(size, batch)] * whole + ([(rest, batch)] if rest else [])
+        yield from [(n, *kind) for n in [size] * whole + [rest] * (rest > 0)]
 
 
 def _spread(keys):
@@ -103,35 +107,38 @@ def _all_finite(arrays):
     return jnp.all(jnp.stack([jnp.all(jnp.isfinite(a)) for a in arrays]))
 
 
-def _run_steps(estimator, example, complete=lambda state, batch: batch):
-    """A jitted function (state, key, first step, n, batch) -> state, mean metrics and the number of skipped batches.
+def _run_steps(estimator, simulation):
+    """A jitted function (state, key, first step, n, batch, particles) -> state, mean metrics and how many were skipped.
 
-    ``example`` simulates one data set from a key, and ``complete`` adds to a batch what depends on the networks.
+    ``simulation`` gives for a number of particles two functions: one simulates a data set from a key, the other
+    adds to a batch what depends on the networks.
 
-    Compiled once for each batch size, whatever the number of steps. The key is an argument, not a constant:
-    the compilation cache then serves every seed.
+    Compiled once for each batch size and number, whatever the number of steps. The key is an argument, not a
+    constant: the compilation cache then serves every seed.
     """
 
-    def one_batch(state, keys):
+    def one_batch(example, complete, state, keys):
         batch = complete(state, jax.vmap(example)(keys))
         metrics, trained = estimator.stateless_train_step(state, batch)
         overflow = jnp.isfinite(metrics["loss"]) & ~_all_finite(trained[0])
         state = jax.tree.map(lambda old, new: jnp.where(overflow, old, new), state, trained)
         return {**{k: jnp.where(overflow, 0.0, v) for k, v in metrics.items()}, "skipped": overflow * 1.0}, state
 
-    def run(state, key, first, n, batch):
+    def run(state, key, first, n, batch, particles):
+        train_step = partial(one_batch, *simulation(particles))
+
         def step(s, carry):
             state, sums = carry
-            metrics, state = one_batch(state, _spread(jax.random.split(jax.random.fold_in(key, s), batch)))
+            metrics, state = train_step(state, _spread(jax.random.split(jax.random.fold_in(key, s), batch)))
             return state, jax.tree.map(jnp.add, sums, metrics)
 
-        metrics = jax.eval_shape(one_batch, state, jax.random.split(key, batch))[0]
+        metrics = jax.eval_shape(train_step, state, jax.random.split(key, batch))[0]
         zeros = jax.tree.map(lambda m: jnp.zeros(m.shape, m.dtype), metrics)
         state, sums = jax.lax.fori_loop(first, first + n, step, (state, zeros))
         skipped = sums.pop("skipped")
         return state, {**{k: v / (n - skipped) for k, v in sums.items()}, "skipped": skipped}
 
-    return jax.jit(run, static_argnums=4, donate_argnums=0)
+    return jax.jit(run, static_argnums=(4, 5), donate_argnums=0)
 
 
 def state_of(estimator):
@@ -211,25 +218,33 @@ def prepare(case, prior, recipe, seed):
     estimator = build_estimator(case, recipe, shapes, seed)
     estimator.compile(optimizer=_optimizer(recipe["schedule"]))
     estimator.optimizer.build(estimator.trainable_variables)
-    density = _with_density(case, prior, estimator, recipe["schedule"])
-    return estimator, _run_steps(estimator, *(density or (example,))), key_train, held_out
+    _check_density(case, prior, recipe["schedule"])
+    proposal = {**prior, **recipe["schedule"].get("proposal", {})}
+    proposal = None if proposal == dict(prior) else proposal
+    simulation = partial(_simulation, case, prior, proposal, recipe["schedule"].get("misfit"), estimator)
+    return estimator, _run_steps(estimator, simulation), key_train, held_out
 
 
-def _with_density(case, prior, estimator, schedule):
-    """The two functions of `amortmix.particles` as `_run_steps` takes them; None if the schedule asks for neither."""
-    particles, proposal = schedule.get("particles"), schedule.get("proposal")
-    for key, value in (("particles", particles), ("proposal", proposal)):
+def _simulation(case, prior, proposal, misfit, estimator, particles):
+    """The two functions that `_run_steps` takes, those of `amortmix.particles` where the density is needed.
+
+    Without draws beside theta* no data set is spoilt: theta* would be wrong.
+    """
+    if particles == 1 and proposal is None:
+        return partial(training_example, case, prior), lambda state, batch: batch
+    example = partial(refined_example, case, prior, particles, proposal, misfit if particles > 1 else None)
+    return example, partial(weigh, case, prior, proposal, estimator)
+
+
+def _check_density(case, prior, schedule):
+    """Refuse a schedule that needs a density which the case study lacks, or a proposal of another prior."""
+    particles, proposal = max(number for *_, number in phases_of(schedule)), schedule.get("proposal")
+    for key, value in (("particles", particles if particles > 1 else None), ("proposal", proposal)):
         if value and case.exact is None:
             raise BadInput(f"{case.name}: {key} is {value}; expected none, for want of `exact` in the case study")
     unknown = set(proposal or ()) - set(prior)
     if unknown:
         raise BadInput(f"{case.name}: proposal has {', '.join(sorted(unknown))}; expected some of {', '.join(prior)}")
-    completed = {**prior, **(proposal or {})}
-    proposal = None if completed == dict(prior) else completed
-    if not particles and not proposal:
-        return None
-    number = particles or 1
-    return partial(refined_example, case, prior, number, proposal), partial(weigh, case, prior, proposal, estimator)
 
 
 def start_from(estimator, recipe, folder):
@@ -295,17 +310,17 @@ def train(case, prior, recipe, seed, checkpoint=None, max_steps=None, history_fi
     if resumed:
         state, done, history, seconds = resumed
 
-    datasets = sum(n * b for n, b in plan)
-    bar = progress(datasets, f"training {case.name}", unit="data sets", done=sum(n * b for n, b in plan[:done]))
+    datasets = sum(n * b for n, b, _ in plan)
+    bar = progress(datasets, f"training {case.name}", unit="data sets", done=sum(n * b for n, b, _ in plan[:done]))
     for index in range(done, len(plan)):
-        n, batch = plan[index]
-        first = sum(m for m, _ in plan[:index])
+        n, batch, particles = plan[index]
+        first = sum(m for m, *_ in plan[:index])
         if max_steps is not None and first >= max_steps:
             break
         n = n if max_steps is None else min(n, max_steps - first)
         began = time.perf_counter()
         with _no_interrupts():
-            state, metrics = run(state, key_train, first, n, batch)
+            state, metrics = run(state, key_train, first, n, batch, particles)
             validation = evaluate((state[0], state[1], state[3]), held_out)
             row = {"step": first + n, "batch": batch, **_floats(metrics, ""), **_floats(validation, "validation_")}
         seconds += time.perf_counter() - began
@@ -323,7 +338,7 @@ def train(case, prior, recipe, seed, checkpoint=None, max_steps=None, history_fi
         bar.advance(n * batch, f"loss {row['validation_loss']:.3f}")
     bar.close()
     _assign(estimator, state)
-    return Training(estimator, history, seconds, sum(n * b for n, b in plan), start)
+    return Training(estimator, history, seconds, datasets, start)
 
 
 class _no_interrupts:

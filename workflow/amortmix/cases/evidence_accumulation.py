@@ -207,12 +207,13 @@ NETWORKS = {
         "flow": {"depth": 5, "widths": [128, 128], "bins": 8, "whitening": [128], "bound": 5.0},
         "classifier": {"kind": "emission", "widths": [32, 32]},
         "classified_share": 0.25,
-        # participants last long in each state, which the printed prior makes rarely
+        # participants last long in each state, which the printed prior makes rarely, and differ from every simulation
         "schedule": {
-            "phases": [[26000, 32], [8000, 96]],
+            "phases": [[16000, 32], [14000, 32, 16]],
             "optimizer": "muon",
             "learning_rate": 2.5e-3,
             "proposal": {"stay": _STICKY},
+            "misfit": 0.5,
         },
     },
     # section 3.5: 100 epochs of 1,000 iterations of 256; 4 convolutions, recurrent summary, 32 outputs
@@ -229,8 +230,7 @@ NETWORKS = {
 # the networks of "default", trained on from those that are shipped, with the known density
 NETWORKS["longer"] = NETWORKS["default"] | {
     "start": "shipped",
-    "schedule": NETWORKS["default"]["schedule"]
-    | {"phases": [[20000, 32], [6000, 96]], "learning_rate": 8e-4, "particles": 16},
+    "schedule": NETWORKS["default"]["schedule"] | {"phases": [[12000, 32, 16], [3000, 96, 16]], "learning_rate": 8e-4},
 }
 
 CASE = Case(

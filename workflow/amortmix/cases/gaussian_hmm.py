@@ -116,10 +116,9 @@ NETWORKS = {
 NETWORKS["longer"] = NETWORKS["default"] | {
     "start": "shipped",
     "schedule": {
-        "phases": [[14000, 32], [3000, 96]],
+        "phases": [[14000, 32, 16], [3000, 96, 16]],
         "optimizer": "muon",
         "learning_rate": 1e-3,
-        "particles": 16,
     },
 }
 

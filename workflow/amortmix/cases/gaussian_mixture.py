@@ -122,10 +122,9 @@ NETWORKS = {
 NETWORKS["longer"] = NETWORKS["default"] | {
     "start": "shipped",
     "schedule": {
-        "phases": [[24000, 32], [6000, 96]],
+        "phases": [[24000, 32, 16], [6000, 96, 16]],
         "optimizer": "muon",
         "learning_rate": 1e-3,
-        "particles": 16,
     },
 }
 

@@ -99,13 +99,16 @@ class MixtureEstimator(BasicEstimator):
         chain=None,
         particles=None,
         coefficients=None,
+        modelled=None,
         stage="training",
     ):
         """Joint loss (eq. 20) and its parts: ``posterior`` in nats, ``mmd``, cross-entropy per unit of each head.
 
         With ``particles`` (B, S, d), the truth first, and ``coefficients`` (B, S) the gradient of ``posterior`` is
-        that of `amortmix.particles`, its value that at the truth.
+        that of `amortmix.particles`, its value that at the truth. Only where ``modelled`` (B,) is 1 does the data set
+        have a truth, and are its states judged.
         """
+        modelled = jnp.ones(summary_variables.shape[0]) if modelled is None else modelled
         units, mask = self.summary_network.embed(summary_variables)
         summary = self.summary_network.pool(units, mask)
         reference = self.summary_network.base_distribution.sample((summary.shape[0],))
@@ -120,13 +123,14 @@ class MixtureEstimator(BasicEstimator):
             weighted = -jnp.mean(jnp.sum(coefficients * log_q, axis=1))
             # a draw whose density overflows spoils the gradient of its batch, not the loss
             gradient_only = jnp.where(jnp.isfinite(weighted), weighted - jax.lax.stop_gradient(weighted), 0.0)
-            posterior = jax.lax.stop_gradient(-jnp.mean(log_q[:, 0])) + gradient_only
+            at_truth = -jnp.sum(jnp.where(modelled > 0, log_q[:, 0], 0.0)) / jnp.maximum(modelled.sum(), 1.0)
+            posterior = jax.lax.stop_gradient(at_truth) + gradient_only
 
         share = self.classified_share if stage == "training" else 1.0
-        parts = self.classifier.part(share, units, classifier_conditions, mask, states, chain)
-        seen, theta, present, z, chain = parts
+        parts = self.classifier.part(share, units, classifier_conditions, mask, states, chain, mask * modelled[:, None])
+        seen, theta, present, z, chain, judged = parts
         log_probs = self.classifier(seen, conditions=theta, present=present, chain=chain)
-        entropies = {k: _cross_entropy(v, z, present) for k, v in log_probs.items()}
+        entropies = {k: _cross_entropy(v, z, judged) for k, v in log_probs.items()}
         loss = posterior + mmd + sum(entropies.values())
         return {"loss": loss, "posterior": posterior, "mmd": mmd, **entropies}
 
@@ -142,9 +146,9 @@ class MixtureEstimator(BasicEstimator):
 
 
 def _cross_entropy(log_probs, states, mask):
-    """Mean over existing units of -log q(z_i)."""
+    """Mean of -log q(z_i) over the units where ``mask`` is 1."""
     chosen = jnp.take_along_axis(log_probs, states[..., None], axis=-1)[..., 0]
-    return -jnp.sum(chosen * mask) / jnp.sum(mask)
+    return -jnp.sum(chosen * mask) / jnp.maximum(jnp.sum(mask), 1.0)
 
 
 def pack(case, data):
