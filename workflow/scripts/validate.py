@@ -16,6 +16,8 @@ with job(snakemake):
     from amortmix.posterior import Amortized
     from amortmix.progress import progress
 
+    MISFIT = 5  # data sets of the gap for each one that no theta makes
+
     began = time.perf_counter()
     settings, prior, seed = snakemake.params.settings, snakemake.params.prior, snakemake.params.seed
     amortized = Amortized.load(Path(snakemake.input.bundle).parent)
@@ -23,7 +25,7 @@ with job(snakemake):
     held_out = io.load_netcdf(snakemake.input.held_out)
     theta, z = held_out["theta"].values, held_out["z"].values
     data = Data(held_out["y"].values, held_out["mask"].values)
-    bar = progress(6, f"validating {case.name}")
+    bar = progress(7, f"validating {case.name}")
 
     draws = amortized.sample_many(data, settings["draws"], seed).theta
     bar.advance(1, "posterior draws")
@@ -51,6 +53,10 @@ with job(snakemake):
         gaps[:few] = gap.pop("gaps")
         metrics["gap_nats"] = gap
         bar.advance(1, "amortization gap")
+        metrics["misfit"] = simulated.misfit_divergence(
+            case, prior, amortized, -(-few // MISFIT), settings["gap_draws"], seed
+        )
+        bar.advance(1, "divergence where the model is wrong")
         exact, network = simulated.state_log_probs(case, amortized, theta, data)
         units = data.mask.max(-1)
         if case.dependent:

@@ -5,10 +5,11 @@ Amortization gap, in nats per data set,
     E[ log p(theta* | y) - log q(theta* | y) ],   log p(y) by importance sampling from q itself,
 
 its expectation over theta* given y, the divergence KL(p || q), by the same weights and so with less noise,
-and for each classification head the excess cross-entropy E[ KL(exact || network) ] per unit, given theta*.
+also for data sets that no theta makes (`amortmix.misfit`), and for each classification head the excess cross-entropy E[ KL(exact || network) ] per unit, given theta*.
 """
 
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +17,9 @@ import numpy as np
 from bayesflow.diagnostics import metrics as bayesflow_metrics
 
 from amortmix import hmm
+from amortmix.cases import Data
 from amortmix.diagnostics import psis
+from amortmix.misfit import spoil
 from amortmix.networks.classifiers import RULES, smoothing
 
 FALSE_ALARM = 0.05
@@ -90,25 +93,69 @@ def amortization_gap(case, prior, amortized, theta, data, draws, seed):
         ``se``; median ``ess``, and ``unreliable``, the number of data sets whose k-hat exceeds the threshold:
         their evidence tends to be too low, the gap too large and the divergence too small.
     """
-    sampled = amortized.sample_many(data, draws, seed)
-    target = jax.jit(lambda t, d: jax.lax.map(lambda x: psis.log_joint(case, prior, *x), (t, d), batch_size=4))
-    log_target = np.asarray(target(sampled.theta, data), dtype=float)
-    log_ratio = psis.log_ratio(log_target, sampled.log_q)
-    evidence = np.logaddexp.reduce(log_ratio, axis=1) - np.log(draws)
-    truth = np.asarray(target(theta[:, None], data), dtype=float)[:, 0]
-
+    found = importance(case, prior, amortized, data, draws, seed)
+    truth = np.asarray(_log_joint(case, prior)(theta[:, None], data), dtype=float)[:, 0]
     log_q = np.asarray(jax.jit(jax.vmap(partial(own_density, case, amortized)))(theta, data), dtype=float)
-    gaps = truth - evidence - log_q
-    smoothed = [psis.smooth(t, q) for t, q in zip(log_target, sampled.log_q)]
-    divergences = np.array([divergence(*x) for x in zip(smoothed, log_ratio, evidence)])
+    gaps = truth - found.evidence - log_q
     return {
         **_mean_and_error(gaps),
-        "divergence": _mean_and_error(divergences),
-        "ess": float(np.median([s.ess for s in smoothed])),
+        "divergence": _mean_and_error(found.divergence),
+        "ess": float(np.median([s.ess for s in found.smoothed])),
         "draws": draws,
         "datasets": len(gaps),
-        "unreliable": sum(not s.is_reliable for s in smoothed),
+        "unreliable": found.unreliable,
         "gaps": gaps,
+    }
+
+
+class Importance(NamedTuple):
+    """Of M data sets: `Psis` of each, log p(y) (M,) and KL(p || q) (M,) in nats."""
+
+    smoothed: list
+    evidence: np.ndarray
+    divergence: np.ndarray
+
+    @property
+    def unreliable(self):
+        """How many data sets have a k-hat above the threshold."""
+        return sum(not s.is_reliable for s in self.smoothed)
+
+
+def _log_joint(case, prior):
+    """Jitted (theta (M, S, D), Data of M) -> log p(theta, y) (M, S)."""
+    return jax.jit(lambda t, d: jax.lax.map(lambda x: psis.log_joint(case, prior, *x), (t, d), batch_size=4))
+
+
+def importance(case, prior, amortized, data, draws, seed):
+    """`Importance` of batched data by draws from the flow."""
+    sampled = amortized.sample_many(data, draws, seed)
+    log_target = np.asarray(_log_joint(case, prior)(sampled.theta, data), dtype=float)
+    log_ratio = psis.log_ratio(log_target, sampled.log_q)
+    evidence = np.logaddexp.reduce(log_ratio, axis=1) - np.log(draws)
+    smoothed = [psis.smooth(t, q) for t, q in zip(log_target, sampled.log_q)]
+    return Importance(smoothed, evidence, np.array([divergence(*x) for x in zip(smoothed, log_ratio, evidence)]))
+
+
+def misfit_divergence(case, prior, amortized, datasets, draws, seed):
+    """KL(p || q) on data sets that no theta makes: how far the networks can be relied on where the model is wrong.
+
+    Returns
+    -------
+    dict
+        ``quartiles`` in nats, since single data sets may be far off, and ``unreliable`` as in `amortization_gap`.
+    """
+
+    def one(key):
+        key_data, key_spoil = jax.random.split(key)
+        return spoil(case, prior, key_spoil, *case.simulate_dataset(key_data, prior))
+
+    data = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(seed), datasets))
+    found = importance(case, prior, amortized, Data(*map(np.asarray, data)), draws, seed)
+    return {
+        "quartiles": np.quantile(found.divergence, [0.25, 0.5, 0.75]),
+        "draws": draws,
+        "datasets": datasets,
+        "unreliable": found.unreliable,
     }
 
 
