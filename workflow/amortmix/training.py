@@ -277,7 +277,10 @@ def train(case, prior, recipe, seed, checkpoint=None, max_steps=None, history_fi
     prior : mapping
         Hyperparameters of the prior.
     recipe : mapping
-        One preset's entry of ``case.networks``.
+        One preset's entry of ``case.networks``. Its ``schedule`` has ``phases``, each [steps, batch size] or, with the
+        known density, [steps, batch size, particles]; ``learning_rate``, the peak of a cosine; and maybe ``optimizer``
+        ("adam" or "muon"), ``proposal`` and ``misfit`` (see `amortmix.particles`; the latter acts in phases with
+        particles), and ``reports``, the rows of the learning curve.
     seed : int
         Decides initial weights and every simulated data set.
     checkpoint : Path, optional

@@ -5,7 +5,8 @@ Amortization gap, in nats per data set,
     E[ log p(theta* | y) - log q(theta* | y) ],   log p(y) by importance sampling from q itself,
 
 its expectation over theta* given y, the divergence KL(p || q), by the same weights and so with less noise,
-also for data sets that no theta makes (`amortmix.misfit`), and for each classification head the excess cross-entropy E[ KL(exact || network) ] per unit, given theta*.
+also for data sets that no theta makes (`amortmix.misfit`), and for each classification head the excess
+cross-entropy E[ KL(exact || network) ] per unit, given theta*.
 """
 
 from functools import partial
