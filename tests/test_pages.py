@@ -96,3 +96,6 @@ def test_a_card_says_if_training_simulated_from_a_proposal():
     assert "half of the data sets" not in card_lines(card)
     card["recipe"]["schedule"]["proposal"] = {"mu_scale": 2.0}
     assert "half of the data sets trained on last are simulated with mu_scale = 2.0" in card_lines(card)
+    assert "no parameter makes" not in card_lines(card)
+    card["recipe"]["schedule"]["misfit"] = 0.25
+    assert "25% of the data sets trained on last are such as no parameter makes" in card_lines(card)

@@ -46,9 +46,14 @@ def table_answer(comparisons, priors, trouble):
 
 def card_lines(card):
     """The model card as a short list."""
-    proposal = card["recipe"]["schedule"].get("proposal", {})
+    schedule = card["recipe"]["schedule"]
+    proposal, misfit = schedule.get("proposal", {}), schedule.get("misfit", 0)
     simulated = ", ".join(f"{name} = {value}" for name, value in proposal.items())
-    note = f"- half of the data sets trained on last are simulated with {simulated}, none of those held out"
+    notes = []
+    if proposal:
+        notes.append(f"- half of the data sets trained on last are simulated with {simulated}, none of those held out")
+    if misfit:
+        notes.append(f"- {misfit:.0%} of the data sets trained on last are such as no parameter makes, none held out")
     return "\n".join(
         [
             f"- preset `{card['preset']}`, priors `{card['priors']}`, seed {card['seed']}, device {card['device']}",
@@ -56,7 +61,7 @@ def card_lines(card):
             f"minutes ({card['data_sets_per_second']:,.0f} data sets/s)",
             f"- trained on N = {card['units'][0]} to {card['units'][1]} units with "
             f"P = {card['observations'][0]} to {card['observations'][1]} observations each",
-            *([note] if proposal else []),
+            *notes,
         ]
     )
 
