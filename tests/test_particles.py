@@ -246,6 +246,7 @@ def test_a_data_set_without_a_truth_is_not_judged_by_one():
             "gaussian_mixture: proposal is .*; expected none, for want of `exact`",
         ),
         (True, {"proposal": {"stay": [16, 4]}}, "proposal has stay; expected some of .*mu_loc"),
+        (True, {"misfit": 50}, "gaussian_mixture: misfit is 50; expected a share between 0 and 1"),
     ],
 )
 def test_a_schedule_that_cannot_be_is_refused(exact, options, message):

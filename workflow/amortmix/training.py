@@ -237,11 +237,13 @@ def _simulation(case, prior, proposal, misfit, estimator, particles):
 
 
 def _check_density(case, prior, schedule):
-    """Refuse a schedule that needs a density which the case study lacks, or a proposal of another prior."""
+    """Refuse a schedule that needs a density which the case study lacks, a proposal of another prior, or no share."""
     particles, proposal = max(number for *_, number in phases_of(schedule)), schedule.get("proposal")
     for key, value in (("particles", particles if particles > 1 else None), ("proposal", proposal)):
         if value and case.exact is None:
             raise BadInput(f"{case.name}: {key} is {value}; expected none, for want of `exact` in the case study")
+    if not 0 <= (misfit := schedule.get("misfit", 0)) <= 1:
+        raise BadInput(f"{case.name}: misfit is {misfit}; expected a share between 0 and 1")
     unknown = set(proposal or ()) - set(prior)
     if unknown:
         raise BadInput(f"{case.name}: proposal has {', '.join(sorted(unknown))}; expected some of {', '.join(prior)}")
