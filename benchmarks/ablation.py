@@ -1,7 +1,7 @@
 """Which choices of training and architecture matter: `make ablation`, shown by the page `ablation`.
 
-Every variant changes one thing of the recipe `default` and trains on the same number of data sets, a twenty-fifth of
-the budget or less. On held-out data sets y common to all variants it reports, relative to the recipe itself,
+Every variant changes one thing of the recipe `default` and trains on the same number of data sets, about a sixteenth
+of the recipe's. On held-out data sets y common to all variants it reports, relative to the recipe itself,
 
     loss = mean of log q_default(theta* | y) - log q_variant(theta* | y),
 
@@ -97,22 +97,17 @@ def _shared_directions():
     return mock.patch.object(layers.GatedRecurrence, "build", tied)
 
 
-PHASES = [[900, 32], [300, 96]]
-
-
-def _schedule(name, phases=None, **options):
-    """The case study's schedule with other phases or options."""
-    schedule = get_case(name).networks["default"]["schedule"]
-    return {"schedule": schedule | {"phases": phases or PHASES, "reports": REPORTS} | options}
-
-
 GMM, HMM, EAM = "gaussian_mixture", "gaussian_hmm", "evidence_accumulation"
 RECURRENT = {"classifier": {"kind": "filter", "widths": [32], "recurrent": 32}}
+DATA_SETS = {GMM: 115_200, HMM: 57_600, EAM: 57_600}
+SIMULATIONS = {"schedule": {"phases": [[1, 32]]}}
+ADAM = {"schedule": {"optimizer": "adam", "learning_rate": 1.5e-3}}
 VARIANTS = {
     GMM: {
         DEFAULT: Variant("seed"),
         "another seed": Variant("seed", seed=2),
-        "Adam (rate 1.5e-3) for Muon": Variant("optimizer", _schedule(GMM, optimizer="adam", learning_rate=1.5e-3)),
+        "batches of 32 throughout": Variant("batch growth", SIMULATIONS),
+        "Adam (rate 1.5e-3) for Muon": Variant("optimizer", ADAM),
         "one layer of 96 after pooling": Variant("architecture", {"summary": {"mix": [96]}}),
         "no bound on the scale of the whitening": Variant("architecture", {"flow": {"bound": None}}),
         "no regularization of the summary": Variant("summary regularization", patch=_no_regularization),
@@ -121,23 +116,22 @@ VARIANTS = {
     EAM: {
         DEFAULT: Variant("seed"),
         "another seed": Variant("seed", seed=2),
-        "batches of 32 throughout": Variant("batch growth", _schedule(EAM, [[1800, 32]])),
-        "batches of 96 throughout": Variant("batch growth", _schedule(EAM, [[600, 96]])),
+        "from simulations alone": Variant("known density", SIMULATIONS),
+        "no data sets that no theta makes": Variant("known density", {"schedule": {"misfit": 0.0}}),
+        "all data sets from the prior": Variant("proposal", {"schedule": {"proposal": {}}}),
+        "batches of 96 throughout": Variant("batch growth", {"schedule": {"phases": [[8, 96], [7, 96, 16]]}}),
         "constant learning rate": Variant("schedule", patch=_constant_rate),
-        "Adam (rate 1.5e-3) for Muon": Variant("optimizer", _schedule(EAM, optimizer="adam", learning_rate=1.5e-3)),
+        "Adam (rate 1.5e-3) for Muon": Variant("optimizer", ADAM),
         "no decision times, a GRU on rt and choice": Variant(
             "features", {"summary": {"kind": "recurrent", "width": 48, "mix": [128, 128], "dim": 48}}
         ),
-        "one layer of 64 after pooling": Variant("architecture", {"summary": {"mix": [64]}}),
         "no regularization of the summary": Variant("summary regularization", patch=_no_regularization),
-        "recurrent filter for exact recursions": Variant(
-            "classifier", {"classifier": {"kind": "filter", "widths": [48, 48], "recurrent": 24}}
-        ),
     },
     HMM: {
         DEFAULT: Variant("seed"),
         "another seed": Variant("seed", seed=2),
-        "Adam (rate 1.5e-3) for Muon": Variant("optimizer", _schedule(HMM, optimizer="adam", learning_rate=1.5e-3)),
+        "from simulations alone": Variant("known density", SIMULATIONS),
+        "Adam (rate 1.5e-3) for Muon": Variant("optimizer", ADAM),
         "one layer of 96 after pooling": Variant("architecture", {"summary": {"mix": [96]}}),
         "no regularization of the summary": Variant("summary regularization", patch=_no_regularization),
         "classifier apart from local summaries": Variant("joint training", patch=_separate),
@@ -147,20 +141,22 @@ VARIANTS = {
 }
 
 
-def recipe_of(case, change, phases):
-    """The recipe `default` on fewer data sets, changed. An entry with a ``kind`` is replaced, others are merged."""
+def recipe_of(case, change, data_sets):
+    """The recipe `default`, changed and shortened to so many data sets. A network of another kind is replaced whole."""
     recipe = case.networks["default"]
-    recipe = recipe | {"schedule": recipe["schedule"] | {"phases": phases, "reports": REPORTS}}
-    merged = {k: v if "kind" in v or k == "schedule" else recipe[k] | v for k, v in change.items()}
-    return recipe | merged
+    merged = recipe | {k: v if "kind" in v else recipe[k] | v for k, v in change.items()}
+    phases = merged["schedule"]["phases"]
+    share = data_sets / sum(steps * batch for steps, batch, *_ in phases)
+    phases = [[round(share * steps), *kind] for steps, *kind in phases]
+    return merged | {"schedule": merged["schedule"] | {"phases": phases, "reports": REPORTS}}
 
 
-def train_variant(name, variant, phases, held_out=HELD_OUT):
+def train_variant(name, variant, data_sets, held_out=HELD_OUT):
     """Train a variant; log q of each held-out truth, excess cross-entropy, data sets and seconds."""
     case, chosen = get_case(name), VARIANTS[name][variant]
     prior = case.prior("paper")
     with chosen.patch():
-        trained = training.train(case, prior, recipe_of(case, chosen.change, phases), chosen.seed)
+        trained = training.train(case, prior, recipe_of(case, chosen.change, data_sets), chosen.seed)
         amortized = Amortized(case, trained.estimator, {"units": case.units, "observations": case.observations})
         simulate = jax.jit(jax.vmap(lambda k: case.simulate_dataset(k, prior)))
         theta, data, z = simulate(jax.random.split(jax.random.key(SEED), held_out))
@@ -219,7 +215,7 @@ def main():
     o.out.mkdir(parents=True, exist_ok=True)
     if o.one:
         name, variant = o.one
-        found = train_variant(name, variant, PHASES)
+        found = train_variant(name, variant, DATA_SETS[name])
         with io.atomic(o.out / f"{name}-{list(VARIANTS[name]).index(variant)}.json") as temporary:
             temporary.write_text(json.dumps(found))
         return

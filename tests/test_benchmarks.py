@@ -38,11 +38,11 @@ def test_numpy_simulators_draw_from_the_same_model(case):
 def test_a_variant_changes_what_it_names_only(name):
     """On the same number of data sets, and everything else as in the recipe ``default``."""
     case = get_case(name)
-    plain = ablation.recipe_of(case, {}, ablation.PHASES)
-    budget = sum(n * b for n, b in plain["schedule"]["phases"])
+    budget = ablation.DATA_SETS[name]
+    plain = ablation.recipe_of(case, {}, budget)
     for variant, chosen in ablation.VARIANTS[name].items():
-        recipe = ablation.recipe_of(case, chosen.change, ablation.PHASES)
-        assert sum(n * b for n, b in recipe["schedule"]["phases"]) == budget, variant
+        recipe = ablation.recipe_of(case, chosen.change, budget)
+        assert sum(n * b for n, b, *_ in recipe["schedule"]["phases"]) == budget, variant
         differing = {k for k in plain if recipe[k] != plain[k]}
         assert differing == set(chosen.change), variant
         changed = recipe != plain or chosen.patch is not ablation.nullcontext or chosen.seed != 1
