@@ -1,6 +1,7 @@
 """Amortized inference: densities, ranges, and independence from any likelihood."""
 
 import dataclasses
+import warnings
 
 import jax
 import jax.numpy as jnp
@@ -73,7 +74,11 @@ def test_probabilities_need_no_likelihood(case, trained):
 def test_bundle_round_trip_and_damage(trained, tmp_path):
     training, amortized = trained("gaussian_mixture")
     save_bundle(tmp_path, training, amortized.case, "smoke", "paper", seed=1)
-    case, _, card = load_bundle(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        case, known, card = load_bundle(tmp_path)
+    for ours, theirs in zip(training.estimator.weights, known.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
     assert case.name == "gaussian_mixture" and card["units"] == [150, 250] and card["meaningful"] is False
     whole = (tmp_path / "bundle.keras").read_bytes()
     (tmp_path / "bundle.keras").write_bytes(whole[: len(whole) // 2])

@@ -46,7 +46,7 @@ def save_bundle(folder, training, case, preset, priors, seed):
             "data_sets_per_second": training.datasets / training.seconds,
             "final": training.history[-1],
             "device": f"{device.platform}: {device.device_kind}",
-            "git_commit": io.git_commit(),
+            "git_commit": training.commit,
             "versions": io.versions(),
             "sha256": io.sha256(folder / "bundle.keras"),
         },
@@ -68,4 +68,4 @@ def load_bundle(folder):
         raise io.BadInput(f"{path}: no network file; expected the .keras file that card.json describes")
     if io.sha256(path) != card["sha256"] or not zipfile.is_zipfile(path):
         raise io.BadInput(f"{path}: truncated or changed; its checksum is not the one in card.json")
-    return get_case(card["case"]), keras.saving.load_model(path, safe_mode=True), card
+    return get_case(card["case"]), keras.saving.load_model(path, safe_mode=True, compile=False), card

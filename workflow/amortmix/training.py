@@ -28,7 +28,7 @@ import numpy as np
 
 from amortmix.bundle import load_bundle
 from amortmix.cases import architecture
-from amortmix.io import BadInput
+from amortmix.io import BadInput, git_commit
 from amortmix.networks.estimator import build_estimator, training_example
 from amortmix.particles import refined_example, weigh
 from amortmix.progress import progress
@@ -48,6 +48,7 @@ class Training(NamedTuple):
     seconds: float
     datasets: int
     start: dict | None
+    commit: str | None  # of the code as this process began
 
 
 class TrainingDiverged(RuntimeError):
@@ -301,7 +302,7 @@ def train(case, prior, recipe, seed, checkpoint=None, max_steps=None, history_fi
     BadInput
         If the checkpoint or the bundle to start from is damaged or another's.
     """
-    spec = {"case": case.name, "prior": prior, "recipe": recipe, "seed": seed}
+    spec, commit = {"case": case.name, "prior": prior, "recipe": recipe, "seed": seed}, git_commit()
     estimator, run, key_train, held_out = prepare(case, prior, recipe, seed)
     if start is not None:
         start = start_from(estimator, recipe, start)
@@ -343,7 +344,7 @@ def train(case, prior, recipe, seed, checkpoint=None, max_steps=None, history_fi
         bar.advance(n * batch, f"loss {row['validation_loss']:.3f}")
     bar.close()
     _assign(estimator, state)
-    return Training(estimator, history, seconds, datasets, start)
+    return Training(estimator, history, seconds, datasets, start, commit)
 
 
 class _no_interrupts:
