@@ -1,6 +1,6 @@
 """Which choices of training and architecture matter: `make ablation`, shown by the page `ablation`.
 
-Every variant changes one thing of the recipe `default` and trains on the same number of data sets, about a sixteenth
+Every variant changes one thing of the recipe `default` and trains on the same number of data sets, about a twentieth
 of the recipe's. On held-out data sets y common to all variants it reports, relative to the recipe itself,
 
     loss = mean of log q_default(theta* | y) - log q_variant(theta* | y),
