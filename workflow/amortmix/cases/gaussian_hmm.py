@@ -99,7 +99,7 @@ NETWORKS = {
         "flow": {"depth": 4, "widths": [96, 96], "bins": 8, "whitening": [96]},
         "classifier": {"kind": "emission", "widths": [32, 32]},
         "classified_share": 0.25,
-        "schedule": {"phases": [[16000, 32], [20000, 32, 16]], "optimizer": "muon", "learning_rate": 4e-3},
+        "schedule": {"phases": [[14000, 32], [10000, 32, 16]], "optimizer": "muon", "learning_rate": 4e-3},
     },
     # section 3.4: 50 epochs of 500 iterations of 512
     "paper": {
