@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CORES ?= all
 VENV := .venv
 BIN := $(VENV)/bin
-RUN := PATH="$(abspath $(BIN)):$$PATH" PYTHONPATH=workflow
+RUN := PATH="$(abspath $(BIN)):$$PATH"
 
 .PHONY: help setup paper smoke test benchmark ablation lint lock ship publish clean
 
@@ -19,17 +19,19 @@ help:
 setup: $(VENV)/.ready
 
 # uv, where there is one, can fetch Python 3.12; else a Python 3.12 with venv must be here
-$(VENV)/.ready: requirements.lock
+$(VENV)/.ready: requirements.lock pyproject.toml
 	@if command -v uv >/dev/null; then \
 	  uv venv --quiet --allow-existing --python 3.12 $(VENV) && \
-	  uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock; \
+	  uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock && \
+	  uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .; \
 	else \
 	  python=$$(for p in python3.12 python3 python; do \
 	    $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 12))' 2>/dev/null && echo $$p && break; done); \
 	  if [ -z "$$python" ]; then \
 	    echo 'error: no Python 3.12 with venv found: install python3.12 and python3.12-venv, or uv (https://docs.astral.sh/uv)' >&2; exit 1; \
 	  fi; \
-	  $$python -m venv $(VENV) && $(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock; \
+	  $$python -m venv $(VENV) && $(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock && \
+	  $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .; \
 	fi
 	@touch $@
 
@@ -53,14 +55,14 @@ ablation: setup
 	$(RUN) python benchmarks/ablation.py
 
 lint: setup
-	$(RUN) ruff check --quiet workflow tests benchmarks
-	$(RUN) ruff format --quiet --check workflow tests benchmarks
+	$(RUN) ruff check --quiet src workflow tests benchmarks models
+	$(RUN) ruff format --quiet --check src workflow tests benchmarks models
 	$(RUN) snakefmt --check Snakefile workflow/rules
 
 # new pins for pyproject.toml; names no download address
 lock:
 	uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --extra dev --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
+	  --no-annotate --extra dev --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
 
 # networks of a run become those that come with the library
 SHIP := longer

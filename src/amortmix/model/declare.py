@@ -1,250 +1,294 @@
-"""What a case study is: a generative model theta -> z -> y with its names, priors and networks.
+"""A model is a declaration; everything else is derived from it.
 
-All functions are pure JAX for one data set; they are batched by ``vmap``. Shapes are fixed and padded,
-so that nothing recompiles when the number of units N or of observations per unit P varies.
+    theta ~ prior,   z ~ p(z | theta),   y_i ~ p(y_i | z_i, theta)                                   (eq. 2)
+
+A user declares prior, structure of the hidden classes or states, and either an emission distribution or a simulator of one
+unit. Derived are names, bijection, densities, simulator, state probabilities and what the networks see of a data set. All
+functions are pure JAX for one data set; they are batched by ``vmap``.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-
-class Data(NamedTuple):
-    """One padded data set.
-
-    Attributes
-    ----------
-    y : (N, P, D)
-        Observations; a harmless valid value where ``mask`` is zero.
-    mask : (N, P)
-        1.0 where an observation exists. A unit exists where any of its observations does.
-    """
-
-    y: jax.Array
-    mask: jax.Array
-
-    @property
-    def unit_mask(self):
-        """(N,): 1.0 for units that exist."""
-        return self.mask.max(-1)
+from amortmix.model import declared, emissions, features, sites
+from amortmix.model.columns import Real
+from amortmix.model.data import Data, as_numpy, filled
+from amortmix.storage.files import BadInput
 
 
 class Parameter(NamedTuple):
-    """Name in files, LaTeX label and unit of one scalar of theta."""
+    """Name in files, LaTeX label and physical unit of one scalar of theta."""
 
     name: str
     label: str
     unit: str = ""
 
 
-class Table(NamedTuple):
-    """How a user's CSV file becomes `Data`.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Model:
+    """What mixtures and hidden Markov models share; use `Mixture` or `HiddenMarkov`.
 
-    Attributes
+    Parameters
     ----------
-    columns : tuple of str
-    checks : tuple of (column, accept, expected)
-        ``accept`` maps a column to booleans; ``expected`` completes "expected ...".
-    to_data : callable
-        DataFrame -> Data.
-    """
-
-    columns: tuple
-    checks: tuple
-    to_data: Callable
-
-
-class Exact(NamedTuple):
-    """Exact functions of a case study whose likelihood is known; absent for a simulator-only model.
-
-    Attributes
-    ----------
-    log_prior : callable
-        (theta (D,), prior) -> log p(theta), a density of the free coordinates.
-    log_likelihood : callable
-        (theta, Data) -> log p(y | theta), the indicators summed out (eq. 4).
-    state_log_probs : callable
-        (theta, Data) -> {head: (N, K) log probabilities}, the same heads as the networks have.
-    """
-
-    log_prior: Callable
-    log_likelihood: Callable
-    state_log_probs: Callable
-
-
-class Stan(NamedTuple):
-    """How the case study is handed to Stan.
-
-    Attributes
-    ----------
-    file : str
-        Name of the ``.stan`` file in ``amortmix/stan``.
-    data : callable
-        (Data as NumPy, prior) -> the data block.
-    init : callable
-        (theta (D,)) -> initial values of one chain.
-    extract : callable
-        ({Stan name: draws}) -> theta (draws, D).
-    """
-
-    file: str
-    data: Callable
-    init: Callable
-    extract: Callable
-
-
-@dataclass(frozen=True)
-class Case:
-    """A case study.
-
-    Attributes
-    ----------
-    name, title : str
-        Identifier and heading.
     states : tuple of str
         Names of the K classes or hidden states.
-    dependent : bool
-        False: exchangeable units, one ``classification`` head. True: a hidden Markov model with the heads
-        of `networks.classifiers.FilterClassifier` or `EmissionClassifier`, and ``smoothing`` derived from them.
-    parameters : tuple of Parameter
-        The D scalars of theta in the constrained space.
-    priors : mapping
-        Prior variant -> hyperparameters, as plain numbers.
+    prior : callable
+        A NumPyro function; its arguments are the hyperparameters of ``variants``. It returns a dict p.
+    emission : callable, optional
+        p, or p and {covariate: (N, 1, 1)} -> a NumPyro distribution whose last batch axis is the state, or a list of K.
+    simulate_unit : callable, optional
+        In its place, where no density is known: (key, p, z) or (key, p, z, {covariate: ()}) -> the observations of one
+        unit in state z: (P, D), or without axes of length one.
+    columns : dict
+        Column of a table -> its kind (`amortmix.model.columns`), in the order of the components of y.
     units, observations : (int, int)
-        Smallest and largest N and P in training.
-    sample_prior : callable
-        (key, prior) -> theta (D,).
-    sample_context : callable
-        (key) -> mask (N_max, P_max): the design, N and P.
-    simulate : callable
-        (key, theta, mask) -> y (N, P, D_y), z (N,).
-    bijection : callable
-        (Data) -> Bijection between theta and the unconstrained u on which the flow lives.
-    features : callable
-        (Data) -> (N, P, F): what the summary networks see of each observation.
-    context : callable
-        (Data) -> (C,): the design as the flow sees it.
-    unit_conditions : callable
-        (u, Data) -> (N, C'): what the classifier sees of theta at each unit.
-    chain : callable or None
-        (theta) -> log p(z_1) (K,) and the log transition matrix (K, K), where they are known.
-    networks : mapping
-        Preset -> recipe: networks and training schedule.
-    table : Table
-        How a CSV file is read.
-    exact : Exact or None
-    stan : Stan or None
-    demo : mapping
-        Demonstration data sets: name -> {"theta": ..., "units": N, "observations": P, "seed": int}.
+        Smallest and largest N and P: the range in which the networks are trained.
+    name, title : str, optional
+        Identifier, by default that of the file, and heading.
+    variants : dict, optional
+        Prior variant -> {hyperparameter: plain numbers}; the first is the default.
+    covariates : dict, optional
+        Column of a table -> distribution from which it is simulated.
+    below : dict, optional
+        Site of the prior -> column: the parameter lies between zero and the smallest observed value of that column.
+    names, labels, physical : dict, optional
+        Site -> names of its scalars; name -> LaTeX label; name -> physical unit.
+    features, conditions : callable, optional
+        What the networks see of each observation, Data -> (N, P, F), and the classifier at each unit,
+        (u, Data) -> (N, C); both have defaults.
+    stan : str, optional
+        A ``.stan`` file beside the declaration; its parameters are the sites.
+    demos : dict, optional
+        Name -> {"theta", "units", "observations", "seed"} of a demonstration data set.
+    scaling : (C, 2) array, optional
+        Location and scale of each feature; by default from simulations. Stored with networks.
+
+    Raises
+    ------
+    BadInput
+        One line that names the model and what was expected.
     """
 
-    name: str
-    title: str
     states: tuple
-    dependent: bool
-    parameters: tuple
-    priors: Mapping[str, Mapping[str, Any]]
+    prior: Callable
+    emission: Callable | None = None
+    simulate_unit: Callable | None = None
+    columns: Mapping[str, Any] = field(default_factory=lambda: {"y": Real()})
     units: tuple
-    observations: tuple
-    sample_prior: Callable
-    sample_context: Callable
-    simulate: Callable
-    bijection: Callable
-    features: Callable
-    context: Callable
-    unit_conditions: Callable
-    networks: Mapping[str, Mapping[str, Any]]
-    table: Table
-    chain: Callable | None = None
-    exact: Exact | None = None
-    stan: Stan | None = None
-    demo: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    observations: tuple = (1, 1)
+    name: str = "model"
+    title: str = ""
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"default": {}})
+    covariates: Mapping[str, Any] = field(default_factory=dict)
+    below: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, tuple] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    physical: Mapping[str, str] = field(default_factory=dict)
+    features: Callable | None = None
+    conditions: Callable | None = None
+    stan: str | None = None
+    demos: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    scaling: Any = None
+    variant: str | None = None
+    bound: Mapping[str, Any] | None = None
+    checked: bool = True
+
+    def __post_init__(self):
+        if not self.title:
+            object.__setattr__(self, "title", self.name.replace("_", " "))
+        if self.checked:
+            declared.check(self)
+
+    def changed(self, **changes):
+        """The same declaration with other fields, checked again."""
+        return replace(self, **changes)
+
+    def with_prior(self, prior):
+        """The same model under another prior.
+
+        Parameters
+        ----------
+        prior : str or dict
+            A variant, or hyperparameters that replace those of the present one; arrays may be traced by JAX.
+        """
+        if isinstance(prior, str):
+            if prior not in self.variants:
+                raise BadInput(
+                    f"{self.name} has no prior variant {prior!r}; expected one of {', '.join(self.variants)}"
+                )
+            return replace(self, variant=prior, bound=None, scaling=None, checked=False)
+        unknown = set(prior) - set(self.hyperparameters)
+        if unknown:
+            known = ", ".join(self.hyperparameters) or "none, for the prior has no arguments"
+            raise BadInput(f"{self.name}: hyperparameter {', '.join(sorted(unknown))}; expected some of {known}")
+        return replace(self, bound={**self.hyperparameters, **prior}, checked=False)
+
+    # --- names -----------------------------------------------------------------------------------------------------
+
+    @property
+    def prior_name(self):
+        """The variant of the prior that is bound."""
+        return self.variant or next(iter(self.variants))
+
+    @property
+    def hyperparameters(self):
+        """The hyperparameters that are bound: {name: value}."""
+        return dict(self.variants[self.prior_name] if self.bound is None else self.bound)
+
+    @cached_property
+    def sites(self):
+        """The sites of the prior, `amortmix.model.sites.Site`."""
+        plain = dict(self.variants[self.prior_name])
+        return sites.find_sites(self.prior, plain, self.name)
+
+    @cached_property
+    def parameters(self):
+        """One `Parameter` for each scalar of theta (D,)."""
+        found = []
+        for s in self.sites:
+            for index, name in zip(np.ndindex(*s.shape), declared.scalar_names(s, self.names)):
+                label = self.labels.get(name, declared.label_of(s.name, index, name))
+                found.append(Parameter(name, label, self.physical.get(name, "")))
+        return tuple(found)
 
     @property
     def parameter_names(self):
         return tuple(p.name for p in self.parameters)
 
-    def prior(self, variant):
-        """Hyperparameters of a prior variant; a case with one prior uses it for every variant."""
-        if variant in self.priors:
-            return self.priors[variant]
-        if len(self.priors) == 1:
-            return next(iter(self.priors.values()))
-        raise ValueError(f"{self.name} has no prior variant {variant!r}; it has {', '.join(self.priors)}")
+    @cached_property
+    def free_columns(self):
+        """Columns of theta that are free coordinates: all but the last share of each simplex."""
+        return np.concatenate([s.free_columns for s in self.sites])
 
-    def log_joint(self, u, data, prior):
-        """log p(u, y) on the unconstrained space: log p(y | theta) + log p(theta) + log |d theta / du|."""
-        bijection = self.bijection(data)
-        theta = bijection.forward(u)
-        return self.exact.log_likelihood(theta, data) + self.exact.log_prior(theta, prior) + bijection.log_det(u)
+    @property
+    def free(self):
+        """Dimension of u."""
+        return len(self.free_columns)
 
-    def simulate_dataset(self, key, prior):
+    @property
+    def has_density(self):
+        """Whether the likelihood is known."""
+        return self.emission is not None
+
+    # --- prior and bijection ---------------------------------------------------------------------------------------
+
+    def sample_prior(self, key):
+        """theta (D,)."""
+        return sites.sample(self.prior, self.hyperparameters, self.sites, key)
+
+    def log_prior(self, theta):
+        """log p(theta), a density of the free coordinates."""
+        return sites.log_density(self.prior, self.hyperparameters, self.sites, theta)
+
+    def natural(self, theta):
+        """What the prior returns at theta (D,)."""
+        return sites.natural(self.prior, self.hyperparameters, self.sites, theta)
+
+    def bounds(self, data):
+        """{site: upper bound ()} of the parameters that the data bound."""
+        place = {column: j for j, column in enumerate(self.columns)}
+        return {
+            site: jnp.min(jnp.where(data.mask > 0, data.y[..., place[column]], jnp.inf))
+            for site, column in self.below.items()
+        }
+
+    def bijection(self, data):
+        """`Bijection` between theta (..., D) and u (..., d) on which the flow lives."""
+        return sites.bijection(self.sites, self.bounds(data))
+
+    # --- simulation ------------------------------------------------------------------------------------------------
+
+    def sample_design(self, key):
+        """mask (N, P) with N, and P of each unit alike or not, uniform over their ranges."""
+        key_units, key_observations = jax.random.split(key)
+        (low, high), (fewest, most) = self.units, self.observations
+        n = jax.random.randint(key_units, (), low, high + 1)
+        p = jax.random.randint(key_observations, (high, 1) if self.ragged else (), fewest, most + 1)
+        return ((jnp.arange(high)[:, None] < n) & (jnp.arange(most)[None, :] < p)).astype(float)
+
+    def sample_covariates(self, key, units):
+        """x (N, C) from the distributions of the covariates, or None."""
+        if not self.covariates:
+            return None
+        keys = jax.random.split(key, len(self.covariates))
+        return jnp.stack([d.sample(k, (units,)) for d, k in zip(self.covariates.values(), keys)], axis=-1).astype(float)
+
+    def simulate(self, key, theta, mask, x=None):
+        """y (N, P, D) and z (N,) of one data set."""
+        key_z, key_y = jax.random.split(key)
+        p = self.natural(theta)
+        z = self._sample_states(key_z, p, mask.shape[0])
+        if self.has_density:
+            y = emissions.draw(self._emission(p, x), key_y, z, mask.shape)
+        else:
+            y = self._simulate_units(key_y, p, z, mask.shape, x)
+        return filled(Data(y, mask)).y, z
+
+    def _emission(self, p, x):
+        if not self.covariates:
+            return self.emission(p)
+        return self.emission(p, emissions.covariates_of(self.covariates, x))
+
+    def _simulate_units(self, key, p, z, shape, x):
+        keys = jax.random.split(key, shape[0])
+
+        def one(key, z, x):
+            given = () if x is None else (dict(zip(self.covariates, x)),)
+            return jnp.asarray(self.simulate_unit(key, p, z, *given), float).reshape(shape[1], len(self.columns))
+
+        return jax.vmap(one, in_axes=(0, 0, None if x is None else 0))(keys, z, x)
+
+    def simulate_dataset(self, key):
         """theta, Data and z of one draw from the generative model (eq. 2)."""
-        key_prior, key_context, key_data = jax.random.split(key, 3)
-        theta = self.sample_prior(key_prior, prior)
-        mask = self.sample_context(key_context)
-        y, z = self.simulate(key_data, theta, mask)
-        return theta, Data(y, mask), z
+        key_prior, key_design, key_data, key_x = jax.random.split(key, 4)
+        theta = self.sample_prior(key_prior)
+        mask = self.sample_design(key_design)
+        x = self.sample_covariates(key_x, mask.shape[0])
+        y, z = self.simulate(key_data, theta, mask, x)
+        return theta, Data(y, mask, x), z
 
     def simulate_demo(self, name):
         """Data and z of a demonstration data set, as NumPy arrays."""
-        demo = self.demo[name]
+        demo = self.demos[name]
         mask = jnp.ones((demo["units"], demo["observations"]))
-        y, z = self.simulate(jax.random.key(demo["seed"]), jnp.array(demo["theta"]), mask)
-        return Data(np.asarray(y), np.asarray(mask)), np.asarray(z)
+        key_x, key = jax.random.split(jax.random.key(demo["seed"]))
+        x = self.sample_covariates(key_x, demo["units"])
+        y, z = jax.jit(self.simulate)(key, jnp.array(demo["theta"], float), mask, x)
+        return as_numpy(Data(y, mask, x)), np.asarray(z)
 
+    # --- densities, where the emission has one ---------------------------------------------------------------------
 
-def architecture(recipe):
-    """The part of a recipe that says what the networks are, not how they are trained."""
-    return {key: recipe[key] for key in ("local", "summary", "flow", "classifier")}
+    def log_densities(self, theta, data):
+        """log p(y_i | z_i = k, theta): (N, K), zero for units that do not exist."""
+        return emissions.log_densities(self._emission(self.natural(theta), data.x), data)
 
+    def log_joint(self, u, data):
+        """log p(u, y) on the unconstrained space: log p(y | theta) + log p(theta) + log |d theta / du|."""
+        bijection = self.bijection(data)
+        theta = bijection.forward(u)
+        return self.log_likelihood(theta, data) + self.log_prior(theta) + bijection.log_det(u)
 
-def pad(data, units, observations):
-    """The same data set in a larger frame; new places hold a copy of its first observation."""
-    n, p, _ = data.y.shape
-    if n > units or p > observations:
-        raise ValueError(f"cannot pad {n} units x {p} observations into {units} x {observations}")
-    y = np.broadcast_to(data.y[:1, :1], (units, observations, data.y.shape[2])).copy()
-    mask = np.zeros((units, observations), dtype=data.mask.dtype)
-    y[:n, :p], mask[:n, :p] = data.y, data.mask
-    return Data(y, mask)
+    # --- what the networks see -------------------------------------------------------------------------------------
 
+    @cached_property
+    def feature_scaling(self):
+        """Location and scale (F, 2) of each feature: stored ones, or from simulations with a fixed seed."""
+        return features.scaling(self) if self.scaling is None else np.asarray(self.scaling, dtype=np.float32)
 
-def long_table(observation="y"):
-    """Table of a case study with repeated scalar observations: one row each, with the unit's number."""
+    def network_inputs(self, data):
+        """What the summary networks see of each observation: (N, P, F)."""
+        return features.standardized(self, data) if self.features is None else self.features(data)
 
-    def to_data(frame):
-        groups = [g.to_numpy(dtype=np.float32) for _, g in frame.groupby("unit", sort=True)[observation]]
-        width = max(len(g) for g in groups)
-        y, mask = np.zeros((2, len(groups), width), dtype=np.float32)
-        for i, g in enumerate(groups):
-            y[i, : len(g)], mask[i, : len(g)] = g, 1
-        return Data(y[..., None], mask)
+    def context(self, data):
+        """The design as the flow sees it: (C,)."""
+        return features.context(self, data)
 
-    return Table(("unit", observation), (), to_data)
-
-
-def gaussian_stan_data(data):
-    """What the Stan models with unit variance see of each unit: number, sum and sum of squares of its observations."""
-    observed = data.unit_mask > 0
-    y, mask = data.y[observed, :, 0], data.mask[observed]
-    return {
-        "N": int(observed.sum()),
-        "P": mask.sum(1).astype(int).tolist(),
-        "y_sum": (y * mask).sum(1).tolist(),
-        "y_sq": (y**2 * mask).sum(1).tolist(),
-    }
-
-
-def uniform_integer(key, low, high, shape=()):
-    """Integers low..high, both inclusive."""
-    return jax.random.randint(key, shape, low, high + 1)
-
-
-def broadcast_units(u, data):
-    """u (d,) repeated for every unit: (N, d). Enough for a classifier that needs nothing else."""
-    return jnp.broadcast_to(u, (data.mask.shape[0], u.shape[-1]))
+    def unit_conditions(self, u, data):
+        """What the classifier sees of theta at each unit: (N, C)."""
+        return features.conditions(self, u, data) if self.conditions is None else self.conditions(self, u, data)

@@ -1,4 +1,4 @@
-"""Distributions that JAX does not have: Wald, racing diffusion, truncated and ordered normals.
+"""Distributions that NumPyro does not have: Wald, racing diffusion, and vectors of increasing values.
 
 A Wiener process with drift nu and unit noise first reaches the boundary alpha at a Wald-distributed time,
 
@@ -15,6 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import log_ndtr, ndtr
 from jax.scipy.stats import norm
+from numpyro.distributions import Distribution, constraints
+
+from amortmix.model.constraints import increasing, positive_increments
 
 LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
@@ -86,16 +89,6 @@ def race_sample(key, alpha, nu_correct, nu_error, shape=()):
     return jnp.minimum(t_correct, t_error), (t_correct <= t_error).astype(t_correct.dtype)
 
 
-def positive_normal_sample(key, loc, scale, shape=()):
-    """Normal(loc, scale) truncated to (0, inf), by inversion: exact, no rejection."""
-    return loc + scale * jax.random.truncated_normal(key, -loc / scale, jnp.inf, shape)
-
-
-def positive_normal_log_pdf(x, loc, scale):
-    """Log density of Normal(loc, scale) truncated to (0, inf), normalized."""
-    return norm.logpdf(x, loc, scale) - log_ndtr(loc / scale)
-
-
 def ordered_normal_sample(key, loc, scale):
     """Independent normals conditioned on being increasing, by rejection as in section 3.2. (K,)"""
     loc = jnp.asarray(loc, dtype=float)
@@ -128,3 +121,148 @@ def _log_order_probability(loc, scale):
     middle = loc[1] + scale * nodes
     inside = scipy_norm.cdf((middle - loc[0]) / scale) * scipy_norm.sf((middle - loc[2]) / scale)
     return float(np.log(np.sum(weights * inside) / math.sqrt(2 * math.pi)))
+
+
+class Wald(Distribution):
+    """First passage time of a Wiener process with drift ``nu`` at ``alpha``, after ``tau`` seconds in which it rests."""
+
+    arg_constraints = {"alpha": constraints.positive, "nu": constraints.positive, "tau": constraints.nonnegative}
+    support = constraints.positive
+
+    def __init__(self, alpha, nu, tau=0.0, *, validate_args=None):
+        self.alpha, self.nu, self.tau = alpha, nu, tau
+        shape = jnp.broadcast_shapes(*map(jnp.shape, (alpha, nu, tau)))
+        super().__init__(batch_shape=shape, validate_args=validate_args)
+
+    def sample(self, key, sample_shape=()):
+        return self.tau + wald_sample(key, self.alpha, self.nu, (*sample_shape, *self.batch_shape))
+
+    def log_prob(self, value):
+        return wald_log_pdf(_decision_time(value, self.tau), self.alpha, self.nu)
+
+
+def _decision_time(rt, tau):
+    """Positive also where tau was rounded up to the response time."""
+    return jnp.maximum(rt - tau, jnp.finfo(rt.dtype).eps)
+
+
+class _TimeAndChoice(Distribution):
+    """Distribution of (response time, choice), choice being 1.0 (correct) or 0.0."""
+
+    support = constraints.independent(constraints.real, 1)
+
+    def __init__(self, *parameters, validate_args=None):
+        self.parameters = parameters
+        shape = jnp.broadcast_shapes(*map(jnp.shape, parameters))
+        super().__init__(batch_shape=shape, event_shape=(2,), validate_args=validate_args)
+
+
+class Guess(_TimeAndChoice):
+    """A Wald-distributed time and a fair coin; parameters alpha, nu, tau."""
+
+    def sample(self, key, sample_shape=()):
+        key_time, key_coin = jax.random.split(key)
+        alpha, nu, tau = self.parameters
+        shape = (*sample_shape, *self.batch_shape)
+        t = wald_sample(key_time, alpha, nu, shape)
+        return jnp.stack([t + tau, jax.random.bernoulli(key_coin, 0.5, shape).astype(t.dtype)], axis=-1)
+
+    def log_prob(self, value):
+        alpha, nu, tau = self.parameters
+        return wald_log_pdf(_decision_time(value[..., 0], tau), alpha, nu) - jnp.log(2.0)
+
+
+class Race(_TimeAndChoice):
+    """The first of two Wald processes to arrive; parameters alpha, nu of the correct, nu of the wrong answer, tau."""
+
+    def sample(self, key, sample_shape=()):
+        *race, tau = self.parameters
+        t, correct = race_sample(key, *race, (*sample_shape, *self.batch_shape))
+        return jnp.stack([t + tau, correct], axis=-1)
+
+    def log_prob(self, value):
+        *race, tau = self.parameters
+        return race_log_pdf(_decision_time(value[..., 0], tau), value[..., 1], *race)
+
+
+class OrderedNormal(Distribution):
+    """Independent normals conditioned on increasing; ``loc`` (K,) of two or three, one ``scale``.
+
+    Its density needs hyperparameters that are plain numbers: the probability of the order is computed from them once.
+    """
+
+    arg_constraints = {}
+    support = constraints.ordered_vector
+
+    def __init__(self, loc, scale, *, validate_args=None):
+        self.loc, self.scale = loc, scale
+        super().__init__(event_shape=(len(loc),), validate_args=validate_args)
+
+    def sample(self, key, sample_shape=()):
+        keys = jax.random.split(key, sample_shape)
+        flat = jax.vmap(lambda k: ordered_normal_sample(k, self.loc, self.scale))(jnp.ravel(keys))
+        return flat.reshape(*sample_shape, len(self.loc))
+
+    def log_prob(self, value):
+        return ordered_normal_log_pdf(value, self.loc, self.scale)
+
+
+class _Ordered(Distribution):
+    """K draws from one distribution of scalars, sorted: density K! prod_k p(x_k)."""
+
+    arg_constraints = {}
+
+    def __init__(self, base, number, *, validate_args=None):
+        self.base, self.number = base, number
+        super().__init__(event_shape=(number,), validate_args=validate_args)
+
+    @property
+    def support(self):
+        return increasing(self.base.support)
+
+    def sample(self, key, sample_shape=()):
+        return jnp.sort(self.base.sample(key, (*sample_shape, self.number)), axis=-1)
+
+    def log_prob(self, value):
+        return self.base.log_prob(value).sum(-1) + math.lgamma(self.number + 1)
+
+
+def ordered(base, number):
+    """Distribution of ``number`` independent draws from ``base`` in increasing order.
+
+    Parameters
+    ----------
+    base : numpyro.distributions.Distribution
+        Of one scalar.
+    number : int
+        K, usually the number of states: an order of one parameter makes states identifiable.
+
+    Examples
+    --------
+    >>> rate = sample("rate", am.ordered(dist.LogNormal(0, 1), 3))
+    """
+    return _Ordered(base, number)
+
+
+class Increments(Distribution):
+    """A vector that starts at a draw of the first distribution and grows by draws of the others, all positive.
+
+    Examples
+    --------
+    >>> alpha = sample("alpha", am.Increments(dist.HalfNormal(1), dist.Gamma(2, 2)))  # alpha_1 < alpha_2
+    """
+
+    arg_constraints = {}
+    support = positive_increments
+
+    def __init__(self, *parts, validate_args=None):
+        self.parts = parts
+        super().__init__(event_shape=(len(parts),), validate_args=validate_args)
+
+    def sample(self, key, sample_shape=()):
+        keys = jax.random.split(key, len(self.parts))
+        return jnp.cumsum(jnp.stack([p.sample(k, sample_shape) for p, k in zip(self.parts, keys)], axis=-1), axis=-1)
+
+    def log_prob(self, value):
+        steps = jnp.diff(value, axis=-1, prepend=0.0)
+        return sum(p.log_prob(steps[..., i]) for i, p in enumerate(self.parts))

@@ -28,21 +28,18 @@ class Filtered(NamedTuple):
         log p(y_1:N), all paths summed out.
     log_filter : (N, K)
         log p(z_t | y_1:t).
+    log_units : (N,)
+        log p(y_t | y_1:t-1), whose sum is log_marginal.
     """
 
     log_marginal: jax.Array
     log_filter: jax.Array
+    log_units: jax.Array
 
 
-def two_state_transitions(stay):
-    """Log transition matrix (2, 2) from the probabilities (2,) of staying in each state."""
-    log_stay, log_leave = jnp.log(stay), jnp.log1p(-stay)
-    return jnp.stack([jnp.stack([log_stay[0], log_leave[0]]), jnp.stack([log_leave[1], log_stay[1]])])
-
-
-def two_state_chain(stay):
-    """log p(z_1), uniform, and the log transition matrix: what eqs. 31 and 32 share."""
-    return jnp.log(jnp.full(2, 0.5, dtype=stay.dtype)), two_state_transitions(stay)
+def two_state(stay):
+    """Transition matrix (2, 2) from the probabilities (2,) of staying in each state."""
+    return jnp.stack([jnp.stack([stay[0], 1 - stay[0]]), jnp.stack([1 - stay[1], stay[1]])])
 
 
 def filter(log_init, log_trans, log_lik) -> Filtered:
@@ -55,7 +52,7 @@ def filter(log_init, log_trans, log_lik) -> Filtered:
         return logsumexp(log_filter[:, None] + log_trans, axis=0), (norm, log_filter)
 
     _, (norms, log_filters) = jax.lax.scan(step, log_init, log_lik)
-    return Filtered(norms.sum(), log_filters)
+    return Filtered(norms.sum(), log_filters, norms)
 
 
 def log_marginals(log_init, log_trans, n):
@@ -101,6 +98,23 @@ def state_log_probs(log_init, log_trans, log_lik):
         "marginal": marginal,
         "smoothing": log_softmax(past + future, axis=-1),
     }
+
+
+def most_probable_path(log_init, log_trans, log_lik):
+    """The states z_1:N of largest p(z_1:N | y_1:N) (Viterbi): (N,)."""
+
+    def step(score, log_lik_next):
+        candidates = score[:, None] + log_trans
+        return jnp.max(candidates, axis=0) + log_lik_next, jnp.argmax(candidates, axis=0)
+
+    score, before = jax.lax.scan(step, log_init + log_lik[0], log_lik[1:])
+    last = jnp.argmax(score)
+
+    def back(z, pointers):
+        return pointers[z], pointers[z]
+
+    _, path = jax.lax.scan(back, last, before, reverse=True)
+    return jnp.concatenate([path, last[None]])
 
 
 def sample_states(key, log_trans, log_filter, exists):

@@ -133,6 +133,38 @@ def _increasing_inverse(theta):
 positive_ordered = Bijection(_increasing_forward, _increasing_inverse, lambda u: u.sum(-1))
 
 
+def compose(outer, inner):
+    """theta = outer(inner(u)): log-determinants add up."""
+    return Bijection(
+        lambda u: outer.forward(inner.forward(u)),
+        lambda theta: inner.inverse(outer.inverse(theta)),
+        lambda u: inner.log_det(u) + outer.log_det(inner.forward(u)),
+    )
+
+
+def shifted(bijection, offset):
+    """The same map followed by the addition of ``offset``."""
+    return Bijection(
+        lambda u: offset + bijection.forward(u), lambda theta: bijection.inverse(theta - offset), bijection.log_det
+    )
+
+
+def rows(bijection, free, full):
+    """The same map for each of several vectors that stand in one flat axis, such as the rows of a matrix."""
+
+    def split(x, size):
+        return x.reshape(*x.shape[:-1], -1, size)
+
+    def flat(x):
+        return x.reshape(*x.shape[:-2], -1)
+
+    return Bijection(
+        lambda u: flat(bijection.forward(split(u, free))),
+        lambda theta: flat(bijection.inverse(split(theta, full))),
+        lambda u: bijection.log_det(split(u, free)).sum(-1),
+    )
+
+
 def stack(parts):
     """Concatenate bijections along the last axis.
 

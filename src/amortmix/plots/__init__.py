@@ -1,8 +1,8 @@
 """One function per kind of figure. The same colours mean the same thing everywhere."""
 
-from amortmix.figures.graph import rule_graph
-from amortmix.figures.methods import ablation, benchmark, c2st, cost, mmd_null
-from amortmix.figures.posterior import (
+from amortmix_paper.rule_graph import rule_graph
+from amortmix.plots.methods import ablation, benchmark, c2st, cost, mmd_null
+from amortmix.plots.posterior import (
     classification,
     joint_posterior,
     response_times,
@@ -10,7 +10,7 @@ from amortmix.figures.posterior import (
     smoothing_rules,
     states_over_time,
 )
-from amortmix.figures.quality import (
+from amortmix.plots.quality import (
     calibration,
     gap_by_region,
     learning_curve,
@@ -18,7 +18,7 @@ from amortmix.figures.quality import (
     reliability,
     z_score_contraction,
 )
-from amortmix.figures.style import save
+from amortmix.plots.style import save
 
 __all__ = [
     "ablation",

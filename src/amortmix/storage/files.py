@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 REMAKE = "delete it and run again: it is made anew"
-PACKAGES = ("bayesflow", "keras", "jax", "jaxlib", "arviz", "numpy", "pystan", "cmdstanpy", "snakemake")
+PACKAGES = ("bayesflow", "keras", "jax", "jaxlib", "numpyro", "arviz-stats", "numpy", "pystan", "snakemake")
 
 
 class BadInput(ValueError):
@@ -82,6 +82,15 @@ def _finite(value):
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return None
     return value
+
+
+def plain(value):
+    """Arrays, tuples and numbers of NumPy or JAX as what JSON keeps: lists and plain numbers."""
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def sha256(path):

@@ -1,0 +1,103 @@
+"""Kinds of columns: which values of a table are valid, how they are stored, and how a network sees them.
+
+A network sees (g(y) - location) / scale, with g of the kind and location and scale from simulations of the model.
+"""
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Real:
+    """Any finite number."""
+
+    expected = "a finite number"
+
+    def accepts(self, values):
+        """Booleans, where a column of numbers is valid."""
+        return np.isfinite(values)
+
+    def stored(self, values):
+        """The column as component of y."""
+        return values
+
+    def feature(self, y):
+        """What a network sees, before it is standardized."""
+        return y
+
+
+@dataclass(frozen=True)
+class Positive(Real):
+    """A positive number, such as a duration.
+
+    Parameters
+    ----------
+    below : float, optional
+        Values from here on are refused, for instance milliseconds in the place of seconds.
+    words : str, optional
+        What a user should have written: completes "expected ...".
+    """
+
+    below: float = np.inf
+    words: str = "a positive number"
+
+    @property
+    def expected(self):
+        return self.words + (f" below {self.below:g}" if np.isfinite(self.below) else "")
+
+    def accepts(self, values):
+        return (values > 0) & (values < self.below)
+
+    def feature(self, y):
+        return jnp.log(y)
+
+
+@dataclass(frozen=True)
+class NonNegativeInteger(Real):
+    """A count: 0, 1, 2, ..."""
+
+    expected = "a count: 0, 1, 2, ..."
+
+    def accepts(self, values):
+        return (values >= 0) & (values == np.floor(values))
+
+    def feature(self, y):
+        return jnp.sqrt(y + 0.375)
+
+
+@dataclass(frozen=True)
+class Choice(Real):
+    """One of a few codes.
+
+    Parameters
+    ----------
+    codes : dict
+        Value in the table -> value in y.
+    words : str, optional
+        Completes "expected ...".
+
+    Examples
+    --------
+    >>> Choice({1: 1.0, 2: 0.0}, "1 (correct) or 2 (error)")
+    """
+
+    codes: tuple = ((0, 0.0), (1, 1.0))
+    words: str = ""
+
+    def __post_init__(self):
+        object.__setattr__(self, "codes", tuple(dict(self.codes).items()))
+
+    @property
+    def expected(self):
+        return self.words or " or ".join(f"{k:g}" for k, _ in self.codes)
+
+    def accepts(self, values):
+        return np.isin(values, [k for k, _ in self.codes])
+
+    def stored(self, values):
+        return np.select([values == k for k, _ in self.codes], [v for _, v in self.codes])
+
+    def feature(self, y):
+        return 2 * y - 1

@@ -1,0 +1,83 @@
+"""Whether a declaration can be used, and the names of its scalars."""
+
+import keyword
+from collections.abc import Mapping
+
+import numpy as np
+
+from amortmix.storage.files import BadInput
+
+
+def check(model):
+    """Raise `BadInput` with one line if a declaration is not complete or contradicts itself.
+
+    It looks at the fields and traces the prior once; `amortmix.check` tries the whole model.
+    """
+    where = model.name
+    if not (isinstance(where, str) and where.isidentifier() and not keyword.iskeyword(where)):
+        raise BadInput(f"model name {where!r}; expected letters, digits and '_', as in two_rates")
+    if not model.states or isinstance(model.states, str):
+        raise BadInput(f"{where}: states is {model.states!r}; expected a tuple of names, one for each class or state")
+    _check_ranges(model)
+    if (model.emission is None) == (model.simulate_unit is None):
+        raise BadInput(
+            f"{where}: expected either `emission`, a distribution, or `simulate_unit`, a simulator of a unit"
+        )
+    _check_variants(model)
+    names = [p.name for p in model.parameters]
+    if len(set(names)) != len(names):
+        raise BadInput(f"{where}: parameters {', '.join(names)}; expected names that differ")
+    known = {s.name for s in model.sites}
+    for option in ("names", "below"):
+        unknown = set(getattr(model, option)) - known
+        if unknown:
+            raise BadInput(f"{where}: {option} has {', '.join(sorted(unknown))}; expected sites: {', '.join(known)}")
+    for site, column in model.below.items():
+        if column not in model.columns:
+            raise BadInput(f"{where}: {site} is below {column!r}; expected one of {', '.join(model.columns)}")
+
+
+def _check_ranges(model):
+    for option, least in (("units", 1), ("observations", 1)):
+        value = getattr(model, option)
+        fine = isinstance(value, (tuple, list)) and len(value) == 2 and all(isinstance(v, int) for v in value)
+        if not fine or not least <= value[0] <= value[1]:
+            raise BadInput(f"{model.name}: {option} is {value!r}; expected (smallest, largest), whole numbers from 1")
+
+
+def _check_variants(model):
+    if not model.variants or not all(isinstance(v, Mapping) for v in model.variants.values()):
+        raise BadInput(f"{model.name}: variants is {model.variants!r}; expected {{variant: {{hyperparameter: value}}}}")
+    first, *others = model.variants.items()
+    for name, values in others:
+        if set(values) != set(first[1]):
+            raise BadInput(f"{model.name}: variant {name!r} has {', '.join(values)}; expected {', '.join(first[1])}")
+
+
+def scalar_names(site, names):
+    """Names of the scalars of a site: those given, or site, site_1, site_12."""
+    if site.name in names:
+        given = names[site.name]
+        given = (given,) if isinstance(given, str) else tuple(given)
+        if len(given) != site.stop - site.start:
+            raise BadInput(f"names of {site.name}: {', '.join(given)}; expected {site.stop - site.start}")
+        return given
+    if not site.shape:
+        return (site.name,)
+    separator = "_" if max(site.shape) > 9 else ""
+    return tuple(f"{site.name}_{separator.join(str(i + 1) for i in index)}" for index in np.ndindex(*site.shape))
+
+
+#: Words that LaTeX writes as Greek letters.
+GREEK = {
+    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu", "nu", "xi", "pi",
+    "rho", "sigma", "tau", "phi", "chi", "psi", "omega",
+}  # fmt: skip
+
+
+def label_of(site, index, name):
+    """A LaTeX label for a scalar, such as $\\\\mu_{1}$; names that are words stay words."""
+    base, _, end = name.partition("_")
+    if base in GREEK:
+        return rf"$\{base}_{{{end}}}$" if end else rf"$\{base}$"
+    return name.replace("_", " ") if not index else f"{site} {''.join(str(i + 1) for i in index)}".replace("_", " ")

@@ -1,0 +1,76 @@
+"""What networks see of a data set and of theta, derived from a declaration.
+
+features    (g(y) - location) / scale of every component, and of every covariate
+context     N, the mean of P where it varies, and log of each bound that the data set, all of order one
+conditions  log p(y_i | z_i = k) up to a constant where it is known, and u, at every unit
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+SIMULATIONS = 256
+#: Differences of log densities beyond this decide a state for certain.
+CERTAIN = 15.0
+
+
+def _raw(model, data):
+    """g(y) and covariates: (N, P, F)."""
+    kinds = model.columns.values()
+    found = [kind.feature(data.y[..., j]) for j, kind in enumerate(kinds)]
+    if data.x is not None:
+        found += [jnp.broadcast_to(data.x[:, None, j], data.mask.shape) for j in range(data.x.shape[1])]
+    return jnp.stack(found, axis=-1)
+
+
+def scaling(model):
+    """Median and spread (F, 2) of each feature over simulated data sets; the seed is fixed."""
+    with jax.ensure_compile_time_eval():
+
+        def one(key):
+            _, data, _ = model.simulate_dataset(key)
+            return _raw(model, data), data.mask
+
+        values, mask = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(0), SIMULATIONS))
+        values = np.asarray(values)[np.asarray(mask) > 0]
+    low, middle, high = np.nanquantile(values, [0.05, 0.5, 0.95], axis=0)
+    # 5 % and 95 % of a normal distribution are 3.29 standard deviations apart
+    spread = np.where(high > low, (high - low) / 3.29, 1.0)
+    return np.stack([middle, spread], axis=-1).astype(np.float32)
+
+
+def standardized(model, data):
+    """Features of order one: (N, P, F)."""
+    location, scale = jnp.asarray(model.feature_scaling).T
+    return (_raw(model, data) - location) / scale
+
+
+def _middle(bounds):
+    return (bounds[0] + bounds[1]) / 2
+
+
+def context(model, data):
+    """N over the middle of its range minus one, mean P minus the middle of its range, log of the bounds: (C,)."""
+    units = data.unit_mask.sum()
+    found = [units / _middle(model.units) - 1]
+    if model.observations[1] > 1:
+        found.append(data.mask.sum() / units - _middle(model.observations))
+    found += [jnp.log(bound) for bound in model.bounds(data).values()]
+    return jnp.stack(found)
+
+
+def each_unit(u, data):
+    """u (d,) repeated for every unit: (N, d)."""
+    return jnp.broadcast_to(u, (data.mask.shape[0], u.shape[-1]))
+
+
+def conditions(model, u, data):
+    """What the classifier sees by default: number of observations, log densities where they are known, and u."""
+    found = []
+    if model.observations[1] > 1:
+        found.append(data.mask.sum(1, keepdims=True) - _middle(model.observations))
+    if model.has_density:
+        log_lik = model.log_densities(model.bijection(data).forward(u), data)
+        relative = log_lik - jnp.max(log_lik, axis=-1, keepdims=True)
+        found.append(jnp.where(jnp.isfinite(relative), jnp.maximum(relative, -CERTAIN), -CERTAIN))
+    return jnp.concatenate([*found, each_unit(u, data)], axis=-1)
