@@ -1,4 +1,4 @@
-"""Shared fixtures. Exactness is tested in float64; networks are built once per session."""
+"""Shared fixtures. Exactness is tested in float64; networks are trained once per process."""
 
 import os
 
@@ -9,10 +9,13 @@ import amortmix  # noqa: F401  sets the Keras backend before anything imports Ke
 import jax
 import numpy as np
 import pytest
-from amortmix.cases import CASES, Data, get_case
-from amortmix.job import cache_compilations
-from amortmix.posterior import Amortized
-from amortmix.training import train
+from amortmix.inference.amortized import Amortized
+from amortmix.model import registry
+from amortmix.model.data import as_numpy, existing
+from amortmix.training.loop import train
+from amortmix.training.recipes import default_recipe
+from amortmix_paper.job import cache_compilations
+from amortmix_paper.run import preset_recipes
 
 cache_compilations()
 
@@ -25,30 +28,35 @@ def float64():
     jax.config.update("jax_enable_x64", False)
 
 
-@pytest.fixture(params=sorted(CASES))
-def case(request):
-    return get_case(request.param)
+@pytest.fixture(params=registry.names())
+def model(request):
+    """Every model of the library, under its first prior."""
+    return registry.find(request.param)
+
+
+def smoke_recipe(model):
+    """The recipe of a case study in the preset smoke, small and fast; that of any other model."""
+    return preset_recipes("smoke").get(model.name) or default_recipe(model, smoke=True)
 
 
 @pytest.fixture(scope="session")
 def trained():
-    """Name of a case study -> (training, Amortized) after twenty steps: enough for everything but accuracy."""
+    """Name of a model -> (training, Amortized) after twenty steps: enough for everything but accuracy."""
     made = {}
 
     def get(name):
         if name not in made:
-            found = get_case(name)
-            training = train(found, found.prior("paper"), found.networks["smoke"], seed=1, max_steps=20)
-            card = {"units": found.units, "observations": found.observations}
+            found = registry.find(name)
+            training = train(found, smoke_recipe(found), seed=1, max_steps=20)
+            card = {"units": found.units, "observations": found.observations, "meaningful": False}
             made[name] = training, Amortized(found, training.estimator, card)
         return made[name]
 
     return get
 
 
-def simulate(case, seed, variant="paper", dtype=np.float64):
-    """theta, Data and z of one simulated data set, as NumPy arrays of ``dtype``."""
-    theta, data, z = case.simulate_dataset(jax.random.key(seed), case.prior(variant))
-    n = int(np.asarray(data.unit_mask).sum())
-    data = Data(*(np.asarray(x, dtype=dtype)[:n] for x in data))
-    return np.asarray(theta, dtype=dtype), data, np.asarray(z)[:n]
+def simulate(model, seed, dtype=np.float64):
+    """theta, Data and z of one simulated data set without padding, as NumPy arrays."""
+    theta, data, z = jax.jit(model.simulate_dataset)(jax.random.key(seed))
+    data = as_numpy(existing(data), dtype)
+    return np.asarray(theta, dtype=dtype), data, np.asarray(z)[: len(data.y)]

@@ -4,12 +4,14 @@ The posterior of a mixture model factorizes (eq. 14 of Kucharský & Bürkner 202
 
     p(theta, z | y) = p(theta | y) p(z | y, theta).
 
-The first factor is a normalizing flow on a learned summary of the data set, the second a
-classification network; both are trained together on simulations.
+The first factor is a normalizing flow on a learned summary of the data set, the second a classification network; both
+are trained together on simulations.
 
-Importing this package sets what must be set before JAX and Keras are imported, in one place.
+Importing this package sets what must be set before JAX and Keras are imported, and imports nothing else: the names
+below are looked up when they are used.
 """
 
+import importlib
 import logging
 import os
 
@@ -17,9 +19,43 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 # libraries that report their set-up would bury the answers of a notebook
-for _name in ("aiohttp.access", "arviz", "fontTools", "httpstan", "jax"):
+for _name in ("arviz", "fontTools", "httpstan", "jax"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 # BayesFlow sets its own level when it is imported: only a filter keeps its greeting back
 logging.getLogger("bayesflow").addFilter(lambda record: record.levelno >= logging.WARNING)
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
+
+#: Public name -> module that has it.
+_PUBLIC = {
+    "load": "amortmix.api",
+    "train": "amortmix.api",
+    "models": "amortmix.storage.pretrained",
+    "check": "amortmix.model.check",
+    "load_fit": "amortmix.inference.fit",
+    "find": "amortmix.model.registry",
+    "Data": "amortmix.model.data",
+    "Mixture": "amortmix.model.mixture",
+    "HiddenMarkov": "amortmix.model.markov",
+    "two_state": "amortmix.model.hmm",
+    "ordered": "amortmix.model.distributions",
+    "OrderedNormal": "amortmix.model.distributions",
+    "Increments": "amortmix.model.distributions",
+    "Wald": "amortmix.model.distributions",
+    "Real": "amortmix.model.columns",
+    "Positive": "amortmix.model.columns",
+    "NonNegativeInteger": "amortmix.model.columns",
+    "Choice": "amortmix.model.columns",
+    "BadInput": "amortmix.storage.files",
+}
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name):
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'amortmix' has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__():
+    return [*globals(), *__all__]

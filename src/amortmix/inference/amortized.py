@@ -12,10 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from amortmix.bundle import load_bundle
-from amortmix.cases.base import pad
+from amortmix.model.data import pad
 from amortmix.networks.classifiers import smoothing
 from amortmix.networks.estimator import chain_of, pack
+from amortmix.storage.files import BadInput
 
 DATA_SETS_PER_BATCH = 16
 #: Draws x units that are classified at a time: few, so that they stay in the cache, but some draws of any series.
@@ -28,7 +28,7 @@ class Draws(NamedTuple):
     Attributes
     ----------
     theta : (S, D)
-        In the constrained space, columns as ``case.parameters``.
+        In the constrained space, columns as ``model.parameters``.
     u : (S, d)
         The same draws in the unconstrained space.
     log_q : (S,)
@@ -41,11 +41,12 @@ class Draws(NamedTuple):
 
 
 class Amortized:
-    """Trained networks of one case study, ready for data.
+    """Trained networks of one model, ready for data.
 
     Parameters
     ----------
-    case : Case
+    model : Model
+        Bound to its prior.
     estimator : MixtureEstimator
     card : dict
         Needs ``units`` and ``observations``, the ranges of N and P in training.
@@ -53,27 +54,29 @@ class Amortized:
         See `amortmix.networks.classifiers.smoothing`.
     """
 
-    def __init__(self, case, estimator, card, smoothing_rule="exact"):
-        self.case, self.estimator, self.card = case, estimator, card
+    def __init__(self, model, estimator, card, smoothing_rule="exact"):
+        self.model, self.estimator, self.card = model, estimator, card
         self.smoothing_rule = smoothing_rule
         self._sample = jax.jit(self._sample_one, static_argnums=2)
         self._sample_many = jax.jit(self._sample_all, static_argnums=2)
-        self._summarize = jax.jit(lambda packed: estimator.summary_network(packed))
+        self._summarize = jax.jit(lambda data: estimator.summary_network(pack(model, data)[None])[0])
+        self._summarize_many = jax.jit(jax.vmap(lambda d: estimator.summary_network(pack(model, d)[None])[0]))
         self._classify = jax.jit(self._classify_all)
+        self.heads = jax.jit(self._heads)
         self._log_prob = jax.jit(self._log_prob_one)
 
     @classmethod
-    def load(cls, folder, smoothing_rule="exact"):
-        """Networks of a bundle folder; BadInput names a damaged file."""
-        return cls(*load_bundle(folder), smoothing_rule=smoothing_rule)
+    def of(cls, bundle, smoothing_rule="exact"):
+        """Networks of a `Bundle`."""
+        return cls(bundle.model, bundle.estimator, bundle.card, smoothing_rule)
 
     def frame(self, data):
         """The data set padded to the frame of training, or to the next larger multiple of it.
 
         Frames come in few sizes, so that functions compile for few shapes.
         """
-        frame = self.case.units[1] * -(-data.y.shape[0] // self.case.units[1])
-        return pad(data, frame, max(self.case.observations[1], data.y.shape[1]))
+        frame = self.model.units[1] * -(-data.y.shape[0] // self.model.units[1])
+        return pad(data, frame, max(self.model.observations[1], data.y.shape[1]))
 
     def warnings(self, data):
         """Sentences about a data set outside the range of training; empty if inside."""
@@ -105,11 +108,20 @@ class Amortized:
 
     def log_prob(self, data, u):
         """Neural log density of theta(u), (S,), at any points u (S, d)."""
+        if np.ndim(u) != 2 or np.shape(u)[1] != self.model.free:
+            raise BadInput(
+                f"u of shape {np.shape(u)}; expected (draws, {self.model.free}), the unconstrained parameters"
+                " (of theta: model.bijection(data).inverse)"
+            )
         return np.asarray(self._log_prob(self.frame(data), jnp.asarray(u)))
 
     def summarize(self, data):
         """Summary statistics (dim,) of one data set."""
-        return np.asarray(self._summarize(pack(self.case, self.frame(data))[None]))[0]
+        return np.asarray(self._summarize(self.frame(data)))
+
+    def summarize_many(self, data):
+        """Summary statistics (M, dim) of batched data in the frame of training."""
+        return np.asarray(self._summarize_many(data))
 
     def probabilities(self, data, u):
         """Probabilities of the indicators given each draw, {head: (S, N, K)}, from the networks alone.
@@ -121,8 +133,8 @@ class Amortized:
         return {k: np.asarray(v)[:, : data.y.shape[0]] for k, v in heads.items()}
 
     def _conditions(self, data):
-        summary = self.estimator.summary_network(pack(self.case, data)[None])
-        return jnp.concatenate([self.case.context(data)[None], summary], axis=-1)
+        summary = self.estimator.summary_network(pack(self.model, data)[None])
+        return jnp.concatenate([self.model.context(data)[None], summary], axis=-1)
 
     def _sample_one(self, data, key, draws):
         mean, scale = self.estimator.moments()
@@ -130,7 +142,7 @@ class Amortized:
         conditions = jnp.repeat(self._conditions(data), draws, axis=0)
         x, log_density = self.estimator.inference_network(xi, conditions=conditions, inverse=True, density=True)
         u = mean + scale * x
-        bijection = self.case.bijection(data)
+        bijection = self.model.bijection(data)
         log_q = log_density - jnp.log(scale).sum() - bijection.log_det(u)
         return bijection.forward(u), u, log_q
 
@@ -141,15 +153,15 @@ class Amortized:
         mean, scale = self.estimator.moments()
         conditions = jnp.repeat(self._conditions(data), u.shape[0], axis=0)
         log_density = self.estimator.inference_network.log_prob((u - mean) / scale, conditions=conditions)
-        return log_density - jnp.log(scale).sum() - self.case.bijection(data).log_det(u)
+        return log_density - jnp.log(scale).sum() - self.model.bijection(data).log_det(u)
 
     def _heads(self, data, u):
         """Log probabilities of the trained heads for all draws: units are summarized once, theta varies."""
-        packed = pack(self.case, data)[None]
+        packed = pack(self.model, data)[None]
         units, mask = self.estimator.summary_network.embed(packed)
-        conditions = jax.vmap(lambda x: self.case.unit_conditions(x, data))(u)
-        forward = self.case.bijection(data).forward
-        chain = None if self.case.chain is None else jax.vmap(lambda x: chain_of(self.case, forward(x)))(u)
+        conditions = jax.vmap(lambda x: self.model.unit_conditions(x, data))(u)
+        forward = self.model.bijection(data).forward
+        chain = jax.vmap(lambda x: chain_of(self.model, forward(x)))(u) if self.model.dependent else None
         units = jnp.broadcast_to(units, (u.shape[0], *units.shape[1:]))
         mask = jnp.broadcast_to(mask, (u.shape[0], mask.shape[1]))
         return self.estimator.classifier(units, conditions=conditions, present=mask, chain=chain)
@@ -159,7 +171,7 @@ class Amortized:
 
         def one(x):
             log_probs = {k: v[0] for k, v in self._heads(data, x[None]).items()}
-            if self.case.dependent:
+            if self.model.dependent:
                 log_probs["smoothing"] = smoothing(log_probs, self.smoothing_rule)
                 if self.smoothing_rule != "shifted":
                     del log_probs["reversed"]

@@ -6,108 +6,148 @@ the weights only where the likelihood is known. Networks are loaded and compiled
 """
 
 import time
-from functools import partial
-from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from amortmix import fits
-from amortmix.diagnostics import psis
-from amortmix.posterior import Draws
+from amortmix.inference import predictive, psis
+from amortmix.inference.amortized import Draws
+from amortmix.inference.fit import Fit
+from amortmix.inference.reference import MmdTest, far_outside
+from amortmix.inference.verdict import judge
+from amortmix.model import tables
+from amortmix.storage import tree as trees
 
-
-class Fit(NamedTuple):
-    """A fit by the networks.
-
-    Attributes
-    ----------
-    draws : Draws
-    probabilities : dict
-        Head -> (S, N, K).
-    seconds : float
-        Time for draws and probabilities, without compilation.
-    log_joint : (S,) or None
-        log p(theta, y) of each draw, and all below only where the likelihood is known.
-    smoothed : Psis or None
-    corrected : (S, D) or None
-        Draws chosen by importance weight among many; None also if too few have a weight.
-    proposals_ess : float or None
-        Effective number of those many.
-    warnings : list of str
-        What a user must know, in sentences.
-    """
-
-    draws: Draws
-    probabilities: dict
-    seconds: float
-    log_joint: np.ndarray | None
-    smoothed: psis.Psis | None
-    corrected: np.ndarray | None
-    proposals_ess: float | None
-    warnings: list
+#: Corrected draws are the best there are if the proposals are worth at least this share of them.
+ENOUGH = 0.25
+#: Draws for which the likelihood of each unit is kept.
+LIKELIHOOD_DRAWS = 1000
 
 
 class Fitter:
-    """Fits data sets of one case study under one prior.
+    """Fits data sets of one model under its prior.
 
     Parameters
     ----------
     amortized : Amortized
-    prior : mapping
-        Hyperparameters of the prior.
     draws, proposals : int
         Draws of each fit, and draws of the flow among which the corrected ones are chosen.
+    reference : Reference, optional
+        What simulated data sets look like; without it there is no MMD test.
+    mmd_null : int
+        Draws of the test's null distribution.
     """
 
-    def __init__(self, amortized, prior, draws, proposals):
-        self.amortized, self.draws, self.proposals = amortized, draws, proposals
-        case = amortized.case
-        self.log_joint = jax.jit(partial(psis.log_joint, case, prior)) if case.exact is not None else None
+    def __init__(self, amortized, draws, proposals, reference=None, mmd_null=1000):
+        self.amortized, self.draws, self.proposals, self.reference = amortized, draws, proposals, reference
+        model = amortized.model
+        self.log_joint = jax.jit(lambda t, d: psis.log_joint(model, t, d)) if model.has_density else None
+        self._log_units = jax.jit(jax.vmap(model.log_units, in_axes=(0, None))) if model.has_density else None
+        self.mmd_test = MmdTest(reference.summaries, mmd_null) if reference is not None else None
         self._compiled = set()
 
-    def fit(self, data, seed):
-        """`Fit` of one data set."""
-        drawn, probabilities, seconds = self._timed(data, seed)
-        warnings = self.amortized.warnings(data)
-        if self.log_joint is None:
-            return Fit(drawn, probabilities, seconds, None, None, None, None, warnings)
-        log_joint = np.asarray(self.log_joint(drawn.theta, self.amortized.frame(data)))
-        smoothed = psis.smooth(log_joint, drawn.log_q)
-        corrected, ess = psis.correct(self.amortized, self.log_joint, data, self.draws, self.proposals, seed)
-        if corrected is None:
-            warnings.append("too few draws have an importance weight: there are no corrected draws")
-        return Fit(drawn, probabilities, seconds, log_joint, smoothed, corrected, ess, warnings)
+    def fit(self, source, seed, attrs=None):
+        """`Fit` of one data set.
 
-    def _timed(self, data, seed):
-        """Draws, probabilities and seconds; what a new shape costs to compile is not part of the time."""
-        shape = self.amortized.frame(data).y.shape
+        Parameters
+        ----------
+        source : Table or what `amortmix.model.tables.read` takes
+        seed : int
+        attrs : dict, optional
+            Added to those of the fit.
+        """
+        model = self.amortized.model
+        table = tables.read(model, source)
+        drawn, seconds = self._timed(lambda: self.amortized.sample(table.data, self.draws, seed), table, "draws")
+        finite = bool(np.isfinite(drawn.theta).all() and np.isfinite(drawn.log_q).all())
+        concerns = self.amortized.warnings(table.data)
+        if self.reference is not None:
+            concerns += far_outside(model, self.reference, table)
+        found = {"summary": self.amortized.summarize(table.data).tolist(), **self._mmd(table, seed)}
+        best, stats, smoothed, extra = self._weighted(table, drawn, seed)
+        if not model.has_density and finite:
+            concerns += predictive.surprises(model, best.theta, table.data, seed)
+        verdict = judge(
+            model.has_density, smoothed, found.get("mmd_p"), concerns, finite, self.amortized.card["meaningful"]
+        )
+        probabilities, more = self._timed(lambda: self.amortized.probabilities(table.data, best.u), table, "states")
+        found |= extra | {
+            "engine": "abi",
+            "seconds": seconds + more,
+            "verdict": verdict.word,
+            "reason": verdict.reason,
+            "warnings": self._warnings(concerns, verdict),
+            "smoothing_rule": self.amortized.smoothing_rule,
+            "meaningful": int(self.amortized.card["meaningful"]),
+            "priors": model.prior_name,
+            **(attrs or {}),
+        }
+        built = trees.build(
+            model,
+            table,
+            best.theta[None],
+            {k: v[None] for k, v in stats.items()},
+            trees.summarize_probabilities(probabilities),
+            found,
+            flow=drawn.theta[None],
+            log_likelihood=self._likelihoods(best.theta, table),
+        )
+        return Fit(built, model, self.amortized)
+
+    def _mmd(self, table, seed):
+        if self.mmd_test is None:
+            return {}
+        statistic, p, _ = self.mmd_test(self.amortized.summarize(table.data), seed)
+        return {"mmd": statistic, "mmd_p": p}
+
+    def _warnings(self, concerns, verdict):
+        """Every sentence that a user must know; a verdict that does not trust the draws is one."""
+        found = list(concerns)
+        if not self.amortized.card["meaningful"]:
+            found.append("the networks are hardly trained: results are not meaningful")
+        if verdict.word in ("MCMC", "UNRELIABLE"):
+            found.append(f"{verdict.word}: {verdict.reason}")
+        return found
+
+    def _weighted(self, table, drawn, seed):
+        """The best `Draws`, statistics of the flow's draws, `Psis` or None, and what the weights say."""
+        stats = {"log_q": drawn.log_q}
+        if self.log_joint is None:
+            return drawn, stats, None, {"posterior": "flow"}
+        framed = self.amortized.frame(table.data)
+        log_joint = np.asarray(self.log_joint(drawn.theta, framed))
+        smoothed = psis.smooth(log_joint, drawn.log_q)
+        stats |= {"log_joint": log_joint, "log_weight": smoothed.log_weights}
+        proposals = self.amortized.sample(table.data, self.proposals, seed)
+        log_target = np.asarray(self.log_joint(proposals.theta, framed))
+        among = psis.smooth(log_target, proposals.log_q)
+        value, error = psis.evidence(psis.log_ratio(log_target, proposals.log_q))
+        chosen = psis.resample(among.log_weights, self.draws, seed)
+        usable = smoothed.is_reliable and chosen is not None and among.ess >= ENOUGH * self.draws
+        extra = {
+            "posterior": "psis" if usable else "flow",
+            "pareto_k": smoothed.pareto_k,
+            "ess": smoothed.ess,
+            "proposals": self.proposals,
+            "proposals_ess": among.ess,
+            "log_evidence": value,
+            "log_evidence_se": error,
+        }
+        return Draws(*(x[chosen] for x in proposals)) if usable else drawn, stats, smoothed, extra
+
+    def _likelihoods(self, theta, table):
+        """log likelihood (1, draws, N) of each unit, or None."""
+        if self._log_units is None:
+            return None
+        framed = self.amortized.frame(table.data)
+        found = self._log_units(theta[:LIKELIHOOD_DRAWS], framed)
+        return np.asarray(found)[None, :, : table.data.y.shape[0]]
+
+    def _timed(self, work, table, what):
+        """Result and seconds; what a new shape costs to compile is not part of the time."""
+        shape = (what, self.amortized.frame(table.data).y.shape)
         for _ in range(1 if shape in self._compiled else 2):
             began = time.perf_counter()
-            drawn = self.amortized.sample(data, self.draws, seed)
-            probabilities = self.amortized.probabilities(data, drawn.u)
+            result = work()
         self._compiled.add(shape)
-        return drawn, probabilities, time.perf_counter() - began
-
-    def save(self, path, fit, data, attrs):
-        """Write a fit as NetCDF, see `amortmix.fits`; ``attrs`` are added to its own."""
-        amortized, smoothed = self.amortized, fit.smoothed
-        stats, weights = {"log_q": fit.draws.log_q}, None
-        attrs = {
-            "engine": "abi",
-            "seconds": fit.seconds,
-            "smoothing_rule": amortized.smoothing_rule,
-            "warnings": "; ".join(fit.warnings),
-            "meaningful": int(amortized.card["meaningful"]),
-            "summary": amortized.summarize(data).tolist(),
-            **attrs,
-        }
-        if smoothed is not None:
-            weights = smoothed.weights
-            stats |= {"log_joint": fit.log_joint, "log_weight": smoothed.log_weights}
-            attrs |= {"pareto_k": smoothed.pareto_k, "ess": smoothed.ess}
-            attrs |= {"proposals": self.proposals, "proposals_ess": fit.proposals_ess}
-        latent = fits.summarize_probabilities(fit.probabilities, weights)
-        stats = {k: v[None] for k, v in stats.items()}
-        corrected = None if fit.corrected is None else fit.corrected[None]
-        fits.save(path, amortized.case, fit.draws.theta[None], stats, latent, data, attrs, corrected)
+        return result, time.perf_counter() - began

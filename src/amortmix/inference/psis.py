@@ -56,19 +56,31 @@ def smooth(log_target, log_proposal):
     return Psis(log_weights, float(pareto_k))
 
 
-def log_joint(case, prior, theta, data):
+def log_joint(model, theta, data):
     """log p(theta, y) of many theta (S, D) for one data set: a density of the constrained parameters.
 
     A draw that overflowed, or was rounded onto the edge of the space, has no density: -inf.
     """
-    inverse = case.bijection(data).inverse
+    inverse = model.bijection(data).inverse
 
     def one(t):
-        density = case.exact.log_prior(t, prior) + case.exact.log_likelihood(t, data)
+        density = model.log_prior(t) + model.log_likelihood(t, data)
         return jnp.where(jnp.all(jnp.isfinite(inverse(t))), density, -jnp.inf)
 
     # in batches: the filters of all draws at once would not fit into memory
     return jax.lax.map(one, theta, batch_size=DRAWS_PER_BATCH)
+
+
+def evidence(log_ratios):
+    """log p(y) and its standard error from raw log weights (S,) of draws from q.
+
+    The error is that of the mean weight, on the log scale; it means something where k-hat is small.
+    """
+    total = np.logaddexp.reduce(log_ratios)
+    value = total - np.log(len(log_ratios))
+    second = np.logaddexp.reduce(2 * log_ratios)
+    # sum w^2 / (sum w)^2 - 1 / S is the squared relative error of the mean
+    return float(value), float(np.sqrt(max(np.exp(second - 2 * total) - 1 / len(log_ratios), 0.0)))
 
 
 def resample(log_weights, n, seed):
@@ -81,31 +93,3 @@ def resample(log_weights, n, seed):
         return None
     keys = log_weights + np.random.default_rng(seed).gumbel(size=len(log_weights))
     return np.argsort(-keys)[:n]
-
-
-def correct(amortized, target, data, draws, proposals, seed):
-    """Draws of the exact posterior: many draws of the flow, resampled by importance weight.
-
-    Right where k-hat says that the weights can be relied on, and the effective number of proposals is a
-    multiple of ``draws``.
-
-    Parameters
-    ----------
-    amortized : Amortized
-    target : callable
-        (theta (S, D), data in the frame of training) -> log p(theta, y) (S,).
-    data : Data
-    draws, proposals : int
-        Draws returned, and draws of the flow among which they are chosen.
-
-    Returns
-    -------
-    theta : (draws, D) or None
-        None if too few proposals have a weight.
-    ess : float
-        Effective number of proposals.
-    """
-    drawn = amortized.sample(data, proposals, seed)
-    smoothed = smooth(target(drawn.theta, amortized.frame(data)), drawn.log_q)
-    chosen = resample(smoothed.log_weights, draws, seed)
-    return None if chosen is None else drawn.theta[chosen], smoothed.ess

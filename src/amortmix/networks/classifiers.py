@@ -17,7 +17,7 @@ import keras
 from bayesflow.utils.serialization import serializable
 from jax.nn import log_softmax
 
-from amortmix import hmm
+from amortmix.model import hmm
 from amortmix.networks.layers import PACKAGE, GatedRecurrence, dense_stack, shift
 
 

@@ -1,4 +1,4 @@
-"""The joint estimator: all networks of a case study, one loss, one file.
+"""The joint estimator: all networks of a model, one loss, one file.
 
     loss = E[ -log q_phi(theta | h_psi({h_omega(y_i)}))                          eq. 11
               - sum_heads mean_i log q(z_i | {h_omega(y)}, theta) ]  + MMD        eq. 20
@@ -105,8 +105,8 @@ class MixtureEstimator(BasicEstimator):
         """Joint loss (eq. 20) and its parts: ``posterior`` in nats, ``mmd``, cross-entropy per unit of each head.
 
         With ``particles`` (B, S, d), the truth first, and ``coefficients`` (B, S) the gradient of ``posterior`` is
-        that of `amortmix.particles`, its value that at the truth. Only where ``modelled`` (B,) is 1 does the data set
-        have a truth, and are its states judged.
+        that of `amortmix.training.importance`, its value that at the truth. Only where ``modelled`` (B,) is 1 does the
+        data set have a truth, and are its states judged.
         """
         modelled = jnp.ones(summary_variables.shape[0]) if modelled is None else modelled
         units, mask = self.summary_network.embed(summary_variables)
@@ -151,45 +151,49 @@ def _cross_entropy(log_probs, states, mask):
     return -jnp.sum(chosen * mask) / jnp.maximum(jnp.sum(mask), 1.0)
 
 
-def pack(case, data):
+def pack(model, data):
     """One data set as the summary network takes it: features with the mask as last channel (N, P, F + 1)."""
-    return jnp.concatenate([case.features(data), data.mask[..., None]], axis=-1)
+    return jnp.concatenate([model.network_inputs(data), data.mask[..., None]], axis=-1)
 
 
-def training_example(case, prior, key):
+def training_example(model, key):
     """One simulated data set under the keys of `MixtureEstimator.compute_metrics`."""
-    theta, data, z = case.simulate_dataset(key, prior)
-    return {**as_example(case, theta, data), "states": z}
+    theta, data, z = model.simulate_dataset(key)
+    return {**as_example(model, theta, data), "states": z}
 
 
-def as_example(case, theta, data):
+def as_example(model, theta, data):
     """What the networks take of one data set and its parameters, all but the states."""
-    u = case.bijection(data).inverse(theta)
-    chain = {} if case.chain is None else {"chain": chain_of(case, theta)}
+    u = model.bijection(data).inverse(theta)
+    chain = {"chain": chain_of(model, theta)} if model.dependent else {}
     return {
         "inference_variables": u,
-        "inference_conditions": case.context(data),
-        "summary_variables": pack(case, data),
-        "classifier_conditions": case.unit_conditions(u, data),
+        "inference_conditions": model.context(data),
+        "summary_variables": pack(model, data),
+        "classifier_conditions": model.unit_conditions(u, data),
         **chain,
     }
 
 
-def chain_of(case, theta):
-    """log p(z_1) and the log transition matrix as one array (K + 1, K); None where they are not known."""
-    if case.chain is None:
-        return None
-    log_init, log_trans = case.chain(theta)
-    return jnp.concatenate([log_init[None], log_trans])
+def chain_of(model, theta):
+    """log p(z_1) and the log transition matrix as one array (K + 1, K); None for a mixture."""
+    chain = model.chain(theta)
+    return None if chain is None else jnp.concatenate([chain[0][None], chain[1]])
 
 
-def build_estimator(case, recipe, examples, seed):
-    """A new estimator for a case study.
+def architecture(recipe):
+    """The part of a recipe that says what the networks are, not how they are trained."""
+    return {key: recipe[key] for key in ("local", "summary", "flow", "classifier")}
+
+
+def build_estimator(model, recipe, examples, seed):
+    """A new estimator for a model.
 
     Parameters
     ----------
+    model : Model
     recipe : dict
-        One preset's entry of ``case.networks``.
+        ``local``, ``summary``, ``flow``, ``classifier`` and ``classified_share``, see `amortmix.training.recipes`.
     examples : dict of arrays
         A large batch of `training_example`; fixes shapes and the standardization of u.
     seed : int
@@ -200,7 +204,7 @@ def build_estimator(case, recipe, examples, seed):
     estimator = MixtureEstimator(
         summary_network=MixtureSummary(recipe["local"], recipe["summary"]),
         inference_network=WhitenedFlow(**recipe["flow"]),
-        classifier=classifiers.KINDS[recipe["classifier"]["kind"]](n_states=len(case.states), **arguments),
+        classifier=classifiers.KINDS[recipe["classifier"]["kind"]](n_states=len(model.states), **arguments),
         classified_share=recipe["classified_share"],
         standardize="inference_variables",
     )

@@ -56,44 +56,30 @@ class _Recurrent(keras.Layer):
         return jnp.concatenate([masked_mean(h, present), masked_mean(x, present), h[:, -1]], axis=-1)
 
 
-class _Trials(keras.Layer):
-    """Response times and choices in a sequence whose trials belong to hidden states.
+class _States(keras.Layer):
+    """A series whose units belong to hidden states: means weighted by soft state responsibilities.
 
-    Response times matter through rt - tau, so the network first guesses a few values of tau / min rt from
-    the whole data set, then looks at log(rt - tau) and its inverse through convolutions. The summary
-    holds means of these features weighted by soft state responsibilities s_t, and the products
-    s_t s_t+1, which carry the transitions. ``recurrent`` adds a GRU over patches of eight trials.
+    Convolutions give features h_t and responsibilities s_t of each unit. The summary holds the means of inputs and
+    features weighted by each s_t, and the products s_t s_t+1, which carry the transitions. ``recurrent`` adds a GRU
+    over patches of eight units.
     """
 
     PATCH = 8
 
-    def __init__(self, width, blocks, shifts, states, recurrent=0):
+    def __init__(self, width, blocks, states, recurrent=0):
         super().__init__()
-        self.shifts, self.recurrent = shifts, recurrent
-        self.first = dense_stack([width])
-        # guesses of tau / min rt start spread over (0.3, 0.95)
-        start = np.linspace(0.3, 0.95, shifts)
-        self.guess = keras.layers.Dense(
-            shifts,
-            kernel_initializer=keras.initializers.VarianceScaling(0.1),
-            bias_initializer=keras.initializers.Constant(np.log(start / (1 - start)).tolist()),
-        )
+        self.recurrent = recurrent
         self.embed = dense_stack([width])
         self.blocks = [ShiftConvolution(width, 2**b) for b in range(blocks)]
         self.responsibility = keras.layers.Dense(states)
         self.recurrence = GatedRecurrence(recurrent, directions=2) if recurrent else None
 
-    def _decision_times(self, units, mask):
-        """Features of every trial at the guessed non-decision times."""
-        ratio, log_rt, choice = units[..., 0], units[..., 1], units[..., 2]
-        x = jnp.stack([jnp.log(ratio), log_rt, choice], axis=-1)
-        fraction = 0.995 * keras.ops.sigmoid(self.guess(masked_mean(self.first(x), mask)))
-        t = ratio[..., None] - fraction[:, None, :]
-        log_t, inverse = jnp.log(t), jnp.minimum(0.1 / t, 10.0)
-        return jnp.concatenate([x, log_t, inverse, choice[..., None] * log_t], axis=-1), fraction
+    def _inputs(self, units, mask):
+        """What the convolutions see of each unit, and further statistics of the data set (B, any)."""
+        return units * mask[..., None], None
 
     def call(self, units, present):
-        x, fraction = self._decision_times(units, present)
+        x, statistics = self._inputs(units, present)
         h = self.embed(x)
         for block in self.blocks:
             h = block(h * present[..., None])
@@ -104,7 +90,8 @@ class _Trials(keras.Layer):
         n = jnp.sum(present, axis=-1)
         transitions = jnp.einsum("bns,bnr->bsr", s[:, :-1], s[:, 1:]) / n[:, None, None]
         flat = [a.reshape(a.shape[0], -1) for a in (weighted, transitions)]
-        pooled = [masked_mean(seen, present), share, fraction, *flat]
+        known = [] if statistics is None else [statistics]
+        pooled = [masked_mean(seen, present), share, *known, *flat]
         if self.recurrence is not None:
             pooled.append(self._patches(h, present))
         return jnp.concatenate(pooled, axis=-1)
@@ -118,12 +105,41 @@ class _Trials(keras.Layer):
         return jnp.concatenate([masked_mean(states[g], patch_mask) for g in (0, 1)], axis=-1)
 
 
-KINDS = {"deep_set": _DeepSet, "recurrent": _Recurrent, "trials": _Trials}
+class _Trials(_States):
+    """Response times and choices in a sequence whose trials belong to hidden states.
+
+    Response times matter through rt - tau, so the network first guesses a few values of tau / min rt from the whole
+    data set; the convolutions of `_States` then look at log(rt - tau) and its inverse.
+    """
+
+    def __init__(self, width, blocks, shifts, states, recurrent=0):
+        super().__init__(width, blocks, states, recurrent)
+        self.shifts = shifts
+        self.first = dense_stack([width])
+        # guesses of tau / min rt start spread over (0.3, 0.95)
+        start = np.linspace(0.3, 0.95, shifts)
+        self.guess = keras.layers.Dense(
+            shifts,
+            kernel_initializer=keras.initializers.VarianceScaling(0.1),
+            bias_initializer=keras.initializers.Constant(np.log(start / (1 - start)).tolist()),
+        )
+
+    def _inputs(self, units, mask):
+        """Features of every trial at the guessed non-decision times, and the guesses."""
+        ratio, log_rt, choice = units[..., 0], units[..., 1], units[..., 2]
+        x = jnp.stack([jnp.log(ratio), log_rt, choice], axis=-1)
+        fraction = 0.995 * keras.ops.sigmoid(self.guess(masked_mean(self.first(x), mask)))
+        t = ratio[..., None] - fraction[:, None, :]
+        log_t, inverse = jnp.log(t), jnp.minimum(0.1 / t, 10.0)
+        return jnp.concatenate([x, log_t, inverse, choice[..., None] * log_t], axis=-1), fraction
+
+
+KINDS = {"deep_set": _DeepSet, "recurrent": _Recurrent, "states": _States, "trials": _Trials}
 
 
 @serializable(PACKAGE)
 class MixtureSummary(SummaryNetwork):
-    """Local and global summary network of a case study.
+    """Local and global summary network of a model.
 
     Parameters
     ----------

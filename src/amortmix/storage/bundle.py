@@ -1,44 +1,64 @@
 """A network bundle: the trained networks, their learning curve, and a card that says what they are.
 
-networks/bundle.keras    networks/history.csv    networks/card.json
+bundle.keras    history.csv    card.json    reference.npz, made from them: what simulated data sets look like
 """
 
 import zipfile
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import keras
 
-from amortmix import io
-from amortmix.cases import get_case
+from amortmix.model import identity, registry
+from amortmix.model.declare import Model
 from amortmix.networks import estimator as _estimator  # noqa: F401  registers the classes for loading
+from amortmix.storage import files
+from amortmix.storage.files import BadInput
+from amortmix.training.checkpoint import write_history
 
 
-def save_bundle(folder, training, case, preset, priors, seed):
-    """Write a training's networks, history and card into ``folder``."""
-    from amortmix.training import write_history
+class Bundle(NamedTuple):
+    """Networks, the model they were trained for, bound to its prior, their card and folder."""
 
+    model: Model
+    estimator: Any
+    card: dict
+    folder: Path
+
+
+def save_bundle(folder, training, model, seed, preset=None, meaningful=True):
+    """Write a training's networks, history and card into ``folder``.
+
+    Parameters
+    ----------
+    folder : path
+    training : Training
+    model : Model
+        Bound to its prior.
+    seed : int
+    preset : str, optional
+        Whose recipe it was.
+    meaningful : bool
+        False for networks that are hardly trained.
+    """
     folder, estimator = Path(folder), training.estimator
     # a training resumes from its checkpoint: here the optimizer would only triple the size
     estimator.optimizer, estimator.compiled = None, False
-    with io.atomic(folder / "bundle.keras") as temporary:
+    with files.atomic(folder / "bundle.keras") as temporary:
         estimator.save(temporary)
     write_history(folder / "history.csv", training.history)
     device = jax.devices()[0]
     # a training that started from other networks costs what those cost as well
     before = training.start or {"data_sets": 0, "seconds": 0.0}
-    io.write_json(
+    files.write_json(
         folder / "card.json",
         {
-            "case": case.name,
+            **described(model),
             "preset": preset,
-            "meaningful": preset != "smoke",
-            "priors": priors,
-            "prior": case.prior(priors),
-            "recipe": case.networks[preset],
+            "meaningful": meaningful,
+            "recipe": training.recipe,
             "seed": seed,
-            "units": list(case.units),
-            "observations": list(case.observations),
             "steps": training.history[-1]["step"],
             "data_sets": before["data_sets"] + training.datasets,
             "seconds": before["seconds"] + training.seconds,
@@ -47,25 +67,80 @@ def save_bundle(folder, training, case, preset, priors, seed):
             "final": training.history[-1],
             "device": f"{device.platform}: {device.device_kind}",
             "git_commit": training.commit,
-            "versions": io.versions(),
-            "sha256": io.sha256(folder / "bundle.keras"),
+            "versions": files.versions(),
+            "sha256": files.sha256(folder / "bundle.keras"),
         },
     )
 
 
-def load_bundle(folder):
-    """Case study, estimator and card of a bundle.
+def described(model):
+    """What a card says of the model: names, prior, ranges, identity, and the text of a user's file."""
+    own = model.name not in registry.names()
+    return {
+        "model": model.name,
+        "priors": model.prior_name,
+        "prior": files.plain(model.hyperparameters),
+        "units": list(model.units),
+        "observations": list(model.observations),
+        "scaling": identity.scaling_list(model),
+        "fingerprint": identity.fingerprint(model),
+        "identity": identity.parts(model),
+        "source": identity.source_of(model) if own else None,
+    }
+
+
+def load_card(folder):
+    """The card of a bundle; `BadInput` if there is none or it is damaged."""
+    path = Path(folder) / "card.json"
+    if not path.is_file():
+        raise BadInput(f"{path}: no such file; expected a folder of trained networks with card.json")
+    return files.read_json(path)
+
+
+def load_bundle(folder, model=None):
+    """A bundle, checked.
+
+    Parameters
+    ----------
+    folder : path
+    model : Model, optional
+        The declaration it must belong to, bound to its prior. By default the one of the library, or the one that the
+        card of the user's networks keeps.
 
     Raises
     ------
     BadInput
-        If the network file is missing, truncated or not the one that the card describes.
+        If the network file is missing, truncated or not the one that the card describes, or the model has changed.
     """
     folder = Path(folder)
-    path = folder / "bundle.keras"
-    card = io.read_json(folder / "card.json")
+    card, path = load_card(folder), folder / "bundle.keras"
     if not path.exists():
-        raise io.BadInput(f"{path}: no network file; expected the .keras file that card.json describes")
-    if io.sha256(path) != card["sha256"] or not zipfile.is_zipfile(path):
-        raise io.BadInput(f"{path}: truncated or changed; its checksum is not the one in card.json")
-    return get_case(card["case"]), keras.saving.load_model(path, safe_mode=True, compile=False), card
+        raise BadInput(f"{path}: no network file; expected the .keras file that card.json describes")
+    if files.sha256(path) != card["sha256"] or not zipfile.is_zipfile(path):
+        raise BadInput(f"{path}: truncated or changed; its checksum is not the one in card.json")
+    model = _declared(card, folder) if model is None else model
+    check_identity(model, card, folder)
+    if card["scaling"] is not None:
+        model = model.changed(scaling=card["scaling"])
+    return Bundle(model, keras.saving.load_model(path, safe_mode=True, compile=False), card, folder)
+
+
+def check_identity(model, card, folder):
+    """Raise `BadInput` with one line if networks were trained for another declaration."""
+    if model.name != card["model"]:
+        raise BadInput(f"{folder}/card.json: networks of {card['model']}; expected those of {model.name}")
+    if found := identity.difference(model, card["identity"]):
+        raise BadInput(f"{folder}: trained for another {model.name}: {found}; train again, or load without the model")
+
+
+def _declared(card, folder):
+    """The model that a card describes."""
+    if card["source"] is not None:
+        model = registry.load_source(card["source"], f"{folder}/{card['model']}.py")
+    elif card["model"] in registry.names():
+        model = registry.find(card["model"])
+    else:
+        raise BadInput(f"{folder}/card.json: {card['model']} was declared outside a file; expected the model beside it")
+    ranges = {"units": tuple(card["units"]), "observations": tuple(card["observations"])}
+    variant = card["priors"] if card["priors"] in model.variants else None
+    return model.changed(name=card["model"], variant=variant, bound=card["prior"], **ranges)

@@ -1,109 +1,140 @@
-"""A fit as a file: one layout for ABI and for Stan.
+"""A fit as an ArviZ DataTree: one layout for the networks and for MCMC.
 
-posterior             scalars with the paper's names (chain, draw)
-corrected             the same for ABI draws resampled by importance weight, where there is a likelihood
-latent_probabilities  each head (statistic, unit, state)
-sample_stats          log_q, log_joint, log_weight per draw; divergences and more for Stan
-observed_data         y (unit, observation, variable), mask
+posterior             the best draws there are; scalars by parameter name (chain, draw)
+flow                  the networks' own draws, before any weight
+sample_stats          log_q, log_joint, log_weight of the flow's draws; divergences and more for MCMC
+latent_probabilities  each head (statistic, unit, state) over the draws of ``posterior``
+log_likelihood        of each unit (chain, draw, unit), where it is known
+observed_data         y (unit, observation, variable), mask, x
 """
+
+import json
 
 import numpy as np
 import xarray as xr
 
-from amortmix import io
-from amortmix.cases import Data
+from amortmix.model.data import Data
+from amortmix.storage import files
 
 QUANTILES = {"q005": 0.005, "q025": 0.025, "median": 0.5, "q975": 0.975, "q995": 0.995}
+STATISTICS = ("mean", *QUANTILES)
+DIMS = ("chain", "draw")
 
 
-def summarize_probabilities(probabilities, weights=None):
-    """Mean and quantiles over draws, and the importance weighted mean if there are weights.
-
-    Parameters
-    ----------
-    probabilities : dict
-        Head -> (S, N, K).
-    weights : (S,), optional
-        Normalized importance weights.
-    """
-    names = ["mean", *QUANTILES] + (["psis_mean"] if weights is not None else [])
-    found = {}
-    for head, p in probabilities.items():
-        rows = [p.mean(0), *np.quantile(p, list(QUANTILES.values()), axis=0)]
-        if weights is not None:
-            rows.append(np.einsum("s,snk->nk", weights, p))
-        found[head] = (("statistic", "unit", "state"), np.stack(rows).astype(np.float32))
-    return names, found
-
-
-def save(path, case, theta, stats, latent, data, attrs, corrected=None):
-    """Write a fit.
-
-    Parameters
-    ----------
-    theta : (chains, draws, D)
-    stats : dict of (chains, draws)
-    latent : (names, {head: (dims, array)}) from `summarize_probabilities`
-    data : Data
-    attrs : dict
-        Strings and numbers: engine, seconds, warnings, ...
-    corrected : (chains, draws, D), optional
-    """
-    dims = ("chain", "draw")
-    coords = {"chain": np.arange(theta.shape[0]), "draw": np.arange(theta.shape[1])}
-    groups = {"posterior": theta} | ({} if corrected is None else {"corrected": corrected})
-    parameters = {
-        group: xr.Dataset({n: (dims, values[..., j]) for j, n in enumerate(case.parameter_names)}, coords)
-        for group, values in groups.items()
+def summarize_probabilities(probabilities):
+    """Mean and quantiles over draws: {head: (statistics, N, K)} of {head: (S, N, K)}."""
+    return {
+        head: np.stack([p.mean(0), *np.quantile(p, list(QUANTILES.values()), axis=0)]).astype(np.float32)
+        for head, p in probabilities.items()
     }
-    names, heads = latent
-    tree = xr.DataTree.from_dict(
-        {
-            **parameters,
-            "sample_stats": xr.Dataset({k: (dims, v) for k, v in stats.items()}, coords),
-            "latent_probabilities": xr.Dataset(heads, {"statistic": names, "state": list(case.states)}),
-            "observed_data": xr.Dataset(
-                {"y": (("unit", "observation", "variable"), data.y), "mask": (("unit", "observation"), data.mask)}
-            ),
-        }
-    )
-    tree.attrs = attrs | {"case": case.name}
-    io.save_netcdf(path, tree)
 
 
-def save_not_run(path, reason):
+def build(model, table, theta, stats, latent, attrs, flow=None, log_likelihood=None):
+    """A fit as a DataTree.
+
+    Parameters
+    ----------
+    model : Model
+    table : Table
+        Data and the labels of their units.
+    theta : (chains, draws, D)
+        The best draws.
+    stats : dict of (chains, draws)
+    latent : {head: (statistics, N, K)}
+        See `summarize_probabilities`.
+    attrs : dict
+        Strings and numbers; a list becomes JSON.
+    flow : (chains, draws, D), optional
+    log_likelihood : (chains, draws, N), optional
+    """
+    unit = {"unit": list(table.labels)}
+    groups = {
+        "posterior": _parameters(model, theta),
+        "sample_stats": xr.Dataset({k: (DIMS, v) for k, v in stats.items()}, _draws(next(iter(stats.values())))),
+        "latent_probabilities": xr.Dataset(
+            {head: (("statistic", "unit", "state"), p) for head, p in latent.items()},
+            {"statistic": list(STATISTICS), "state": list(model.states), **unit},
+        ),
+        "observed_data": _observed(model, table.data, unit),
+    }
+    if flow is not None:
+        groups["flow"] = _parameters(model, flow)
+    if log_likelihood is not None:
+        coords = {**_draws(log_likelihood), **unit}
+        groups["log_likelihood"] = xr.Dataset({"y": ((*DIMS, "unit"), log_likelihood.astype(np.float32))}, coords)
+    tree = xr.DataTree.from_dict(groups)
+    tree.attrs = {k: json.dumps(v) if isinstance(v, (list, tuple)) else v for k, v in attrs.items()}
+    tree.attrs["model"] = model.name
+    return tree
+
+
+def _draws(values):
+    return {"chain": np.arange(values.shape[0]), "draw": np.arange(values.shape[1])}
+
+
+def _parameters(model, theta):
+    return xr.Dataset({n: (DIMS, theta[..., j]) for j, n in enumerate(model.parameter_names)}, _draws(theta))
+
+
+def _observed(model, data, unit):
+    fields = {
+        "y": (("unit", "observation", "variable"), np.asarray(data.y, np.float32)),
+        "mask": (("unit", "observation"), np.asarray(data.mask, np.float32)),
+    }
+    coords = {**unit, "variable": list(model.columns)}
+    if data.x is not None:
+        fields["x"] = (("unit", "covariate"), np.asarray(data.x, np.float32))
+        coords["covariate"] = list(model.covariates)
+    return xr.Dataset(fields, coords)
+
+
+def not_run(reason):
     """A fit that could not be made: an empty tree that says why."""
-    io.save_netcdf(path, xr.Dataset(attrs={"not_run": reason}))
+    return xr.DataTree(xr.Dataset(attrs={"not_run": reason}))
 
 
-def not_run(tree):
+def why_not_run(tree):
     """Why a fit was not made, or None."""
     return tree.attrs.get("not_run")
 
 
-def draws(tree, case, group="posterior"):
+def warnings_of(tree):
+    """The sentences that a user must know."""
+    return json.loads(tree.attrs.get("warnings", "[]"))
+
+
+def draws(tree, group="posterior"):
     """Draws of a group (S, D), chains merged."""
-    return np.stack([tree[group][n].values.ravel() for n in case.parameter_names], axis=-1)
+    return np.stack([tree[group][n].values.ravel() for n in tree[group].data_vars], axis=-1)
 
 
 def observed(tree):
-    return Data(tree["observed_data"]["y"].values, tree["observed_data"]["mask"].values)
+    """The `Data` that were fitted."""
+    group = tree["observed_data"]
+    return Data(group["y"].values, group["mask"].values, group["x"].values if "x" in group else None)
 
 
-def save_data(path, data, truth, attrs):
+def labels_of(tree):
+    """The user's labels of the units."""
+    return tuple(tree["observed_data"]["unit"].values.tolist())
+
+
+def save_data(path, model, table, truth, attrs):
     """A prepared data set, with its truth where it was simulated."""
-    fields = {
-        "y": (("unit", "observation", "variable"), np.asarray(data.y, dtype=np.float32)),
-        "mask": (("unit", "observation"), np.asarray(data.mask, dtype=np.float32)),
-    }
+    content = _observed(model, table.data, {"unit": list(table.labels)})
     if truth is not None:
-        fields["theta"] = ("parameter", truth[0])
-        fields["z"] = ("unit", truth[1])
-    io.save_netcdf(path, xr.Dataset(fields, attrs=attrs))
+        content["theta"] = ("parameter", np.asarray(truth[0]))
+        content["z"] = ("unit", np.asarray(truth[1]))
+    content.attrs = attrs
+    files.save_netcdf(path, content)
 
 
 def load_data(path):
-    """Data, truth (theta, z) or None, attributes."""
-    file = io.load_netcdf(path)
-    truth = (file["theta"].values, file["z"].values) if "z" in file else None
-    return Data(file["y"].values, file["mask"].values), truth, dict(file.attrs)
+    """Table, truth (theta, z) or None, attributes of a prepared data set."""
+    from amortmix.model.tables import Table
+
+    content = files.load_netcdf(path)
+    truth = (content["theta"].values, content["z"].values) if "z" in content else None
+    x = content["x"].values if "x" in content else None
+    data = Data(content["y"].values, content["mask"].values, x)
+    return Table(data, tuple(content["unit"].values.tolist())), truth, dict(content.attrs)

@@ -2,20 +2,20 @@
 
 Real data differ from every simulation: units resemble their neighbours, errors are faster than correct responses, a
 few units are of another kind. A network that has seen simulations alone extrapolates there, however long it was
-trained. A simulated data set y with states z is therefore spoilt,
+trained. A simulated data set y with states z is therefore corrupted,
 
     contamination    y_i <- a unit simulated under theta', between theta and another draw from the prior,
     neighbours       the order of the y_i in a state becomes that of  a e_i + sqrt(1 - a^2) noise_i,  e slow in i,
     components       the order of their last component becomes that of  b r_i + sqrt(1 - b^2) noise_i,
 
 with r_i the standardized rank of y_i in its state, and a, b, the share of contaminants and the distance of theta' drawn
-for each data set. The density p(theta, y) is known for any y, and `amortmix.particles` needs nothing else.
+for each data set. The density p(theta, y) is known for any y, and `amortmix.training.importance` needs nothing else.
 """
 
 import jax
 import jax.numpy as jnp
 
-from amortmix.cases.base import Data
+from amortmix.model.data import filled
 
 #: Largest strength of the dependence between neighbours and between components.
 STRONGEST = 0.9
@@ -23,24 +23,24 @@ STRONGEST = 0.9
 FEWEST, MOST = 0.03, 0.5
 
 
-def spoil(case, prior, key, theta, data, z):
+def corrupt(model, key, theta, data, z):
     """A simulated data set with units, order and dependence that the model does not make; its states remain ``z``."""
     key_other, key_mixed, key_order = jax.random.split(key, 3)
-    mixed = contaminate(case, prior, key_mixed, theta, data, key_other)
-    return rearrange(key_order, mixed, jnp.where(data.unit_mask > 0, z, len(case.states)), len(case.states))
+    mixed = contaminate(model, key_mixed, theta, data, key_other)
+    return rearrange(key_order, mixed, jnp.where(data.unit_mask > 0, z, len(model.states)), len(model.states))
 
 
-def contaminate(case, prior, key, theta, data, key_other):
+def contaminate(model, key, theta, data, key_other):
     """Some units replaced by those of a parameter between theta and another draw; many if it is close."""
     key_far, key_share, key_which, key_y = jax.random.split(key, 4)
-    other, other_data, _ = case.simulate_dataset(key_other, prior)
-    bijection = case.bijection(data)
-    u, v = bijection.inverse(theta), case.bijection(other_data).inverse(other)
+    other, other_data, _ = model.simulate_dataset(key_other)
+    bijection = model.bijection(data)
+    u, v = bijection.inverse(theta), model.bijection(other_data).inverse(other)
     far = jax.random.uniform(key_far)
-    y, _ = case.simulate(key_y, bijection.forward(u + far * (v - u)), data.mask)
+    y, _ = model.simulate(key_y, bijection.forward(u + far * (v - u)), data.mask, data.x)
     share = jax.random.uniform(key_share) * (FEWEST + (MOST - FEWEST) * (1 - far))
     chosen = jax.random.bernoulli(key_which, share, data.unit_mask.shape) & (data.unit_mask > 0)
-    return _filled(Data(jnp.where(chosen[:, None, None], y, data.y), data.mask))
+    return filled(data._replace(y=jnp.where(chosen[:, None, None], y, data.y)))
 
 
 def rearrange(key, data, state, n_states):
@@ -50,13 +50,13 @@ def rearrange(key, data, state, n_states):
     a = STRONGEST * jax.random.uniform(key_a)
     score = a * _slow(key_wave, n) + jnp.sqrt(1 - a**2) * jax.random.normal(key_noise, (n,))
     source, place = _order(_level(data, 0), state), _order(score, state)
-    data = Data(*(x.at[place].set(x[source]) for x in data))
+    data = jax.tree.map(lambda a: a.at[place].set(a[source]), data)
     if components > 1:
         b = jax.random.uniform(key_b, minval=-STRONGEST, maxval=STRONGEST)
         score = b * _ranks(place, state, n_states) + jnp.sqrt(1 - b**2) * jax.random.normal(key_more, (n,))
         source, place = _order(_level(data, components - 1), state), _order(score, state)
-        data = Data(data.y.at[place, :, -1].set(data.y[source, :, -1]), data.mask)
-    return _filled(data)
+        data = data._replace(y=data.y.at[place, :, -1].set(data.y[source, :, -1]))
+    return filled(data)
 
 
 def _order(score, state):
@@ -81,8 +81,3 @@ def _slow(key, n):
     key_period, key_phase = jax.random.split(key)
     period = jnp.exp(jax.random.uniform(key_period, minval=jnp.log(4.0), maxval=jnp.log(2.0 * n)))
     return jnp.sqrt(2.0) * jnp.sin(2 * jnp.pi * (jnp.arange(n) / period + jax.random.uniform(key_phase)))
-
-
-def _filled(data):
-    """Padding as a copy of the first observation: a valid value in every place."""
-    return Data(jnp.where(data.mask[..., None] > 0, data.y, data.y[:1, :1]), data.mask)

@@ -24,7 +24,7 @@ the second depends on y alone, and says how much the data set counts: about as o
 density of the prior is needed for it: with S = 1, theta* alone, the training is one from simulations as before.
 
 Where the model is wrong there is no theta*, but p(theta, y) is known all the same. A share ``misfit`` of the data sets
-is spoilt by `amortmix.misfit`; there the gradient is
+is corrupted by `amortmix.training.corruption`; there the gradient is
 
     -sum_s (w_s - 1 / (S - 1)) grad log q(theta_s | y)
 
@@ -41,8 +41,8 @@ import jax
 import jax.numpy as jnp
 import keras
 
-from amortmix.misfit import spoil
 from amortmix.networks.estimator import as_example
+from amortmix.training.corruption import corrupt
 
 #: In the place of a log weight at the truth that is not finite: the truth then has all the weight.
 CERTAIN = 1e30
@@ -50,21 +50,23 @@ CERTAIN = 1e30
 MOST = 100.0
 
 
-def refined_example(case, prior, number, proposal, misfit, key):
+def refined_example(model, number, proposal, misfit, key):
     """`training_example` with its `Data` and the noise from which `weigh` makes all but one of S particles.
 
     With a ``proposal``, the hyperparameters p' of half of the data sets, the last noise is zero and makes theta_0.
-    With ``misfit``, a share, ``modelled`` is 0 for data sets that were spoilt and 1 for the others.
+    With ``misfit``, a share, ``modelled`` is 0 for data sets that were corrupted and 1 for the others.
     """
     key, key_noise, key_half, key_misfit = jax.random.split(key, 4)
+    simulator = model
     if proposal:
-        half = jax.random.bernoulli(key_half)
-        prior = jax.tree.map(lambda ours, theirs: jnp.where(half, theirs, ours), dict(prior), dict(proposal))
-    theta, data, z = case.simulate_dataset(key, prior)
+        half, ours = jax.random.bernoulli(key_half), {name: model.hyperparameters[name] for name in proposal}
+        mixed = jax.tree.map(lambda ours, theirs: jnp.where(half, theirs, ours), ours, dict(proposal))
+        simulator = model.with_prior(mixed)
+    theta, data, z = simulator.simulate_dataset(key)
     modelled = {}
     if misfit:
-        theta, data, modelled["modelled"] = _spoilt(case, prior, misfit, key_misfit, theta, data, z)
-    example = as_example(case, theta, data) | modelled
+        theta, data, modelled["modelled"] = _corrupted(model, misfit, key_misfit, theta, data, z)
+    example = as_example(model, theta, data) | modelled
     u = example["inference_variables"]
     noise = jax.random.normal(key_noise, (number - 1, *u.shape))
     if proposal:
@@ -72,12 +74,12 @@ def refined_example(case, prior, number, proposal, misfit, key):
     return {**example, "states": z, "data": data, "noise": noise}
 
 
-def _spoilt(case, prior, misfit, key, theta, data, z):
-    """theta, Data and 1, or with probability ``misfit`` the data spoilt, theta moved into their space, and 0."""
-    key_spoil, key_which = jax.random.split(key)
+def _corrupted(model, misfit, key, theta, data, z):
+    """theta, Data and 1, or with probability ``misfit`` the data corrupted, theta moved into their space, and 0."""
+    key_corrupt, key_which = jax.random.split(key)
     chosen = jax.random.bernoulli(key_which, misfit)
-    other = spoil(case, prior, key_spoil, theta, data, z)
-    moved = case.bijection(other).forward(case.bijection(data).inverse(theta))
+    other = corrupt(model, key_corrupt, theta, data, z)
+    moved = model.bijection(other).forward(model.bijection(data).inverse(theta))
     theta, data = jax.tree.map(lambda a, b: jnp.where(chosen, a, b), (moved, other), (theta, data))
     return theta, data, 1.0 - chosen
 
@@ -98,15 +100,14 @@ def coefficients(log_weights, modelled):
     return weights - jnp.where(first, 0.0, jnp.where(modelled, of_others, drawn) / (number - 1))
 
 
-def counted(case, prior, proposal, u, data):
+def counted(model, proposal, u, data):
     """p(theta) / r(theta) at u (S, d), at most 2; 1 where a density is not known, so that nothing is lost."""
-    theta = case.bijection(data).forward(u)
-    log_prior = jax.vmap(case.exact.log_prior, in_axes=(0, None))
-    log_ratio = log_prior(theta, proposal) - log_prior(theta, prior)
+    theta = model.bijection(data).forward(u)
+    log_ratio = jax.vmap(model.with_prior(proposal).log_prior)(theta) - jax.vmap(model.log_prior)(theta)
     return 2 / (1 + jnp.exp(jnp.where(jnp.isfinite(log_ratio), log_ratio, 0.0)))
 
 
-def weigh(case, prior, proposal, estimator, state, batch):
+def weigh(model, proposal, estimator, state, batch):
     """A batch of `refined_example` as the estimator takes it: draws from its present q, and their coefficients.
 
     The likelihood is evaluated only if there are draws beside theta*.
@@ -114,7 +115,7 @@ def weigh(case, prior, proposal, estimator, state, batch):
     Parameters
     ----------
     state : tuple
-        Trainable and other variables first, see `amortmix.training.state_of`.
+        Trainable and other variables first, see `amortmix.training.loop.state_of`.
     """
     batch = dict(batch)
     data, noise = batch.pop("data"), batch.pop("noise")
@@ -126,12 +127,12 @@ def weigh(case, prior, proposal, estimator, state, batch):
         mean, scale = estimator.moments()
     importance = 1.0
     if proposal:
-        ratio = jax.vmap(partial(counted, case, prior, proposal))(mean + scale * v[:, [0, -1]], data)
+        ratio = jax.vmap(partial(counted, model, proposal))(mean + scale * v[:, [0, -1]], data)
         importance = jnp.where(modelled[:, None], ratio[:, :1] / jnp.maximum(ratio[:, 1:], 1 / MOST), 1.0)
         v, log_q = v[:, :-1], log_q[:, :-1]
     if v.shape[1] == 1:
         return batch | {"particles": v, "coefficients": importance * jnp.ones_like(log_q)}
-    density = jax.vmap(jax.vmap(lambda u, d: case.log_joint(u, d, prior), in_axes=(0, None)))
+    density = jax.vmap(jax.vmap(model.log_joint, in_axes=(0, None)))
     log_target = density(mean + scale * v, data)
     # a draw that overflowed changes nothing, and neither does theta* where there is none
     usable = jnp.isfinite(log_q) & (modelled[:, None] | (jnp.arange(v.shape[1]) > 0))

@@ -1,0 +1,234 @@
+"""The library in a few words: `load` pretrained networks or your own, `train` new ones, and ask the `Networks`.
+
+nets = am.load("evidence_accumulation");   fit = nets.fit("me.csv");   nets = am.train(MODEL, minutes=10)
+"""
+
+from functools import cached_property
+from pathlib import Path
+
+from amortmix.diagnostics.quality import quality_of
+from amortmix.diagnostics.validation import SETTINGS, simulate_held_out, validate
+from amortmix.inference.amortized import Amortized
+from amortmix.inference.fitting import Fitter
+from amortmix.inference.many import Fits
+from amortmix.inference.many import fit_many as _fit_many
+from amortmix.inference.reference import Reference, make_reference
+from amortmix.model import registry
+from amortmix.storage import files, pretrained
+from amortmix.storage.bundle import Bundle, load_bundle, save_bundle
+from amortmix.storage.files import BadInput
+from amortmix.training.loop import train as _train
+from amortmix.training.recipes import default_recipe
+
+DRAWS = 4000
+#: Draws of the flow among which corrected ones are chosen, for each draw.
+PROPOSALS = 4
+REFERENCE_SEED = 2026
+
+
+class Networks:
+    """Trained networks of a model, ready for data.
+
+    Attributes
+    ----------
+    model : Model
+        Bound to the prior under which they were trained.
+    card : dict
+        How they were trained.
+    folder : Path or None
+        Where they are kept.
+    """
+
+    def __init__(self, bundle, reference=None):
+        self.model, self.card, self.folder = bundle.model, bundle.card, bundle.folder
+        self.amortized = Amortized.of(bundle)
+        self._reference, self._fitters = reference, {}
+
+    def __repr__(self):
+        (low, high), (fewest, most) = self.card["units"], self.card["observations"]
+        return f"<Networks of {self.model.name}, prior {self.card['priors']}: N {low} to {high}, P {fewest} to {most}>"
+
+    @cached_property
+    def reference(self):
+        """What simulated data sets look like, kept beside the networks."""
+        if self._reference is not None:
+            return self._reference
+        path = None if self.folder is None else self.folder / "reference.npz"
+        if path is not None and path.is_file():
+            return Reference.load(path)
+        return make_reference(self.amortized, REFERENCE_SEED)
+
+    def _fitter(self, draws, proposals):
+        key = draws, proposals or PROPOSALS * draws
+        if key not in self._fitters:
+            self._fitters[key] = Fitter(self.amortized, *key, reference=self.reference)
+        return self._fitters[key]
+
+    def fit(self, data, draws=DRAWS, seed=1, proposals=None):
+        """The posterior of one data set.
+
+        Parameters
+        ----------
+        data : path, DataFrame, array or Data
+            With the columns of the model, see `amortmix.model.tables.read`.
+        draws : int
+        seed : int
+        proposals : int, optional
+            Draws of the flow among which corrected ones are chosen.
+
+        Returns
+        -------
+        Fit
+
+        Raises
+        ------
+        BadInput
+            One line with file, row and expected form.
+
+        Examples
+        --------
+        >>> fit = am.load("evidence_accumulation").fit("me.csv")
+        >>> fit.verdict, fit.summary()
+        """
+        return self._fitter(draws, proposals).fit(data, seed)
+
+    def fit_many(self, data, by=None, draws=DRAWS, seed=1, proposals=None) -> Fits:
+        """The posteriors of many data sets, one after the other with networks that are compiled once.
+
+        Parameters
+        ----------
+        data : DataFrame, path, or dict of what `fit` takes
+        by : str, optional
+            Column of a table that says which rows belong to one data set.
+
+        Returns
+        -------
+        Fits
+            A mapping from name to `Fit` with one ``summary()`` of all.
+        """
+        return _fit_many(self._fitter(draws, proposals), data, by, seed)
+
+    def validate(self, seed=2, **settings):
+        """How good the networks are, on new simulations: a `Quality` with metrics and a sentence.
+
+        Parameters
+        ----------
+        seed : int
+        settings : int
+            Any of `amortmix.diagnostics.validation.SETTINGS`.
+        """
+        settings = SETTINGS | settings
+        held_out = simulate_held_out(self.model, settings["datasets"], seed)
+        return quality_of(*validate(self.amortized, settings, seed, held_out))
+
+    def save(self, folder):
+        """Copy the networks, their card, curve and reference into a folder; `load` reads it."""
+        if self.folder is None or not (self.folder / "bundle.keras").is_file():
+            raise BadInput(f"{folder}: these networks are in memory only; train with folder= to keep them")
+        for path in self.folder.iterdir():
+            if path.is_file():
+                with files.atomic(Path(folder) / path.name) as temporary:
+                    temporary.write_bytes(path.read_bytes())
+
+
+def load(name, prior=None, model=None):
+    """Pretrained networks by the name of their model, or your own by their folder.
+
+    Parameters
+    ----------
+    name : str or path
+        A model of `amortmix.models`, or a folder that `train` wrote.
+    prior : str, optional
+        Variant of the prior; by default the first that there is.
+    model : Model, optional
+        The declaration that your networks must belong to; if it has changed they are refused.
+
+    Raises
+    ------
+    BadInput
+        One line that says what is wrong.
+    """
+    folder = Path(name)
+    if not (folder / "card.json").is_file():
+        if len(folder.parts) > 1 or folder.is_dir():
+            raise BadInput(f"{folder}: no card.json; expected a folder that amortmix.train wrote")
+        folder = pretrained.folder_of(str(name), prior)
+    elif prior is not None and load_bundle(folder).card["priors"] != prior:
+        raise BadInput(f"{folder}: its networks are not of the prior {prior!r}; expected to load it without `prior`")
+    return Networks(load_bundle(folder, model))
+
+
+def train(model, minutes=None, steps=None, folder=None, prior=None, recipe=None, seed=1, assess=True):
+    """Train networks for a model from simulations.
+
+    Parameters
+    ----------
+    model : Model, str or path
+        A declaration, the name of one of the library, or the path of a file that defines MODEL.
+    minutes, steps : float, int, optional
+        The budget, compilation included; by default the steps of the recipe.
+    folder : path, optional
+        Where networks and checkpoints are kept: a training that was interrupted goes on there. By default
+        ``networks/{model}``.
+    prior : str or dict, optional
+        Variant, or hyperparameters.
+    recipe : dict, optional
+        By default `amortmix.training.recipes.default_recipe`.
+    seed : int
+    assess : bool
+        Validate on new simulations at the end and say whether the networks are good enough.
+
+    Returns
+    -------
+    Networks
+
+    Raises
+    ------
+    BadInput, TrainingDiverged
+
+    Examples
+    --------
+    >>> nets = am.train(MODEL, minutes=10)
+    >>> nets.fit(frame).summary()
+    """
+    model = registry.find(model)
+    model = model if prior is None else model.with_prior(prior)
+    folder = Path("networks", model.name) if folder is None else Path(folder)
+    recipe = dict(recipe or default_recipe(model))
+    if steps is not None:
+        recipe["schedule"] = recipe["schedule"] | {"phases": _shortened(recipe["schedule"]["phases"], steps)}
+    bundle = _trained(model, recipe, folder, seed, minutes if steps is None else None)
+    nets = Networks(bundle)
+    nets.reference.save(folder / "reference.npz")
+    if assess:
+        quality = nets.validate()
+        files.write_json(folder / "metrics.json", quality.metrics)
+        print(quality.sentence)
+    return nets
+
+
+def _shortened(phases, steps):
+    """Phases with ``steps`` steps in all, in the same proportions."""
+    total = sum(phase[0] for phase in phases)
+    return [[max(1, round(steps * n / total)), *rest] for n, *rest in phases]
+
+
+def _trained(model, recipe, folder, seed, minutes):
+    """Train, with a checkpoint in ``folder``, and keep the bundle there."""
+    checkpoint, chosen = folder / "checkpoint.npz", folder / "recipe.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    if checkpoint.is_file() and chosen.is_file() and minutes is not None:
+        recipe, minutes = files.read_json(chosen), None  # the steps that the interrupted training had chosen
+    training = _train(
+        model,
+        recipe,
+        seed,
+        checkpoint=checkpoint,
+        history_file=folder / "history.csv",
+        minutes=minutes,
+        on_recipe=lambda r: files.write_json(chosen, r),
+    )
+    save_bundle(folder, training, model, seed)
+    checkpoint.unlink(missing_ok=True)
+    chosen.unlink(missing_ok=True)
+    return Bundle(model, training.estimator, files.read_json(folder / "card.json"), folder)

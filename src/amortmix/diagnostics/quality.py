@@ -1,0 +1,52 @@
+"""Are the networks good enough? The numbers of a validation, and the sentence that they add up to."""
+
+from typing import Any, NamedTuple
+
+import xarray as xr
+
+#: Nats per data set that the flow may give away, and nats per unit that a head may.
+GAP, EXCESS = 0.15, 0.001
+#: Largest calibration error of the states where no density is known.
+CALIBRATION_ERROR = 0.02
+
+
+class Quality(NamedTuple):
+    """A validation.
+
+    Attributes
+    ----------
+    metrics : dict
+        As in ``metrics.json``.
+    recovery : xarray.Dataset
+        Truth and posterior draws of every simulated data set.
+    good : bool
+    sentence : str
+        Good enough, or train longer, with the numbers that say so.
+    """
+
+    metrics: dict[str, Any]
+    recovery: xr.Dataset
+    good: bool
+    sentence: str
+
+
+def quality_of(metrics, recovery):
+    """`Quality` of what `amortmix.diagnostics.validation.validate` found."""
+    numbers, good = [], True
+    if "gap_nats" in metrics:
+        gap = metrics["gap_nats"]
+        good &= gap["mean"] <= GAP
+        numbers.append(f"gap {gap['mean']:.3f} ± {gap['se']:.3f} nats per data set (at most {GAP})")
+    if "excess_ce" in metrics:
+        excess = max(e["mean"] for e in metrics["excess_ce"].values())
+        good &= excess <= EXCESS
+        numbers.append(f"excess cross-entropy {excess:.5f} nats per unit (at most {EXCESS})")
+    if "state_calibration" in metrics:
+        error = max(c["ece"] for c in metrics["state_calibration"].values())
+        good &= error <= CALIBRATION_ERROR
+        numbers.append(f"calibration error of the states {error:.4f} (at most {CALIBRATION_ERROR})")
+    inside = metrics["sbc"]["inside"]
+    numbers.append(f"SBC ranks {'inside' if inside else 'outside'} their simultaneous 95 % bands")
+    good = bool(good and inside)
+    words = "Good enough" if good else "Train longer, or look at nets.validate()"
+    return Quality(metrics, recovery, good, f"{words}: {'; '.join(numbers)}.")

@@ -1,0 +1,172 @@
+"""Validation of the hidden states on held-out simulations: calibration, excess cross-entropy, smoothing rules.
+
+For each head the excess cross-entropy is E[ KL(exact || network) ] per unit, given theta*; where no density is known,
+the cross-entropy and the calibration against the true states remain.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from bayesflow.diagnostics import metrics as bayesflow_metrics
+
+from amortmix.diagnostics.simulated import calibration, mean_and_error
+from amortmix.model import hmm
+from amortmix.networks.classifiers import RULES, smoothing
+
+ECE_BINS = 10
+
+
+def sample_shares(amortized, data, draws, seed):
+    """Posterior draws of the share of units in the first state: theta from the flow, z from the classifier.
+
+    Independent units are drawn one by one; a path of a hidden Markov model by backward sampling from the
+    network's filtering probabilities.
+
+    Parameters
+    ----------
+    data : Data
+        Batched, in the frame of training.
+
+    Returns
+    -------
+    (M, draws)
+    """
+
+    model = amortized.model
+
+    def one(d, key):
+        key_theta, key_z = jax.random.split(key)
+        theta, u, _ = amortized._sample_one(d, key_theta, draws)
+        heads, exists = amortized._heads(d, u), d.unit_mask
+        if model.dependent:
+            path = jax.vmap(lambda k, t, f: hmm.sample_states(k, model.chain(t)[1], f, exists))
+            z = path(jax.random.split(key_z, draws), theta, heads["filtering"])
+        else:
+            z = jax.random.categorical(key_z, heads["classification"])
+        return jnp.sum((z == 0) * exists, axis=-1) / exists.sum()
+
+    keys = jax.random.split(jax.random.key(seed), data.y.shape[0])
+    return np.asarray(jax.jit(lambda d, k: jax.lax.map(lambda x: one(*x), (d, k)))(data, keys))
+
+
+def share_calibration(amortized, data, states, draws, seed):
+    """SBC of the share of units in the first state, `calibration` of one quantity: theta and z together."""
+    mask = data.mask.max(-1)
+    units = mask.sum(1)
+    truth = ((states == 0) * mask).sum(1) / units
+    sampled = sample_shares(amortized, data, draws, seed)
+    # shares are multiples of 1 / N: noise of that width breaks ties at random
+    rng = np.random.default_rng(seed)
+    truth = truth + rng.uniform(-0.5, 0.5, size=truth.shape) / units
+    sampled = sampled + rng.uniform(-0.5, 0.5, size=sampled.shape) / units[:, None]
+    return calibration(truth[:, None], sampled[..., None], seed)
+
+
+def state_log_probs(amortized, theta, data):
+    """Log probabilities of the indicators at the true theta, exact and from the networks.
+
+    Returns
+    -------
+    exact, network : dict
+        Head -> (M, N, K), without smoothing for the networks: that follows from the heads by a rule.
+    """
+
+    model = amortized.model
+
+    def one(t, d):
+        u = model.bijection(d).inverse(t)
+        exact = model.state_log_probs(t, d) if model.has_density else {}
+        return exact, {k: v[0] for k, v in amortized._heads(d, u[None]).items()}
+
+    run = jax.jit(lambda t, d: jax.lax.map(lambda x: one(*x), (t, d), batch_size=32))
+    exact, network = run(theta, data)
+    return {k: np.asarray(v) for k, v in exact.items()}, {k: np.asarray(v) for k, v in network.items()}
+
+
+def excess_cross_entropy(log_p, log_q, mask, states):
+    """Mean KL divergence per unit from exact to network probabilities, and calibration of the latter.
+
+    Parameters
+    ----------
+    log_p, log_q : (M, N, K)
+        Exact and network log probabilities.
+    mask : (M, N)
+    states : (M, N)
+        True indicators.
+
+    Returns
+    -------
+    dict
+        ``mean`` and ``se`` over data sets in nats, ``mean_absolute_error`` of the probability of the first
+        state, and what `reliability` gives.
+    """
+    log_p = log_p.astype(float)
+    kl = np.sum(np.exp(log_p) * (log_p - log_q), axis=-1)
+    per_dataset = (kl * mask).sum(1) / mask.sum(1)
+    p, q = np.exp(log_p[mask > 0]), np.exp(log_q[mask > 0])
+    error = {"mean_absolute_error": np.abs(p - q)[:, 0].mean()}
+    return {**mean_and_error(per_dataset), **error, **reliability(log_q, mask, states)}
+
+
+def reliability(log_q, mask, states):
+    """Calibration of state probabilities (M, N, K) against the true states (M, N).
+
+    Returns
+    -------
+    dict
+        ``cross_entropy`` per unit in nats; ``ece``, the largest expected calibration error of a state; and the curve
+        of each state: ``predicted`` probabilities, averaged in bins, and the ``observed`` frequencies.
+    """
+    seen = mask > 0
+    chosen = np.take_along_axis(log_q[seen], states[seen][:, None], axis=-1)
+    q, one_hot = np.exp(log_q[seen]), np.eye(log_q.shape[-1])[states[seen]]
+    curve = bayesflow_metrics.expected_calibration_error(q, one_hot, num_bins=ECE_BINS, return_probs=True)
+    return {
+        "cross_entropy": -float(chosen.mean()),
+        "ece": float(np.max(curve["values"])),
+        "predicted": curve["probs_pred"],
+        "observed": curve["probs_true"],
+    }
+
+
+def smoothing_errors(exact, network, mask):
+    """Every smoothing rule, and filtering alone, against the exact smoother.
+
+    Parameters
+    ----------
+    exact, network : dict
+        From `state_log_probs`.
+
+    Returns
+    -------
+    dict
+        Rule -> ``exact_filters`` and ``networks``, each with the mean absolute error of the probability of the
+        first state, its standard error over data sets, and ``flips``, the share of units whose most probable
+        state changes.
+    """
+
+    def error(log_q):
+        difference = np.abs(np.exp(log_q) - np.exp(exact["smoothing"]))[..., 0]
+        flips = np.argmax(log_q, -1) != np.argmax(exact["smoothing"], -1)
+        per_dataset = (difference * mask).sum(1) / mask.sum(1)
+        return {
+            "mean_absolute_error": per_dataset.mean(),
+            "se": per_dataset.std(ddof=1) / np.sqrt(len(per_dataset)),
+            "flips": (flips * mask).sum() / mask.sum(),
+        }
+
+    sources = {"exact_filters": exact, "networks": network}
+    found = {r: {s: error(np.asarray(smoothing(h, r))) for s, h in sources.items()} for r in RULES}
+    return found | {"filtering alone": {s: error(h["filtering"]) for s, h in sources.items()}}
+
+
+def exact_filter_errors(model, datasets, seed):
+    """`smoothing_errors` on new simulations, exact filters in the place of networks: the error of the rule alone."""
+
+    def one(key):
+        theta, data, _ = model.simulate_dataset(key)
+        return model.state_log_probs(theta, data), data.unit_mask
+
+    exact, mask = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(seed), datasets))
+    exact = {k: np.asarray(v) for k, v in exact.items()}
+    return smoothing_errors(exact, exact, np.asarray(mask))

@@ -1,0 +1,233 @@
+"""A fit: what is known about the parameters and the hidden states of one data set, and whether to trust it.
+
+A `Fit` is an ArviZ DataTree (`amortmix.storage.tree`) with a verdict and methods for the usual questions.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from amortmix.inference import predictive
+from amortmix.model import hmm, registry
+from amortmix.model.declare import Model
+from amortmix.storage import files
+from amortmix.storage import tree as trees
+
+#: Ends of the band that `Fit.states` shows.
+BAND = {"low": "q025", "high": "q975"}
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """Posterior of one data set.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+    model : Model, optional
+        Needed for paths and replicated data sets.
+    amortized : Amortized, optional
+        The networks; needed for paths where no density is known.
+
+    Examples
+    --------
+    >>> fit = am.load("evidence_accumulation").fit("me.csv")
+    >>> fit.verdict
+    'ABI'
+    """
+
+    tree: xr.DataTree
+    model: Model | None = None
+    amortized: Any = None
+
+    @property
+    def verdict(self):
+        """ABI, PSIS, MCMC or UNRELIABLE (`amortmix.inference.verdict`)."""
+        return self.tree.attrs["verdict"]
+
+    @property
+    def reason(self):
+        """Why, in a sentence."""
+        return self.tree.attrs["reason"]
+
+    @property
+    def warnings(self):
+        """Sentences that a user must know: list of str."""
+        return trees.warnings_of(self.tree)
+
+    @property
+    def log_evidence(self):
+        """log p(y), by importance sampling; None without a density."""
+        return self.tree.attrs.get("log_evidence")
+
+    @property
+    def log_evidence_error(self):
+        """Standard error of `log_evidence`; it means something where k-hat is small."""
+        return self.tree.attrs.get("log_evidence_se")
+
+    @property
+    def theta(self):
+        """The best draws (S, D)."""
+        return trees.draws(self.tree)
+
+    @property
+    def head(self):
+        """Name of the state probabilities given all data."""
+        names = self.tree["latent_probabilities"].data_vars
+        return "smoothing" if "smoothing" in names else "classification"
+
+    def __repr__(self):
+        n, names = len(self.labels), ", ".join(self.tree["posterior"].data_vars)
+        return f"<Fit of {self.tree.attrs['model']}: {n} units; {names}; {self.verdict}: {self.reason}>"
+
+    @property
+    def labels(self):
+        """The user's labels of the units."""
+        return trees.labels_of(self.tree)
+
+    def summary(self):
+        """Posterior mean, sd and quantiles of each parameter: DataFrame."""
+        theta = self.theta
+        quantiles = np.quantile(theta, [0.025, 0.5, 0.975], axis=0)
+        names = ("mean", "sd", "2.5%", "median", "97.5%")
+        columns = dict(zip(names, (theta.mean(0), theta.std(0, ddof=1), *quantiles)))
+        return pd.DataFrame(columns, index=pd.Index(self.tree["posterior"].data_vars, name="parameter"))
+
+    def states(self, head=None):
+        """Probability of each class or state for every unit, with 95 % bands: DataFrame.
+
+        Parameters
+        ----------
+        head : str, optional
+            ``classification``, ``smoothing`` (default), ``filtering`` or ``backward_filtering``.
+        """
+        p = self.tree["latent_probabilities"][head or self.head]
+        found = {"unit": self.labels}
+        for k, state in enumerate(p["state"].values):
+            found[f"P({state})"] = p.sel(statistic="mean").values[:, k]
+            for end, statistic in BAND.items():
+                found[f"{state}, {end}"] = p.sel(statistic=statistic).values[:, k]
+        return pd.DataFrame(found)
+
+    def path(self):
+        """The most probable classes, or the most probable sequence of states (Viterbi) at the posterior mean.
+
+        Returns
+        -------
+        DataFrame
+            Columns unit and state.
+        """
+        model, data = self._model(), trees.observed(self.tree)
+        if not model.dependent:
+            z = self.tree["latent_probabilities"][self.head].sel(statistic="mean").values.argmax(-1)
+        else:
+            theta = self._centre(model, data)
+            chain, log_lik = model.chain(theta), self._log_lik(theta[None], data)[0]
+            z = np.asarray(jax.jit(hmm.most_probable_path)(*chain, log_lik))
+        return pd.DataFrame({"unit": self.labels, "state": [model.states[k] for k in z]})
+
+    def paths(self, n=100, seed=1):
+        """Joint draws of the states of all units, from p(theta, z | y): (n, N), states as 0, 1, ..."""
+        model, data = self._model(), trees.observed(self.tree)
+        theta = jnp.asarray(self.theta[:n], float)
+        keys, exists = jax.random.split(jax.random.key(seed), len(theta)), jnp.ones(len(self.labels))
+        log_lik = self._log_lik(theta, data)
+        if not model.dependent:
+            log_weights = jax.vmap(lambda t: model.log_weights(model.natural(t)))(theta)
+            return np.asarray(jax.vmap(jax.random.categorical)(keys, log_weights[:, None] + log_lik))
+
+        def one(key, theta, log_lik):
+            log_init, log_trans = model.chain(theta)
+            return hmm.sample_states(key, log_trans, hmm.filter(log_init, log_trans, log_lik).log_filter, exists)
+
+        return np.asarray(jax.jit(jax.vmap(one))(keys, theta, log_lik))
+
+    def replicate(self, replications=200, seed=1):
+        """Posterior predictive data sets: y (R, N, P, D) and z (R, N)."""
+        return predictive.replicate(self._model(), self.theta, trees.observed(self.tree), seed, replications)
+
+    def to_arviz(self):
+        """The DataTree: posterior, flow, sample_stats, latent_probabilities, log_likelihood, observed_data."""
+        return self.tree
+
+    def save(self, path):
+        """Write as NetCDF; `amortmix.load_fit` reads it."""
+        files.save_netcdf(path, self.tree)
+
+    def plot_posterior(self, truth=None):
+        """Marginals and pairs of the parameters: a matplotlib figure."""
+        from amortmix import plots
+
+        samples = {"PSIS" if self.tree.attrs.get("posterior") == "psis" else "ABI": self.theta}
+        return plots.joint_posterior(self._model(), samples, truth)
+
+    def plot_states(self):
+        """The data and the probabilities of the states: a matplotlib figure."""
+        from amortmix import plots
+
+        model, data = self._model(), trees.observed(self.tree)
+        draw = plots.states_over_time if model.dependent else plots.classification
+        return draw(model, {"ABI": self.tree}, data)
+
+    def plot_predictive(self, replications=200, seed=1):
+        """Observed values of each column among replicated ones: a matplotlib figure."""
+        from amortmix import plots
+
+        y, _ = self.replicate(replications, seed)
+        return plots.predictive(self._model(), trees.observed(self.tree), y)
+
+    def _model(self):
+        if self.model is None:
+            raise files.BadInput(f"the model {self.tree.attrs['model']} is not known here: load_fit(path, model=MODEL)")
+        return self.model
+
+    def _centre(self, model, data):
+        """Posterior mean on the unconstrained space, as theta (D,)."""
+        bijection = model.bijection(data)
+        return bijection.forward(jnp.mean(bijection.inverse(jnp.asarray(self.theta, float)), axis=0))
+
+    def _log_lik(self, theta, data):
+        """log p(y_i | z_i = k, theta) up to a constant in k, (S, N, K): exact, or what the networks' heads imply."""
+        model = self.model
+        if model.has_density:
+            return jax.jit(jax.vmap(model.log_densities, in_axes=(0, None)))(theta, data)
+        if self.amortized is None:
+            raise files.BadInput(f"{model.name} has no density: paths need its networks, so ask the fit they return")
+        framed, n = self.amortized.frame(data), len(self.labels)
+        heads = self.amortized.heads(framed, model.bijection(framed).inverse(theta))
+        if not model.dependent:
+            prior = jax.vmap(lambda t: model.log_weights(model.natural(t)))(theta)
+            return heads["classification"][:, :n] - prior[:, None]
+        return jax.vmap(lambda t, f: hmm.evidence_of_filter(*model.chain(t), f))(theta, heads["filtering"][:, :n])
+
+
+def load_fit(path, model=None):
+    """A fit that was saved.
+
+    Parameters
+    ----------
+    path : path
+    model : Model, optional
+        Of a fit to a user's own model; those of the library are found by name.
+
+    Raises
+    ------
+    BadInput
+        If the file is damaged or no fit.
+    """
+    tree = files.load_netcdf(path)
+    if not isinstance(tree, xr.DataTree) or "verdict" not in tree.attrs:
+        raise files.BadInput(f"{path}: no fit of this library; expected a file that Fit.save wrote")
+    name = tree.attrs["model"]
+    if model is None and name in registry.names():
+        model = registry.find(name)
+        if tree.attrs.get("priors") in model.variants:
+            model = model.with_prior(tree.attrs["priors"])
+    if model is not None and model.name != name:
+        raise files.BadInput(f"{path}: a fit of {name}; expected one of {model.name}")
+    return Fit(tree, model)

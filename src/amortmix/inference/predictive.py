@@ -1,0 +1,54 @@
+"""Posterior predictive data sets, of the design of the observed one, and whether they look like it.
+
+y_rep ~ p(y | theta^(s)),   p = P(T(y_rep) >= T(y)),   T the mean, spread, smallest and largest value of a column
+"""
+
+import jax
+import numpy as np
+
+REPLICATIONS = 400
+#: A two-sided p-value below this is a surprise: with four statistics a column, one of 50 data sets has one by chance.
+SURPRISE = 0.005
+
+
+def replicate(model, theta, data, seed, replications=REPLICATIONS):
+    """Data sets under the first draws.
+
+    Parameters
+    ----------
+    theta : (S, D)
+    data : Data
+        Whose mask and covariates are kept.
+
+    Returns
+    -------
+    y, z : (replications, N, P, D_y), (replications, N)
+    """
+    theta = theta[:replications]
+    keys = jax.random.split(jax.random.key(seed), len(theta))
+    draw = jax.jit(jax.vmap(lambda k, t, d: model.simulate(k, t, d.mask, d.x), in_axes=(0, 0, None)))
+    return tuple(np.asarray(a) for a in draw(keys, theta, data))
+
+
+def statistics(y, mask):
+    """{name: (..., D)} of observations y (..., N, P, D)."""
+    seen = np.where(mask[..., None] > 0, y, np.nan)
+    axes = (-3, -2)
+    return {
+        "mean": np.nanmean(seen, axes),
+        "standard deviation": np.nanstd(seen, axes),
+        "smallest value": np.nanmin(seen, axes),
+        "largest value": np.nanmax(seen, axes),
+    }
+
+
+def surprises(model, theta, data, seed):
+    """Sentences about statistics of the data that hardly any replicated data set has."""
+    y, _ = replicate(model, theta, data, seed, REPLICATIONS)
+    ours, theirs, found = statistics(data.y, data.mask), statistics(y, data.mask), []
+    for name, value in ours.items():
+        above, below = (theirs[name] >= value).mean(0), (theirs[name] <= value).mean(0)
+        for j, column in enumerate(model.columns):
+            if 2 * min(above[j], below[j]) < SURPRISE:
+                found.append(f"the {name} of {column}, {value[j]:.3g}, is not what the fitted model predicts")
+    return found

@@ -1,0 +1,126 @@
+"""What simulated data sets look like to the networks: against it every data set is held.
+
+    MMD^2(s, S) = k(s, s) + mean k(S, S) - 2 mean k(s, S),   s the summary of y, S those of M simulations
+
+with an inverse multiquadratic kernel; the null distribution takes single simulations in the place of y.
+"""
+
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from amortmix.model.data import as_numpy
+from amortmix.storage import files
+from amortmix.storage.files import BadInput
+
+SIMULATIONS, NULL = 1000, 1000
+#: A value counts as far outside if it is so many widths of the simulated range away from it.
+FAR = 0.5
+
+
+class Reference(NamedTuple):
+    """Simulated data sets in numbers.
+
+    Attributes
+    ----------
+    summaries : (M, dim)
+    values : (D, 2)
+        Smallest and largest transformed observation of each column.
+    means : (D, 2)
+        Smallest and largest mean of a data set, likewise.
+    """
+
+    summaries: np.ndarray
+    values: np.ndarray
+    means: np.ndarray
+
+    def save(self, path):
+        """Write as NumPy archive."""
+        with files.atomic(path) as temporary:
+            np.savez_compressed(temporary, **{k: v.astype(np.float32) for k, v in self._asdict().items()})
+
+    @classmethod
+    def load(cls, path):
+        """Read what `save` wrote; BadInput names a damaged file."""
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                return cls(**{k: archive[k] for k in cls._fields})
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise BadInput(f"{path}: damaged, not the reference that was written ({error}); {files.REMAKE}") from error
+
+
+def make_reference(amortized, seed, simulations=SIMULATIONS):
+    """`Reference` of new simulations under the model's prior."""
+    keys = jax.random.split(jax.random.key(seed), simulations)
+    _, data, _ = jax.jit(jax.vmap(amortized.model.simulate_dataset))(keys)
+    return reference_of(amortized, as_numpy(data))
+
+
+def reference_of(amortized, data):
+    """`Reference` of simulated data sets with a leading axis."""
+    values = _transformed(amortized.model, data)
+    seen = data.mask[..., None] > 0
+    means = np.where(seen, values, 0).sum((1, 2)) / np.maximum(seen.sum((1, 2)), 1)
+    low, high = (f(np.where(seen, values, e), axis=(0, 1, 2)) for f, e in ((np.min, np.inf), (np.max, -np.inf)))
+    ranges = np.stack([low, high], axis=-1), np.stack([means.min(0), means.max(0)], axis=-1)
+    return Reference(amortized.summarize_many(data), *ranges)
+
+
+def _transformed(model, data):
+    """Observations on the scale on which networks see them: (..., N, P, D)."""
+    kinds = model.columns.values()
+    return np.stack([np.asarray(kind.feature(data.y[..., j])) for j, kind in enumerate(kinds)], axis=-1)
+
+
+def far_outside(model, reference, table):
+    """Sentences about values far outside anything simulated: in milliseconds, say, or of another kind."""
+    data, found = table.data, []
+    values = _transformed(model, data)
+    for j, column in enumerate(model.columns):
+        seen = np.where(data.mask > 0, values[..., j], np.nan)
+        low, high = reference.values[j]
+        margin = FAR * (high - low)
+        beyond = (seen < low - margin) | (seen > high + margin)
+        if beyond.any():
+            n, p = (int(i) for i in np.argwhere(beyond)[0])
+            found.append(
+                f"{column} of unit {table.labels[n]} is {data.y[n, p, j]:g}, far outside all simulated data sets"
+                + (f", as are {int(beyond.sum()) - 1} others" if beyond.sum() > 1 else "")
+            )
+        low, high = reference.means[j]
+        margin = FAR * (high - low)
+        if not beyond.any() and not low - margin <= np.nanmean(seen) <= high + margin:
+            found.append(f"the mean of {column} is far outside those of all simulated data sets")
+    return found
+
+
+class MmdTest:
+    """The MMD test of single data sets against a reference; its null distribution is drawn once per seed."""
+
+    def __init__(self, summaries, num_null=NULL):
+        self.summaries, self.num_null = np.asarray(summaries, dtype=np.float32), num_null
+
+    def __call__(self, summary, seed):
+        """MMD and p of a summary (dim,).
+
+        Returns
+        -------
+        statistic, p, null : float, float, (num_null,)
+            On the scale of the square root, as in Table 1.
+        """
+        from bayesflow.diagnostics.metrics import bootstrap_comparison
+        from bayesflow.metrics.functional.kernels import inverse_multiquadratic
+
+        np.random.seed(seed)  # BayesFlow's bootstrap uses NumPy's global generator
+        within = np.mean(np.asarray(inverse_multiquadratic(self.summaries, self.summaries)))
+
+        def squared_mmd(x, y):
+            """Biased MMD^2; the term of the reference alone is the same for every data set."""
+            return inverse_multiquadratic(x, x).mean() + within - 2 * inverse_multiquadratic(x, y).mean()
+
+        statistic, null = bootstrap_comparison(
+            np.asarray(summary, np.float32)[None], self.summaries, squared_mmd, self.num_null
+        )
+        root = np.sqrt(np.maximum(null, 0))
+        return float(np.sqrt(max(float(statistic), 0))), float(np.mean(null >= statistic)), root

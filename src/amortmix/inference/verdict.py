@@ -1,0 +1,76 @@
+"""What to trust: the words that stand on every fit (the amortized Bayesian workflow, section 3.5).
+
+ABI          the networks' draws as they are
+PSIS         draws corrected by importance weights
+MCMC         neither: run MCMC, which needs the density and no network
+UNRELIABLE   neither, and there is no density: do not use this fit
+"""
+
+import math
+from typing import NamedTuple
+
+MMD_ALPHA = 0.1  # section 3.5, Table 1
+
+
+class Verdict(NamedTuple):
+    """One of the four words, and why in a sentence."""
+
+    word: str
+    reason: str
+
+
+def judge(has_density, smoothed=None, mmd_p=None, concerns=(), finite=True, meaningful=True):
+    """The verdict on one fit.
+
+    Parameters
+    ----------
+    has_density : bool
+    smoothed : Psis, optional
+        Where the density is known.
+    mmd_p : float, optional
+        None where no simulations are at hand.
+    concerns : sequence of str
+        Sentences about the data: N, P or values outside the range of the simulations.
+    finite : bool
+        Whether all draws are numbers.
+    meaningful : bool
+        False for networks that are hardly trained.
+    """
+    if not has_density:
+        return _without_density(mmd_p, concerns, finite, meaningful)
+    k, limit = smoothed.pareto_k, smoothed.threshold
+    if not finite or math.isnan(k) or not smoothed.is_reliable:
+        return Verdict("MCMC", _why_mcmc(finite, k, limit))
+    fine = f"k-hat {k:.2f} is at most {limit:.2f}"
+    unusual = [*concerns, *_unusual(mmd_p)]
+    if unusual:
+        return Verdict("PSIS", f"{'; '.join(unusual)}, and {fine}: use the importance weighted draws")
+    if mmd_p is None:
+        return Verdict("PSIS", f"{fine}; no simulations are at hand to compare the data with")
+    return Verdict("ABI", f"the data look like the simulations (MMD p = {mmd_p:.3f}) and {fine}")
+
+
+def _why_mcmc(finite, k, limit):
+    if not finite:
+        return "some draws of the networks are not finite: run MCMC"
+    if math.isnan(k):
+        return "Pareto k-hat is not a number, for too few draws have a weight: run MCMC"
+    return f"Pareto k-hat {k:.2f} is above {limit:.2f}: importance weights cannot correct the flow here"
+
+
+def _unusual(mmd_p):
+    if mmd_p is not None and mmd_p < MMD_ALPHA:
+        return [f"the data are unusual among the simulations (MMD p = {mmd_p:.3f})"]
+    return []
+
+
+def _without_density(mmd_p, concerns, finite, meaningful):
+    none = "there is no density, so no weights can correct or check the draws"
+    problems = [*([] if finite else ["some draws are not finite"]), *concerns, *_unusual(mmd_p)]
+    if not meaningful:
+        problems.append("the networks are hardly trained")
+    if problems:
+        return Verdict("UNRELIABLE", f"{'; '.join(problems)}; {none}")
+    if mmd_p is None:
+        return Verdict("UNRELIABLE", f"no simulations are at hand to compare the data with; {none}")
+    return Verdict("ABI", f"the data look like the simulations (MMD p = {mmd_p:.3f}); {none}")

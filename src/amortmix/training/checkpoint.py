@@ -1,0 +1,51 @@
+"""What a training keeps on disk while it runs: its state and its learning curve, each whole or not at all."""
+
+import csv
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from amortmix.storage.files import BadInput
+
+
+def save_checkpoint(path, state, spec, done, history, seconds):
+    """Write all state to a temporary file, then rename it: a kill leaves the previous checkpoint."""
+    leaves = jax.tree.leaves(state)
+    meta = json.dumps({"spec": spec, "done": done, "history": history, "seconds": seconds})
+    temporary = path.with_name(path.name + ".part")
+    with open(temporary, "wb") as file:
+        np.savez(file, meta=np.array(meta), **{f"leaf_{i}": np.asarray(x) for i, x in enumerate(leaves)})
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def load_checkpoint(path, state, spec):
+    """State, dispatches done, history and seconds of a checkpoint of the same training; else None."""
+    if path is None or not path.exists():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            meta = json.loads(str(file["meta"]))
+            if meta["spec"] != json.loads(json.dumps(spec)):
+                return None
+            old, tree = jax.tree.flatten(state)
+            leaves = [jnp.asarray(file[f"leaf_{i}"]) for i in range(len(old))]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise BadInput(f"{path}: damaged checkpoint ({error}); delete it to start over") from error
+    return jax.tree.unflatten(tree, leaves), meta["done"], meta["history"], meta["seconds"]
+
+
+def write_history(path, history):
+    """Learning curve as CSV, replaced atomically."""
+    temporary = Path(f"{path}.part")
+    with open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(history[0]))
+        writer.writeheader()
+        writer.writerows(history)
+    os.replace(temporary, path)

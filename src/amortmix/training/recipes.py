@@ -1,0 +1,67 @@
+"""A default recipe for any declared model, from N, P, K and the dimensions: networks, and a schedule as proportions.
+
+The numbers of steps are those of about a quarter of an hour on two cores; a budget of minutes keeps their proportions.
+"""
+
+#: Steps of the default schedule: from simulations, then with the density where it is known.
+STEPS = (10_000, 6_000)
+BATCH, PARTICLES = 32, 16
+
+
+def default_recipe(model, smoke=False):
+    """Networks and schedule of a model.
+
+    Parameters
+    ----------
+    model : Model
+    smoke : bool
+        Hardly trained and small, to see that everything runs.
+
+    Returns
+    -------
+    dict
+        ``local``, ``summary``, ``flow``, ``classifier``, ``classified_share``, ``schedule``.
+    """
+    size = _SMOKE if smoke else _FULL
+    return {
+        "local": _local(model, size),
+        "summary": _summary(model, size),
+        "flow": {
+            "depth": size["depth"],
+            "widths": [size["flow"]] * (1 if smoke else 2),
+            "bins": size["bins"],
+            "whitening": [size["flow"]],
+            "bound": 5.0,
+        },
+        "classifier": {"kind": "emission" if model.dependent else "unit", "widths": size["classifier"]},
+        "classified_share": 0.25,
+        "schedule": _schedule(model, smoke),
+    }
+
+
+_FULL = {"width": 48, "mix": [128, 128], "depth": 5, "flow": 128, "bins": 8, "classifier": [48, 48], "local": [24]}
+_SMOKE = {"width": 16, "mix": [32], "depth": 2, "flow": 32, "bins": 4, "classifier": [16], "local": [8]}
+
+
+def _local(model, size):
+    """A set network for units of several observations; single ones are passed on."""
+    if model.observations[1] == 1:
+        return None
+    width = size["local"]
+    return {"inner": 2 * width, "outer": width, "outputs": 2 + 2 * len(model.columns)}
+
+
+def _summary(model, size):
+    dim = 4 * model.free + 4
+    if not model.dependent:
+        return {"kind": "deep_set", "width": size["width"], "depth": 2, "mix": size["mix"], "dim": dim}
+    states = 2 * len(model.states) + 2
+    return {"kind": "states", "width": size["width"], "blocks": 3, "states": states, "mix": size["mix"], "dim": dim}
+
+
+def _schedule(model, smoke):
+    if smoke:
+        return {"phases": [[120, BATCH]], "optimizer": "muon", "learning_rate": 4e-3, "reports": 4}
+    first, second = STEPS
+    phases = [[first, BATCH], [second, BATCH, PARTICLES]] if model.has_density else [[first + second, BATCH]]
+    return {"phases": phases, "optimizer": "muon", "learning_rate": 2.5e-3}
