@@ -1,9 +1,10 @@
 """Two groups of measurements with unknown means and unknown standard deviations; one measurement per unit."""
 
-import amortmix as am
 import jax.numpy as jnp
 from numpyro import distributions as dist
 from numpyro import sample
+
+import amortmix as am
 
 
 def prior():

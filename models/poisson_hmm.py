@@ -1,9 +1,10 @@
 """Counts from a hidden Markov model with three states, such as calls of an animal that rests, moves or forages."""
 
-import amortmix as am
 import jax.numpy as jnp
 from numpyro import distributions as dist
 from numpyro import sample
+
+import amortmix as am
 
 
 def prior():

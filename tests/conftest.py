@@ -5,10 +5,11 @@ import os
 os.environ.setdefault("NPROC", "1")  # threads of XLA: tests run in two processes
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-import amortmix  # noqa: F401  sets the Keras backend before anything imports Keras
 import jax
 import numpy as np
 import pytest
+
+import amortmix  # noqa: F401  sets the Keras backend before anything imports Keras
 from amortmix.inference.amortized import Amortized
 from amortmix.model import registry
 from amortmix.model.data import as_numpy, existing

@@ -4,36 +4,36 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from amortmix import misfit
-from amortmix.cases import CASES, Data, get_case
-from amortmix.networks.estimator import as_example
 from scipy.stats import rankdata
 
+from amortmix.model import registry
+from amortmix.networks.estimator import as_example
+from amortmix.training import corruption
 
-def simulated(case, key, number):
-    draw = jax.vmap(lambda k: case.simulate_dataset(k, case.prior("paper")))
-    return jax.jit(draw)(jax.random.split(key, number))
+
+def simulated(model, key, number):
+    return jax.jit(jax.vmap(model.simulate_dataset))(jax.random.split(key, number))
 
 
-def rearranged(case, key, number):
+def rearranged(model, key, number):
     """Data before and after, and the states with those of padding: all as NumPy arrays with a leading axis."""
     key_data, key = jax.random.split(key)
-    _, data, z = simulated(case, key_data, number)
-    state = jnp.where(data.mask.max(-1) > 0, z, len(case.states))
-    move = jax.jit(jax.vmap(lambda k, d, s: misfit.rearrange(k, d, s, len(case.states))))
+    _, data, z = simulated(model, key_data, number)
+    state = jnp.where(data.mask.max(-1) > 0, z, len(model.states))
+    move = jax.jit(jax.vmap(lambda k, d, s: corruption.rearrange(k, d, s, len(model.states))))
     moved = move(jax.random.split(key, number), data, state)
     return jax.tree.map(np.asarray, (data, moved, state))
 
 
-@pytest.mark.parametrize("name", list(CASES))
+@pytest.mark.parametrize("name", registry.names())
 def test_what_is_moved_stays_in_its_state(name):
     """Each component of each state keeps its values, each unit its number of observations, padding its place."""
-    case = get_case(name)
-    before, after, states = rearranged(case, jax.random.key(1), 20)
+    model = registry.find(name)
+    before, after, states = rearranged(model, jax.random.key(1), 20)
     assert not np.array_equal(before.y, after.y)
-    for y, mask, y_after, mask_after, state in zip(*before, *after, states):
+    for y, mask, y_after, mask_after, state in zip(before.y, before.mask, after.y, after.mask, states):
         np.testing.assert_array_equal(mask.max(-1), mask_after.max(-1))
-        for k in range(len(case.states)):
+        for k in range(len(model.states)):
             here = state == k
             for component in range(y.shape[-1]):
                 values = [np.sort(a[here, :, component][m[here] > 0]) for a, m in ((y, mask), (y_after, mask_after))]
@@ -45,8 +45,8 @@ def test_neighbours_and_components_depend_on_each_other():
 
     Neighbours are alike and an error may be fast or slow; before, both correlations are what the model makes.
     """
-    case = get_case("evidence_accumulation")
-    before, after, states = rearranged(case, jax.random.key(2), 300)
+    model = registry.find("evidence_accumulation")
+    before, after, states = rearranged(model, jax.random.key(2), 300)
 
     def correlations(data):
         found = []
@@ -64,35 +64,34 @@ def test_neighbours_and_components_depend_on_each_other():
 
 def test_ranks_are_standardized_within_a_state():
     state, score = jnp.array([0, 1, 0, 1, 1, 0, 2]), jnp.array([3.0, 1.0, 1.0, 2.0, 3.0, 2.0, 0.0])
-    found = misfit._ranks(misfit._order(score, state), state, 2)
+    found = corruption._ranks(corruption._order(score, state), state, 2)
     np.testing.assert_allclose(found[:6], np.sqrt(12) * np.array([1, -1, -1, 0, 1, 0]) / 3, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", list(CASES))
+@pytest.mark.parametrize("name", registry.names())
 def test_contaminants_are_few_and_the_rest_is_untouched(name):
-    case, number = get_case(name), 50
-    theta, data, _ = simulated(case, jax.random.key(3), number)
-    mixed = jax.jit(jax.vmap(lambda k, t, d: misfit.contaminate(case, case.prior("paper"), k, t, d, k)))(
+    model, number = registry.find(name), 50
+    theta, data, _ = simulated(model, jax.random.key(3), number)
+    mixed = jax.jit(jax.vmap(lambda k, t, d: corruption.contaminate(model, k, t, d, k)))(
         jax.random.split(jax.random.key(4), number), theta, data
     )
     changed = np.any((np.asarray(mixed.y != data.y) & (np.asarray(data.mask)[..., None] > 0)), axis=(2, 3))
     share = changed.sum(1) / np.asarray(data.mask.max(-1).sum(1))
-    assert 0 < share.mean() < misfit.MOST / 2 and share.max() < 0.75
+    assert 0 < share.mean() < corruption.MOST / 2 and share.max() < 0.75
 
 
-@pytest.mark.parametrize("name", list(CASES))
+@pytest.mark.parametrize("name", registry.names())
 def test_every_network_can_take_them(name):
     """Features, parameters and density are finite; the states of a hidden chain are those of the simulation."""
-    case = get_case(name)
-    prior = case.prior("paper")
+    model = registry.find(name)
 
     def one(key):
-        key_data, key_spoil = jax.random.split(key)
-        theta, data, z = case.simulate_dataset(key_data, prior)
-        spoilt = misfit.spoil(case, prior, key_spoil, theta, data, z)
-        u = case.bijection(data).inverse(theta)
-        example = as_example(case, case.bijection(spoilt).forward(u), spoilt)
-        return example, u, case.log_joint(u, spoilt, prior), Data(*(a - b for a, b in zip(spoilt, data)))
+        key_data, key_corrupt = jax.random.split(key)
+        theta, data, z = model.simulate_dataset(key_data)
+        corrupted = corruption.corrupt(model, key_corrupt, theta, data, z)
+        u = model.bijection(data).inverse(theta)
+        example = as_example(model, model.bijection(corrupted).forward(u), corrupted)
+        return example, u, model.log_joint(u, corrupted), jax.tree.map(jnp.subtract, corrupted, data)
 
     example, u, density, difference = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(5), 200))
     for key, values in example.items():

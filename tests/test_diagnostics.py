@@ -4,11 +4,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from amortmix.cases import Data, get_case
-from amortmix.diagnostics import comparison, psis, simulated
-from amortmix.posterior import Draws
-from amortmix.stan.engine import StanFit
 from scipy import stats
+
+from amortmix.diagnostics import comparison, simulated, states
+from amortmix.inference import psis
+from amortmix.inference.reference import MmdTest
+from amortmix.inference.verdict import judge
+from amortmix.mcmc.engine import McmcFit
+from amortmix.model import registry
+from amortmix.model.data import Data, as_numpy
 
 
 def gaussian_weights(target_sd, n=20_000):
@@ -41,28 +45,27 @@ def test_weights_correct_a_wide_proposal():
     assert np.std(x[chosen]) < 0.75
 
 
-class Gaussian:
-    """A flow that always answers N(0, 1)."""
-
-    def sample(self, data, draws, seed):
-        theta = np.random.default_rng(seed).normal(size=(draws, 1))
-        return Draws(theta, theta, stats.norm.logpdf(theta[:, 0]))
-
-    def frame(self, data):
-        return data
-
-
-def test_corrected_draws_are_draws_of_the_target():
+def test_resampled_draws_are_draws_of_the_target():
     """N(0.3, 0.7^2) from 40,000 proposals of N(0, 1): mean and variance of 2,000 within 5 standard errors."""
-
-    def target(theta, data):
-        return stats.norm.logpdf(theta[:, 0], 0.3, 0.7)
-
-    theta, ess = psis.correct(Gaussian(), target, None, 2000, 40_000, seed=2)
-    assert len(np.unique(theta)) == 2000 and 2000 < ess < 40_000
+    x = np.random.default_rng(2).normal(size=40_000)
+    smoothed = psis.smooth(stats.norm.logpdf(x, 0.3, 0.7), stats.norm.logpdf(x))
+    theta = x[psis.resample(smoothed.log_weights, 2000, seed=2)]
+    assert len(np.unique(theta)) == 2000 and 2000 < smoothed.ess < 40_000
     assert abs(theta.mean() - 0.3) < 5 * 0.7 / np.sqrt(2000)
     assert abs(theta.var() - 0.49) < 5 * 0.49 * np.sqrt(2 / 2000)
     assert psis.resample(np.array([0.0, -np.inf, -np.inf]), 2, seed=1) is None
+
+
+def test_evidence_and_its_error():
+    """Weights of a target whose integral is exp(3): the estimate within 4 of its errors, and the error about right."""
+    found = []
+    for seed in range(200):
+        x = np.random.default_rng(seed).normal(size=500)
+        ratio = 3 + stats.norm.logpdf(x, 0.2, 0.8) - stats.norm.logpdf(x)
+        found.append(psis.evidence(ratio))
+    value, error = np.array(found).T
+    assert np.all(np.abs(value - 3) < 5 * error)  # 200 tests at 5 standard errors: false alarm 1e-4
+    assert 0.8 < value.std() / error.mean() < 1.25
 
 
 @pytest.mark.parametrize("target_sd", [0.5, 0.9, 1.1])
@@ -113,35 +116,66 @@ def test_c2st_of_equal_and_of_shifted_draws():
 
 def test_mmd_test_separates_typical_from_distant():
     rng = np.random.default_rng(5)
-    reference = rng.normal(size=(300, 4)).astype(np.float32)
-    typical = comparison.mmd_test(np.zeros(4, dtype=np.float32), reference, 200, seed=1)
-    distant = comparison.mmd_test(np.full(4, 6.0, dtype=np.float32), reference, 200, seed=1)
+    test = MmdTest(rng.normal(size=(300, 4)), 200)
+    typical, distant = test(np.zeros(4), seed=1), test(np.full(4, 6.0), seed=1)
     assert typical[1] > 0.5 and distant[1] < 0.01 and distant[0] > typical[0]
-    assert comparison.mmd_test(np.zeros(4, dtype=np.float32), reference, 200, seed=1)[1] == typical[1]
+    assert test(np.zeros(4), seed=1)[1] == typical[1]
 
 
 @pytest.mark.parametrize(
-    ("p", "k", "expected"), [(0.5, 0.3, "ABI"), (0.05, 0.3, "PSIS"), (0.5, 0.9, "MCMC"), (0.01, 2.0, "MCMC")]
+    ("p", "k", "options", "expected"),
+    [
+        (0.5, 0.3, {}, "ABI"),
+        (0.05, 0.3, {}, "PSIS"),
+        (None, 0.3, {}, "PSIS"),
+        (0.5, 0.3, {"concerns": ["N = 3 is outside"]}, "PSIS"),
+        (0.5, 0.9, {}, "MCMC"),
+        (0.01, 2.0, {}, "MCMC"),
+        (0.5, float("nan"), {}, "MCMC"),
+        (0.5, 0.3, {"finite": False}, "MCMC"),
+    ],
 )
-def test_verdict(p, k, expected):
-    word, reason = comparison.verdict(p, psis.Psis(np.zeros(4000), k))
-    assert word == expected and f"{k:.2f}" in reason
+def test_verdict_with_a_density(p, k, options, expected):
+    verdict = judge(True, psis.Psis(np.zeros(4000), k), p, **options)
+    assert verdict.word == expected
+    for words in (*options.get("concerns", ()), "" if k != k or not options.get("finite", True) else f"{k:.2f}"):
+        assert words in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("p", "options", "expected"),
+    [
+        (0.5, {}, "ABI"),
+        (0.05, {}, "UNRELIABLE"),
+        (None, {}, "UNRELIABLE"),
+        (0.5, {"concerns": ["far outside"]}, "UNRELIABLE"),
+        (0.5, {"finite": False}, "UNRELIABLE"),
+        (0.5, {"meaningful": False}, "UNRELIABLE"),
+    ],
+)
+def test_verdict_without_a_density(p, options, expected):
+    verdict = judge(False, None, p, **options)
+    assert verdict.word == expected and "no density" in verdict.reason
+
+
+def rhat_of(theta):
+    return McmcFit(theta, {}, "", 0.0, 0.0, []).rhat_max
 
 
 def test_rhat_sees_chains_that_disagree():
     rng = np.random.default_rng(6)
     good = rng.normal(size=(4, 500, 2))
-    assert StanFit(good, {}, "", 0.0).rhat_max < 1.01
+    assert rhat_of(good) < 1.01
     bad = good + np.array([0, 0, 0, 3.0])[:, None, None]
-    assert StanFit(bad, {}, "", 0.0).rhat_max > 1.2
+    assert rhat_of(bad) > 1.2
 
 
 @pytest.mark.parametrize("variant", ["paper", "reference"])
 @pytest.mark.parametrize("name", ["gaussian_hmm", "evidence_accumulation"])
 def test_only_the_exact_rule_has_no_error(name, variant):
     """With exact filters: no error but rounding; the printed and the shifted rule are wrong, the shifted most."""
-    case = get_case(name)
-    table = simulated.exact_filter_errors(case, case.prior(variant), datasets=60, seed=1)
+    model = registry.find(name).with_prior(variant)
+    table = states.exact_filter_errors(model, datasets=60, seed=1)
     errors = {rule: entry["networks"]["mean_absolute_error"] for rule, entry in table.items()}
     assert errors["exact"] < 1e-4
     assert 10 * errors["exact"] < min(errors["printed"], errors["filtering alone"])
@@ -153,12 +187,12 @@ def test_excess_cross_entropy_is_a_kl_divergence():
     """Zero for the exact probabilities, whose calibration error is that of chance; the KL divergence for others."""
     rng = np.random.default_rng(7)
     p = rng.dirichlet([1, 1, 1], size=(200, 50))
-    states = (rng.uniform(size=(200, 50, 1)) > p.cumsum(-1)).sum(-1)
+    z = (rng.uniform(size=(200, 50, 1)) > p.cumsum(-1)).sum(-1)
     mask = np.ones((200, 50))
     mask[:, 40:] = 0
-    own = simulated.excess_cross_entropy(np.log(p), np.log(p), mask, states)
+    own = states.excess_cross_entropy(np.log(p), np.log(p), mask, z)
     assert own["mean"] == 0 and own["ece"] < 0.02
-    uniform = simulated.excess_cross_entropy(np.log(p), np.log(np.full_like(p, 1 / 3)), mask, states)
+    uniform = states.excess_cross_entropy(np.log(p), np.log(np.full_like(p, 1 / 3)), mask, z)
     kl = stats.entropy(p[:, :40], np.full_like(p[:, :40], 1 / 3), axis=-1).mean()
     np.testing.assert_allclose(uniform["mean"], kl, rtol=1e-10)
 
@@ -166,15 +200,15 @@ def test_excess_cross_entropy_is_a_kl_divergence():
 class ExactAtOnePoint:
     """In place of networks: the exact answer where theta is known, log odds of the indicators times ``sharpness``."""
 
-    def __init__(self, case, theta, sharpness):
-        self.case, self.theta, self.sharpness = case, jnp.array(theta), sharpness
+    def __init__(self, model, theta, sharpness):
+        self.model, self.theta, self.sharpness = model, jnp.array(theta), sharpness
 
     def _sample_one(self, data, key, draws):
         theta = jnp.broadcast_to(self.theta, (draws, len(self.theta)))
         return theta, theta, None
 
     def _heads(self, data, theta):
-        exact = jax.vmap(lambda t: self.case.exact.state_log_probs(t, data))(theta)
+        exact = jax.vmap(lambda t: self.model.state_log_probs(t, data))(theta)
         return {head: jax.nn.log_softmax(self.sharpness * p, axis=-1) for head, p in exact.items()}
 
 
@@ -183,31 +217,30 @@ def test_share_of_units_is_calibrated_where_the_indicators_are(name):
     """Known theta and exact probabilities: inside the bands (false-alarm rate 5 %, fixed seed). Three times the log
     odds: outside.
     """
-    case = get_case(name)
+    model = registry.find(name)
     theta = jnp.array(
         {"gaussian_mixture": [0.3, 0.4, 0.3, -0.6, 0.0, 0.6], "gaussian_hmm": [0.7, 0.6, -0.4, 0.4]}[name]
     )
 
     def simulate(key):
-        key_context, key_data = jax.random.split(key)
-        mask = case.sample_context(key_context)
-        y, z = case.simulate(key_data, theta, mask)
+        key_design, key_data = jax.random.split(key)
+        mask = model.sample_design(key_design)
+        y, z = model.simulate(key_data, theta, mask)
         return Data(y, mask), z
 
     data, z = jax.jit(jax.vmap(simulate))(jax.random.split(jax.random.key(8), 300))
-    data, z = Data(*map(np.asarray, data)), np.asarray(z)
+    data, z = as_numpy(data), np.asarray(z)
     for sharpness, inside in ((1.0, True), (3.0, False)):
-        stub = ExactAtOnePoint(case, theta, sharpness)
-        assert simulated.share_calibration(case, stub, data, z, 100, seed=1)["inside"] is inside
+        stub = ExactAtOnePoint(model, theta, sharpness)
+        assert states.share_calibration(stub, data, z, 100, seed=1)["inside"] is inside
 
 
 def test_draws_on_the_edge_have_no_weight():
     """alpha_1 rounded to zero or nu overflowed: density zero, weight zero, everything else unchanged."""
-    case = get_case("evidence_accumulation")
-    prior = case.prior("paper")
-    theta, data, _ = case.simulate_dataset(jax.random.key(1), prior)
+    model = registry.find("evidence_accumulation")
+    theta, data, _ = model.simulate_dataset(jax.random.key(1))
     edge = jnp.stack([theta, theta.at[2].set(0.0), theta.at[6].set(jnp.inf)])
-    log_joint = np.asarray(psis.log_joint(case, prior, edge, data))
+    log_joint = np.asarray(psis.log_joint(model, edge, data))
     assert np.isfinite(log_joint[0]) and np.isneginf(log_joint[1:]).all()
     x, target, proposal = gaussian_weights(1.5)
     with_edge = psis.smooth(np.append(target, -np.inf), np.append(proposal, -np.inf))

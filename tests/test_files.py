@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import xarray as xr
-from amortmix import io
+
+from amortmix.storage import files as io
 
 
 def tree():

@@ -1,25 +1,23 @@
 """The gradient with less noise: unbiased, exact where q is the posterior, and made of the densities it claims."""
 
-import dataclasses
 from functools import partial
-from pathlib import Path
 from types import SimpleNamespace
 
-import amortmix.training as training_module
 import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
 import pytest
-from amortmix import particles
-from amortmix.bijections import identity
-from amortmix.bundle import load_bundle
-from amortmix.cases import get_case
-from amortmix.diagnostics import psis
-from amortmix.posterior import Amortized
+from conftest import smoke_recipe
 from jax.scipy.stats import norm
 
-NETWORKS = Path(__file__).parents[1] / "networks"
+from amortmix.inference import psis
+from amortmix.inference.amortized import Amortized
+from amortmix.model import registry
+from amortmix.model.supports import identity
+from amortmix.storage import pretrained
+from amortmix.storage.bundle import load_bundle
+from amortmix.training import importance, loop
 
 
 class _Normal:
@@ -47,20 +45,23 @@ class _Normal:
 def weighed(q, y, truth, number, key, proposal=None, modelled=None):
     """One batch of the conjugate model u ~ Normal(0, scale), y ~ Normal(u, 1) with scale 1, completed by `weigh`."""
 
-    def log_prior(u, prior):
-        return norm.logpdf(u[0], scale=prior["scale"])
+    def model(scale):
+        def log_prior(u):
+            return norm.logpdf(u[0], scale=scale)
 
-    case = SimpleNamespace(
-        log_joint=lambda u, y, prior: log_prior(u, prior) + norm.logpdf(y, u[0]),
-        bijection=lambda data: identity,
-        exact=SimpleNamespace(log_prior=log_prior),
-    )
+        return SimpleNamespace(
+            log_joint=lambda u, y: log_prior(u) + norm.logpdf(y, u[0]),
+            bijection=lambda data: identity,
+            log_prior=log_prior,
+            with_prior=lambda other: model(other["scale"]),
+        )
+
     noise = jax.random.normal(key, (len(y), number - 1, 1))
     if proposal:
         noise = jnp.concatenate([noise, jnp.zeros((len(y), 1, 1))], axis=1)
     inputs = {"inference_variables": truth[:, None], "inference_conditions": None, "summary_variables": None}
     inputs |= {} if modelled is None else {"modelled": modelled}
-    return particles.weigh(case, {"scale": 1.0}, proposal, q, ([], []), {"data": y, "noise": noise, **inputs})
+    return importance.weigh(model(1.0), proposal, q, ([], []), {"data": y, "noise": noise, **inputs})
 
 
 @pytest.mark.parametrize("number", [2, 5])
@@ -114,16 +115,16 @@ def test_without_a_truth_the_draws_give_the_gradient(proposal):
 def test_no_data_set_counts_without_bound():
     """An untrained flow may put theta_0 where p' is many times p; here the truth has all the weight."""
     batch = weighed(_Normal(60.0, 1.0), jnp.zeros(1), jnp.zeros(1), 2, jax.random.key(5), {"scale": 2.0})
-    expected = particles.MOST * norm.pdf(0.0) / ((norm.pdf(0.0) + norm.pdf(0.0, scale=2.0)) / 2)
+    expected = importance.MOST * norm.pdf(0.0) / ((norm.pdf(0.0) + norm.pdf(0.0, scale=2.0)) / 2)
     assert float(batch["coefficients"][0, 0]) == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_half_of_the_data_sets_are_from_the_proposal():
     """Without it the stay probabilities have mean 1/2, with it (1/2 + 4/5) / 2; false alarms: 2 in 100,000."""
-    case, number = get_case("evidence_accumulation"), 4000
+    model, number = registry.find("evidence_accumulation"), 4000
     keys = jax.random.split(jax.random.key(4), number)
-    for proposal, mean in ((None, 0.5), (case.prior("reference"), 0.65)):
-        draw = jax.jit(jax.vmap(partial(particles.refined_example, case, case.prior("paper"), 2, proposal, None)))
+    for proposal, mean in ((None, 0.5), ({"stay": [16.0, 4.0]}, 0.65)):
+        draw = jax.jit(jax.vmap(partial(importance.refined_example, model, 2, proposal, None)))
         u = draw(keys)["inference_variables"][:, :2]
         rho = np.asarray(jax.nn.sigmoid(u)).mean(axis=1)
         assert abs(rho.mean() - mean) < 4.26 * rho.std() / np.sqrt(number)
@@ -151,41 +152,40 @@ def test_draws_that_overflow_change_nothing():
 
 def test_weights_where_a_density_is_not_known():
     """A draw outside the space has weight zero; a truth whose density overflows has all the weight."""
-    found = particles.coefficients(jnp.array([[0.0, -jnp.inf, 0.0], [jnp.nan, 1e4, 0.0]]), jnp.ones(2, bool))
+    found = importance.coefficients(jnp.array([[0.0, -jnp.inf, 0.0], [jnp.nan, 1e4, 0.0]]), jnp.ones(2, bool))
     # the draws have half of the weight in the first data set, none in the second, so c is none and a quarter
     np.testing.assert_allclose(found, [[0.5, 0, 0.5], [1, -0.25, -0.25]], atol=1e-6)
 
 
 def test_weights_are_those_of_importance_sampling_from_the_networks():
     """Standardization and Jacobians: the same weights as from the densities of the constrained parameters."""
-    case, estimator, card = load_bundle(NETWORKS / "paper" / "gaussian_mixture")
-    prior, number = case.prior("paper"), 16
+    model, estimator, card, _ = load_bundle(pretrained.folder_of("gaussian_mixture", "paper"))
+    number = 16
     keys = jax.random.split(jax.random.key(3), 4)
-    batch = jax.vmap(partial(particles.refined_example, case, prior, number, None, None))(keys)
+    batch = jax.vmap(partial(importance.refined_example, model, number, None, None))(keys)
     state = [[v.value for v in vs] for vs in (estimator.trainable_variables, estimator.non_trainable_variables)]
-    found = particles.weigh(case, prior, None, estimator, state, batch)
+    found = importance.weigh(model, None, estimator, state, batch)
     mean, scale = estimator.moments()
-    amortized, log_weights = Amortized(case, estimator, card), []
+    amortized, log_weights = Amortized(model, estimator, card), []
     for i in range(len(keys)):
-        data = type(batch["data"])(*(x[i] for x in batch["data"]))
+        data = jax.tree.map(lambda a, i=i: a[i], batch["data"])
         u = mean + scale * found["particles"][i]
         np.testing.assert_allclose(u[0], batch["inference_variables"][i], rtol=1e-4, atol=1e-4)
-        theta = case.bijection(data).forward(u)
-        log_weights.append(psis.log_joint(case, prior, theta, data) - amortized.log_prob(data, u))
-    expected = particles.coefficients(jnp.stack(log_weights), jnp.ones(len(keys), bool))
+        theta = model.bijection(data).forward(u)
+        log_weights.append(psis.log_joint(model, theta, data) - amortized.log_prob(data, u))
+    expected = importance.coefficients(jnp.stack(log_weights), jnp.ones(len(keys), bool))
     np.testing.assert_allclose(found["coefficients"], expected, atol=2e-3)
     assert np.all(np.sum(expected > 0.01, axis=1) > 1)  # the weights are not all at the truth
 
 
 def test_with_all_weight_at_the_truth_the_gradient_is_the_plain_one():
     """The loss is that at the truth, also where the density of a draw overflows."""
-    case = get_case("gaussian_mixture")
-    prior, number = case.prior("paper"), 3
-    estimator, _, key, _ = training_module.prepare(case, prior, case.networks["smoke"], seed=1)
-    batch = jax.vmap(partial(particles.refined_example, case, prior, number, None, None))(jax.random.split(key, 4))
+    model, number = registry.find("gaussian_mixture"), 3
+    estimator, _, key, _ = loop.prepare(model, smoke_recipe(model), seed=1)
+    batch = jax.vmap(partial(importance.refined_example, model, number, None, None))(jax.random.split(key, 4))
     weights = [jnp.array(v.value) for v in estimator.trainable_variables]
     others = [jnp.array(v.value) for v in estimator.non_trainable_variables]
-    drawn = particles.weigh(case, prior, None, estimator, (weights, others), batch)
+    drawn = importance.weigh(model, None, estimator, (weights, others), batch)
     at_truth = drawn | {"coefficients": jnp.zeros((4, number)).at[:, 0].set(1.0)}
     plain = {k: v for k, v in drawn.items() if k not in ("particles", "coefficients")}
 
@@ -204,20 +204,19 @@ def test_with_all_weight_at_the_truth_the_gradient_is_the_plain_one():
 
 def test_a_data_set_without_a_truth_is_not_judged_by_one():
     """Neither its states nor its parameters change loss or gradient."""
-    case = get_case("gaussian_hmm")
-    prior = case.prior("paper")
-    estimator, _, key, _ = training_module.prepare(case, prior, case.networks["smoke"], seed=1)
-    example = partial(particles.refined_example, case, prior, 3, None, 1.0)
+    model = registry.find("gaussian_hmm")
+    estimator, _, key, _ = loop.prepare(model, smoke_recipe(model), seed=1)
+    example = partial(importance.refined_example, model, 3, None, 1.0)
     batch = jax.vmap(example)(jax.random.split(key, 8))
     assert not np.any(batch["modelled"])
     batch["modelled"] = jnp.arange(8) % 2.0
     state = [
         [jnp.array(v.value) for v in vs] for vs in (estimator.trainable_variables, estimator.non_trainable_variables)
     ]
-    spoilt = (batch["modelled"] == 0)[:, None]
+    corrupted = (batch["modelled"] == 0)[:, None]
     other = batch | {
-        "states": jnp.where(spoilt, 1 - batch["states"], batch["states"]),
-        "inference_variables": jnp.where(spoilt, 5.0, batch["inference_variables"]),
+        "states": jnp.where(corrupted, 1 - batch["states"], batch["states"]),
+        "inference_variables": jnp.where(corrupted, 5.0, batch["inference_variables"]),
     }
 
     def loss(values, data):
@@ -225,7 +224,7 @@ def test_a_data_set_without_a_truth_is_not_judged_by_one():
             return estimator.compute_metrics(**data)["loss"]
 
     found = [
-        jax.value_and_grad(loss)(state[0], particles.weigh(case, prior, None, estimator, state, data))
+        jax.value_and_grad(loss)(state[0], importance.weigh(model, None, estimator, state, data))
         for data in (batch, other)
     ]
     for a, b in zip(*map(jax.tree.leaves, found), strict=True):
@@ -233,25 +232,26 @@ def test_a_data_set_without_a_truth_is_not_judged_by_one():
 
 
 @pytest.mark.parametrize(
-    ("exact", "options", "message"),
+    ("density", "options", "message"),
     [
         (
             False,
             {"phases": [[2, 16], [2, 16, 4]]},
-            "gaussian_mixture: particles is 4; expected none, for want of `exact`",
+            "gaussian_mixture: particles is 4; expected none, for want of a density",
         ),
         (
             False,
             {"proposal": {"mu_scale": 2.0}},
-            "gaussian_mixture: proposal is .*; expected none, for want of `exact`",
+            "gaussian_mixture: proposal is .*; expected none, for want of a density",
         ),
         (True, {"proposal": {"stay": [16, 4]}}, "proposal has stay; expected some of .*mu_loc"),
         (True, {"misfit": 50}, "gaussian_mixture: misfit is 50; expected a share between 0 and 1"),
     ],
 )
-def test_a_schedule_that_cannot_be_is_refused(exact, options, message):
-    case = get_case("gaussian_mixture")
-    case = case if exact else dataclasses.replace(case, exact=None)
+def test_a_schedule_that_cannot_be_is_refused(density, options, message):
+    model = registry.find("gaussian_mixture")
+    if not density:
+        model = model.changed(emission=None, simulate_unit=lambda key, p, z: jnp.zeros((4, 1)))
     schedule = {"phases": [[2, 16]], "learning_rate": 1e-3, **options}
     with pytest.raises(ValueError, match=message):
-        training_module.prepare(case, case.prior("paper"), case.networks["smoke"] | {"schedule": schedule}, seed=1)
+        loop.prepare(model, smoke_recipe(model) | {"schedule": schedule}, seed=1)

@@ -7,16 +7,17 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 import pytest
-from amortmix.cases import evidence_accumulation, gaussian_hmm
+from conftest import simulate
+
+from amortmix.model import registry
 from amortmix.networks.classifiers import EmissionClassifier
 from amortmix.networks.estimator import chain_of, pack, training_example
-from conftest import simulate
 
 TOLERANCE = 2e-5
 
 
-def batch_of_one(case, seed):
-    example = training_example(case, case.prior("paper"), jax.random.key(seed))
+def batch_of_one(model, seed):
+    example = training_example(model, jax.random.key(seed))
     return {k: np.asarray(v)[None] for k, v in example.items()}
 
 
@@ -35,10 +36,10 @@ def summary(estimator, batch):
     return np.asarray(compiled(estimator)[1](batch["summary_variables"]))
 
 
-def test_padding_leaves_no_trace(case, trained):
+def test_padding_leaves_no_trace(model, trained):
     """Other values in masked places change neither the summary nor any probability of an existing unit."""
-    _, amortized = trained(case.name)
-    batch = batch_of_one(case, 3)
+    _, amortized = trained(model.name)
+    batch = batch_of_one(model, 3)
     changed = {k: v.copy() for k, v in batch.items()}
     packed = changed["summary_variables"]
     hidden = packed[..., -1] == 0
@@ -56,7 +57,7 @@ def test_padding_leaves_no_trace(case, trained):
 def test_each_head_sees_only_its_side(name, trained):
     """Filtering at t sees y_1:t, backward filtering y_t+1:N, reversed y_t:N, the marginal no observation at all."""
     training, amortized = trained(name)
-    batch = batch_of_one(amortized.case, 4)
+    batch = batch_of_one(amortized.model, 4)
     t = 40
     changed = {k: v.copy() for k, v in batch.items()}
     changed["summary_variables"][0, t, :, 0] += 0.4
@@ -69,13 +70,13 @@ def test_each_head_sees_only_its_side(name, trained):
     assert difference["backward_filtering"][t:].max() == 0 and difference["backward_filtering"][t - 1] > 1e-7
 
 
-@pytest.mark.parametrize("module", [gaussian_hmm, evidence_accumulation])
-def test_emission_classifier_with_the_true_emissions_is_exact(module):
+@pytest.mark.parametrize("name", ["gaussian_hmm", "evidence_accumulation"])
+def test_emission_classifier_with_the_true_emissions_is_exact(name):
     """All heads equal the exact ones once the unit network is the likelihood of a unit, up to any constant in k."""
-    case = module.CASE
-    theta, data, _ = case.simulate_dataset(jax.random.key(8), case.prior("paper"))
+    model = registry.find(name)
+    theta, data, _ = model.simulate_dataset(jax.random.key(8))
     n = int(data.unit_mask.sum())
-    log_lik = module._chain(theta, data)[2]
+    log_lik = model.log_densities(theta, data)
     classifier = EmissionClassifier(n_states=2, widths=[4])
     classifier.unit = lambda inputs: inputs
     classifier.emission = lambda inputs: inputs[..., :2] + 3.0
@@ -83,16 +84,16 @@ def test_emission_classifier_with_the_true_emissions_is_exact(module):
         log_lik[None, :, :1],
         conditions=log_lik[None, :, 1:],
         present=data.unit_mask[None],
-        chain=chain_of(case, theta)[None],
+        chain=chain_of(model, theta)[None],
     )
-    exact = case.exact.state_log_probs(theta, data)
+    exact = model.state_log_probs(theta, data)
     for head, log_probs in found.items():
         np.testing.assert_allclose(log_probs[0, :n], exact[head][:n], atol=2e-4, err_msg=head)
 
 
 def test_mixture_networks_are_exchangeable(trained):
     _, amortized = trained("gaussian_mixture")
-    batch = batch_of_one(amortized.case, 5)
+    batch = batch_of_one(amortized.model, 5)
     order = np.random.default_rng(1).permutation(batch["summary_variables"].shape[1])
     shuffled = {k: v[:, order] if v.ndim > 2 else v for k, v in batch.items()}
     estimator = amortized.estimator
@@ -101,10 +102,10 @@ def test_mixture_networks_are_exchangeable(trained):
     np.testing.assert_allclose(before[:, order], heads(amortized.estimator, shuffled)["classification"], atol=TOLERANCE)
 
 
-def test_flow_density_is_its_jacobian(case, trained):
+def test_flow_density_is_its_jacobian(model, trained):
     """log q(u) = log Normal(xi) + log |det d xi / d u|, and the inverse returns to u."""
-    flow = trained(case.name)[1].estimator.inference_network
-    d = len(case.parameters) - (not case.dependent)
+    flow = trained(model.name)[1].estimator.inference_network
+    d = model.free
     rng = np.random.default_rng(2)
     x = jnp.array(rng.normal(size=d), dtype=jnp.float32)
     width = flow.trunk.blocks[0].dense.kernel.shape[0]
@@ -139,13 +140,13 @@ def test_the_scale_of_the_whitening_is_bounded(trained):
     assert np.all(np.abs(bounded - x) <= np.abs(x) ** 3 / (3 * bound**2) + 1e-6)
 
 
-def test_reloaded_networks_are_identical(case, trained, tmp_path):
+def test_reloaded_networks_are_identical(model, trained, tmp_path):
     """`.keras` round trip: same draws, densities and probabilities, bit by bit."""
-    training, amortized = trained(case.name)
+    training, amortized = trained(model.name)
     training.estimator.save(tmp_path / "bundle.keras")
     reloaded = keras.saving.load_model(tmp_path / "bundle.keras", safe_mode=True)
-    other = type(amortized)(case, reloaded, amortized.card)
-    _, data, _ = simulate(case, 6, dtype=np.float32)
+    other = type(amortized)(model, reloaded, amortized.card)
+    _, data, _ = simulate(model, 6, dtype=np.float32)
     ours, theirs = amortized.sample(data, 50, seed=1), other.sample(data, 50, seed=1)
     for a, b in zip(ours, theirs):
         np.testing.assert_array_equal(a, b)
@@ -157,17 +158,17 @@ def test_reloaded_networks_are_identical(case, trained, tmp_path):
 def test_bayesflow_interface_is_inherited(trained):
     """``sample``, ``log_prob`` and ``summarize`` of BayesFlow work on the estimator and agree with ours."""
     _, amortized = trained("gaussian_hmm")
-    case = amortized.case
-    _, data, _ = simulate(case, 7, dtype=np.float32)
+    model = amortized.model
+    _, data, _ = simulate(model, 7, dtype=np.float32)
     framed = amortized.frame(data)
     conditions = {
-        "summary_variables": np.asarray(pack(case, framed))[None],
-        "inference_conditions": np.asarray(case.context(framed))[None],
+        "summary_variables": np.asarray(pack(model, framed))[None],
+        "inference_conditions": np.asarray(model.context(framed))[None],
     }
     drawn = amortized.estimator.sample(num_samples=20, conditions=conditions, seed=1)["inference_variables"][0]
     repeated = {k: np.repeat(v, 20, axis=0) for k, v in conditions.items()}
     log_q = amortized.estimator.log_prob(repeated | {"inference_variables": drawn})
-    bijection = case.bijection(framed)
+    bijection = model.bijection(framed)
     np.testing.assert_allclose(amortized.log_prob(data, drawn), log_q - np.asarray(bijection.log_det(drawn)), atol=1e-3)
     summaries = np.asarray(amortized.estimator.summarize(conditions))
     np.testing.assert_allclose(summaries[0], amortized.summarize(data), atol=TOLERANCE)

@@ -1,34 +1,36 @@
 """The training loop: resumes bit by bit, stops on NaN, compiles once, and runs the paper's networks."""
 
-import dataclasses
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
-import amortmix.networks.estimator as estimator_module
-import amortmix.training as training_module
 import jax
 import jax.numpy as jnp
+import keras
 import numpy as np
 import pytest
-from amortmix import io
-from amortmix.bundle import save_bundle
-from amortmix.cases import get_case
-from amortmix.training import TrainingDiverged, _plan, train
+from conftest import smoke_recipe
 
-PYTHONPATH = {"PYTHONPATH": str(Path(__file__).parents[1] / "workflow")}
+import amortmix.networks.estimator as estimator_module
+from amortmix.model import registry
+from amortmix.storage import files as io
+from amortmix.storage.bundle import load_bundle, save_bundle
+from amortmix.training import checkpoint as checkpoints
+from amortmix.training import loop, step
+from amortmix.training.loop import TrainingDiverged, train
+from amortmix.training.recipes import default_recipe
+from amortmix.training.schedule import Annealing, plan_of
+from amortmix_paper.run import preset_recipes
 
 
 def weights(training):
     return [np.asarray(v.value) for v in training.estimator.trainable_variables]
 
 
-def short(case, steps, **options):
+def short(model, steps, **options):
     """The smoke recipe with a report after every step."""
     schedule = {"phases": [[steps, 16]], "learning_rate": 2e-3} | options
-    return case.networks["smoke"] | {"schedule": schedule}
+    return smoke_recipe(model) | {"schedule": schedule}
 
 
 PROPOSAL = {"proposal": {"mu_scale": 2.0}}
@@ -40,59 +42,64 @@ PROPOSAL = {"proposal": {"mu_scale": 2.0}}
 )
 def test_resumed_equals_uninterrupted(options, tmp_path):
     """Network, optimizer, schedule and random key: a training stopped half-way ends in the same weights."""
-    case = get_case("gaussian_mixture")
-    recipe = short(case, 20, **options)
+    model = registry.find("gaussian_mixture")
+    recipe = short(model, 20, **options)
     checkpoint = tmp_path / "checkpoint.npz"
-    train(case, case.prior("paper"), recipe, seed=3, checkpoint=checkpoint, max_steps=9)
-    resumed = train(case, case.prior("paper"), recipe, seed=3, checkpoint=checkpoint)
-    straight = train(case, case.prior("paper"), recipe, seed=3)
+    train(model, recipe, seed=3, checkpoint=checkpoint, max_steps=9)
+    resumed = train(model, recipe, seed=3, checkpoint=checkpoint)
+    straight = train(model, recipe, seed=3)
     assert resumed.history == straight.history
     for a, b in zip(weights(resumed), weights(straight)):
         np.testing.assert_array_equal(a, b)
     # another seed does not continue from it
-    other = train(case, case.prior("paper"), recipe, seed=4, checkpoint=checkpoint, max_steps=1)
+    other = train(model, recipe, seed=4, checkpoint=checkpoint, max_steps=1)
     assert other.history[0]["step"] == 1 and other.history[0]["loss"] != straight.history[0]["loss"]
 
 
 def test_a_training_goes_on_from_other_networks(tmp_path):
     """It starts with their loss and counts what they cost; another architecture is refused by name."""
-    case, prior = get_case("gaussian_mixture"), get_case("gaussian_mixture").prior("paper")
-    first = train(case, prior, case.networks["smoke"], seed=1, max_steps=20)
+    model = registry.find("gaussian_mixture")
+    first = train(model, smoke_recipe(model), seed=1, max_steps=20)
     last = first.history[-1]["validation_posterior"]
-    save_bundle(tmp_path, first, case, "smoke", "paper", seed=1)
-    recipe = case.networks["smoke"] | {"start": "shipped", "schedule": {"phases": [[2, 32]], "learning_rate": 1e-9}}
-    second = train(case, prior, recipe, seed=1, start=tmp_path)
+    save_bundle(tmp_path, first, model, seed=1)
+    recipe = smoke_recipe(model) | {"schedule": {"phases": [[2, 32]], "learning_rate": 1e-9}}
+    second = train(model, recipe, seed=1, start=load_bundle(tmp_path))
     assert abs(second.history[0]["validation_posterior"] - last) < 1e-4
     before = io.read_json(tmp_path / "card.json")
-    save_bundle(tmp_path / "second", second, case, "smoke", "paper", seed=1)
+    save_bundle(tmp_path / "second", second, model, seed=1)
     after = io.read_json(tmp_path / "second" / "card.json")
     assert after["data_sets"] == before["data_sets"] + 64 and after["started_from"] == before["sha256"]
     # networks that have seen fewer data sets go on with other simulations
     (tmp_path / "card.json").write_text(json.dumps(before | {"data_sets": 0}))
-    third = train(case, prior, recipe, seed=1, start=tmp_path)
+    third = train(model, recipe, seed=1, start=load_bundle(tmp_path))
     assert abs(third.history[0]["validation_posterior"] - last) < 1e-4
     assert abs(third.history[0]["loss"] - second.history[0]["loss"]) > 1e-4
     other = recipe | {"flow": recipe["flow"] | {"depth": 3}}
     with pytest.raises(io.BadInput, match=r"card\.json: flow is .*'depth': 2.*; expected .*'depth': 3"):
-        train(case, prior, other, seed=1, start=tmp_path)
+        train(model, other, seed=1, start=load_bundle(tmp_path))
 
 
 def test_damaged_checkpoint_is_named(tmp_path):
     checkpoint = tmp_path / "checkpoint.npz"
     checkpoint.write_bytes(b"PK\x03\x04 not an archive")
     with pytest.raises(ValueError, match=r"checkpoint\.npz: damaged checkpoint"):
-        training_module._load_checkpoint(checkpoint, (), {})
+        checkpoints.load_checkpoint(checkpoint, (), {})
 
 
-def test_nan_stops_training_and_keeps_the_last_good_state(tmp_path):
-    case = get_case("gaussian_mixture")
-    broken = dataclasses.replace(case, context=lambda data: jnp.full(2, jnp.nan))
+def test_nan_stops_training_and_keeps_the_last_good_state(tmp_path, monkeypatch):
+    model = registry.find("gaussian_mixture")
     checkpoint = tmp_path / "checkpoint.npz"
-    recipe = short(case, 20)
-    good = train(case, case.prior("paper"), recipe, seed=1, checkpoint=checkpoint, max_steps=5)
+    recipe = short(model, 20)
+    good = train(model, recipe, seed=1, checkpoint=checkpoint, max_steps=5)
     before = checkpoint.read_bytes()
+
+    def broken(self, **data):
+        return {key: jnp.nan * value for key, value in original(self, **data).items()}
+
+    original = estimator_module.MixtureEstimator.compute_metrics
+    monkeypatch.setattr(estimator_module.MixtureEstimator, "compute_metrics", broken)
     with pytest.raises(TrainingDiverged, match="the loss is nan after step 6"):
-        train(broken, case.prior("paper"), recipe, seed=1, checkpoint=checkpoint)
+        train(model, recipe, seed=1, checkpoint=checkpoint)
     assert checkpoint.read_bytes() == before and np.isfinite(good.history[-1]["loss"])
 
 
@@ -108,10 +115,10 @@ class _Overflowing:
 
 def test_a_batch_whose_gradient_overflows_changes_nothing_and_is_counted():
     key, steps, batch = jax.random.key(4), 30, 4
-    run = training_module._run_steps(
+    run = step.run_steps(
         _Overflowing(), lambda particles: (lambda k: {"x": jax.random.uniform(k)}, lambda state, batch: batch)
     )
-    state, metrics = run(([jnp.zeros(())], [], [], []), key, 0, steps, batch, 1)
+    state, metrics = run(([jnp.zeros(())], [], [], []), key, 0, steps, steps, batch, 1)
     means = [
         jax.vmap(jax.random.uniform)(jax.random.split(jax.random.fold_in(key, s), batch)).mean() for s in range(steps)
     ]
@@ -124,8 +131,8 @@ def test_a_batch_whose_gradient_overflows_changes_nothing_and_is_counted():
 
 def test_a_piece_without_any_batch_does_not_stop_the_training(monkeypatch):
     """Every gradient overflows: no loss to report, and the networks are as before; only a loss ends a training."""
-    case = get_case("gaussian_mixture")
-    recipe = short(case, 3)
+    model = registry.find("gaussian_mixture")
+    recipe = short(model, 3)
 
     def overflow(self, state, data):
         metrics, trained = original(self, state, data)
@@ -133,29 +140,29 @@ def test_a_piece_without_any_batch_does_not_stop_the_training(monkeypatch):
 
     original = estimator_module.MixtureEstimator.stateless_train_step
     monkeypatch.setattr(estimator_module.MixtureEstimator, "stateless_train_step", overflow)
-    history = train(case, case.prior("paper"), recipe, seed=1).history
+    history = train(model, recipe, seed=1).history
     assert [row["skipped"] for row in history] == [1, 1, 1] and all(np.isnan(row["loss"]) for row in history)
     assert len({row["validation_loss"] for row in history}) == 1
 
 
 def test_one_compilation_for_all_designs():
     """N and P vary in every batch, and pieces have a rest, yet the step compiles once per batch size."""
-    case = get_case("gaussian_mixture")
+    model = registry.find("gaussian_mixture")
     compiled = []
-    original = training_module._run_steps
+    original = loop.run_steps
 
     def counting(*arguments):
         run = original(*arguments)
         compiled.append(run)
         return run
 
-    training_module._run_steps = counting
+    loop.run_steps = counting
     try:
-        recipe = short(case, 20)
+        recipe = short(model, 20)
         recipe["schedule"]["reports"] = 3  # pieces of 6, 6, 6 and 2 steps
-        train(case, case.prior("paper"), recipe, seed=1)
+        train(model, recipe, seed=1)
     finally:
-        training_module._run_steps = original
+        loop.run_steps = original
     assert compiled[0]._cache_size() == 1
 
 
@@ -163,11 +170,12 @@ DEVICES = """
 import os, sys
 os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={sys.argv[1]}"
 import amortmix, jax
-from amortmix.cases import get_case
-from amortmix.training import train
-case = get_case("gaussian_mixture")
-recipe = case.networks["smoke"] | {"schedule": {"phases": [[4, 16]], "learning_rate": 2e-3}}
-history = train(case, case.prior("paper"), recipe, seed=1).history
+from amortmix.model import registry
+from amortmix.training.loop import train
+from amortmix.training.recipes import default_recipe
+model = registry.find("gaussian_mixture")
+recipe = default_recipe(model, smoke=True) | {"schedule": {"phases": [[4, 16]], "learning_rate": 2e-3}}
+history = train(model, recipe, seed=1).history
 print(len(jax.local_devices()), *[row["loss"] for row in history])
 """
 
@@ -177,7 +185,7 @@ def test_two_devices_train_as_one():
     found = {}
     for n in (1, 2):
         command = [sys.executable, "-c", DEVICES, str(n)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | PYTHONPATH)
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
         devices, *losses = done.stdout.splitlines()[-1].split()
         assert int(devices) == n
         found[n] = np.array(losses, dtype=float)
@@ -186,7 +194,7 @@ def test_two_devices_train_as_one():
 
 def test_plan_covers_the_budget():
     for phases in ([[200, 32]], [[7, 8], [3, 16]], [[10_001, 32], [99, 64]], [[100, 32], [50, 32, 16]]):
-        plan = list(_plan({"phases": phases}))
+        plan = list(plan_of({"phases": phases}))
         for steps, batch, *particles in phases:
             assert sum(n for n, b, s in plan if (b, s) == (batch, *(particles or [1]))) == steps, phases
         assert len(set(plan)) <= 2 * len(phases)
@@ -195,16 +203,44 @@ def test_plan_covers_the_budget():
 @pytest.mark.parametrize("name", ["gaussian_mixture", "gaussian_hmm", "evidence_accumulation"])
 def test_paper_networks_take_a_step(name):
     """The architecture of the paper preset builds and steps; batch and budget are those of a GPU."""
-    case = get_case(name)
-    recipe = case.networks["paper"]
+    recipe = preset_recipes("paper")[name]
     recipe = recipe | {"schedule": recipe["schedule"] | {"phases": [[2, 4]]}}
-    result = train(case, case.prior("paper"), recipe, seed=1)
+    result = train(registry.find(name), recipe, seed=1)
     assert result.history[-1]["step"] == 2
     assert np.isfinite(result.history[-1]["loss"])
 
 
-def test_same_seed_same_simulations(case):
-    draw = jax.jit(lambda key: case.simulate_dataset(key, case.prior("paper")))
+def test_same_seed_same_simulations(model):
+    draw = jax.jit(model.simulate_dataset)
     first, again = draw(jax.random.key(5)), draw(jax.random.key(5))
     for a, b in zip(jax.tree.leaves(first), jax.tree.leaves(again)):
         np.testing.assert_array_equal(a, b)
+
+
+def test_the_rate_is_keras_warm_up_and_cosine():
+    """Keras' own schedule is the oracle, at every step and for several budgets."""
+    for total in (20, 3000, 30_000):
+        warmup = min(500, max(1, total // 10))
+        oracle = keras.optimizers.schedules.CosineDecay(0.0, total - warmup, warmup_target=3e-3, warmup_steps=warmup)
+        steps = np.unique(np.linspace(0, total, 200).astype(int))
+        found = [float(Annealing(3e-3, total)(s)) for s in steps]
+        np.testing.assert_allclose(found, [float(oracle(s)) for s in steps], rtol=1e-4, atol=1e-9)
+
+
+def test_a_budget_of_minutes_is_a_number_of_steps_that_is_recorded():
+    """The recipe that comes back trains the same networks without a clock."""
+    model = registry.find("gaussian_mixture")
+    recipe = default_recipe(model, smoke=True)
+    timed = train(model, recipe, seed=1, minutes=0.001)
+    phases = timed.recipe["schedule"]["phases"]
+    assert [p[1:] for p in phases] == [p[1:] for p in recipe["schedule"]["phases"]] and phases[0][0] >= 1
+    again = train(model, timed.recipe, seed=1)
+    assert again.history == timed.history
+
+
+def test_the_default_recipe_fits_every_model(model):
+    """Networks of both sizes build, and the schedule uses the density where there is one."""
+    recipe = default_recipe(model)
+    schedule = recipe["schedule"]
+    assert (len(schedule["phases"][-1]) == 3) == model.has_density
+    assert recipe["classifier"]["kind"] == ("emission" if model.dependent else "unit")

@@ -171,8 +171,10 @@ class Fit:
         from amortmix import plots
 
         model, data = self._model(), trees.observed(self.tree)
-        draw = plots.states_over_time if model.dependent else plots.classification
-        return draw(model, {"ABI": self.tree}, data)
+        if model.dependent:
+            return plots.states_over_time(model, {"ABI": self.tree}, data)
+        means = (data.y[..., 0] * data.mask).sum(1) / data.mask.sum(1)
+        return plots.classification(model, {"ABI": self.tree}, means)
 
     def plot_predictive(self, replications=200, seed=1):
         """Observed values of each column among replicated ones: a matplotlib figure."""

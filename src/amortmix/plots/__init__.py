@@ -1,10 +1,10 @@
 """One function per kind of figure. The same colours mean the same thing everywhere."""
 
-from amortmix_paper.rule_graph import rule_graph
 from amortmix.plots.methods import ablation, benchmark, c2st, cost, mmd_null
 from amortmix.plots.posterior import (
     classification,
     joint_posterior,
+    predictive,
     response_times,
     smoothing_participants,
     smoothing_rules,
@@ -31,10 +31,10 @@ __all__ = [
     "joint_posterior",
     "learning_curve",
     "mmd_null",
+    "predictive",
     "recovery",
     "reliability",
     "response_times",
-    "rule_graph",
     "save",
     "smoothing_participants",
     "smoothing_rules",

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from amortmix.figures.style import COLORS
+from amortmix.plots.style import COLORS
 
 
 def mmd_null(null, observed):
@@ -105,7 +105,7 @@ def ablation(rows):
 
 
 def benchmark(rows):
-    """Ratios first, then how the cost grows; ``rows``: part, case, method, x, value, unit."""
+    """Ratios first, then how the cost grows; ``rows``: part, model, method, x, value, unit."""
     figure, axes = plt.subplots(1, 3, figsize=(11, 3), width_ratios=(1.4, 1, 1))
     ratios = _ratios(rows)
     axes[0].barh(list(ratios), list(ratios.values()), color=COLORS["ABI"], height=0.6)

@@ -4,11 +4,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 
-from amortmix.figures.style import COLORS, HEAD_TITLES, STATE_COLORS
+from amortmix.model.columns import Choice, NonNegativeInteger
 from amortmix.networks.classifiers import smoothing
+from amortmix.plots.style import COLORS, HEAD_TITLES, STATE_COLORS
+
+#: Parameters that one figure of pairs shows; the first ones.
+MOST_PARAMETERS = 10
 
 
-def joint_posterior(case, samples, truth=None, limit=1200):
+def joint_posterior(model, samples, truth=None, limit=1200):
     """Pairs of parameters with marginals on the diagonal (figures 6, 10, 14 to 16).
 
     Parameters
@@ -17,8 +21,8 @@ def joint_posterior(case, samples, truth=None, limit=1200):
         ``ABI``, ``MCMC``, ``PSIS``, ``prior`` -> draws (S, D), drawn in the order given.
     truth : (D,), optional
     """
-    d = len(case.parameters)
-    figure, axes = plt.subplots(d, d, figsize=(1.75 * d, 1.75 * d))
+    d = min(len(model.parameters), MOST_PARAMETERS)
+    figure, axes = plt.subplots(d, d, figsize=(max(1.75 * d, 3.5), max(1.75 * d, 3.5)), squeeze=False)
     inside = [v for k, v in samples.items() if k != "prior"]
     low = np.min([np.quantile(v, 0.005, axis=0) for v in inside], axis=0)
     high = np.max([np.quantile(v, 0.995, axis=0) for v in inside], axis=0)
@@ -42,8 +46,8 @@ def joint_posterior(case, samples, truth=None, limit=1200):
                     axis.axhline(truth[i], **dashes)
             if i != j:
                 axis.set_ylim(low[i] - margin[i], high[i] + margin[i])
-            axis.set_ylabel(case.parameters[i].label if j == 0 and i > 0 else "")
-            axis.set_xlabel(case.parameters[j].label if i == d - 1 else "")
+            axis.set_ylabel(model.parameters[i].label if j == 0 and i > 0 else "")
+            axis.set_xlabel(model.parameters[j].label if i == d - 1 else "")
             axis.tick_params(labelleft=j == 0 and i > 0, labelbottom=i == d - 1, labelsize=7)
             axis.locator_params(nbins=3, prune="both")
             if i == j:
@@ -54,7 +58,7 @@ def joint_posterior(case, samples, truth=None, limit=1200):
     return figure
 
 
-def classification(case, fits, unit_means, truth=None):
+def classification(model, fits, unit_means, truth=None):
     """Class probabilities along the unit means with 95 % bands (figure 7). ``fits``: name -> tree."""
     figure, axes = plt.subplots(len(fits) + 1, 1, figsize=(7, 2.2 * (len(fits) + 1)), sharex=True)
     order = np.argsort(unit_means)
@@ -62,12 +66,12 @@ def classification(case, fits, unit_means, truth=None):
     axes[0].hist(unit_means, bins=bins, color="#cccccc")
     axes[0].set_ylabel("units")
     if truth is not None:
-        for k, color in enumerate(STATE_COLORS[: len(case.states)]):
+        for k, color in enumerate(STATE_COLORS[: len(model.states)]):
             chosen = unit_means[truth == k]
             axes[0].plot(chosen, np.full(chosen.shape, -0.6 - 0.6 * k), "|", color=color, markersize=6)
     for axis, (name, tree) in zip(axes[1:], fits.items()):
         p = tree["latent_probabilities"]["classification"]
-        for k, state in enumerate(case.states):
+        for k, state in enumerate(model.states):
             lines = [p.sel(statistic=s).values[order, k] for s in ("q025", "median", "q975")]
             axis.fill_between(unit_means[order], lines[0], lines[2], color=STATE_COLORS[k], alpha=0.35, linewidth=0)
             axis.plot(unit_means[order], lines[1], color=STATE_COLORS[k], label=state)
@@ -78,22 +82,18 @@ def classification(case, fits, unit_means, truth=None):
     return figure
 
 
-def states_over_time(case, fits, data, truth=None, heads=("filtering", "backward_filtering", "smoothing")):
-    """Data and the probability of the second state at each unit, with 99 % bands (figures 11 and 17)."""
+def states_over_time(model, fits, data, truth=None, heads=("filtering", "backward_filtering", "smoothing")):
+    """Data and the probabilities of the states at each unit, with 99 % bands (figures 11 and 17)."""
     figure, axes = plt.subplots(len(heads) + 1, 1, figsize=(10, 1.9 * (len(heads) + 1)), sharex=True)
     time = np.arange(1, data.y.shape[0] + 1)
-    _series(axes[0], case, data, time, truth)
+    _series(axes[0], model, data, time, truth)
     for axis, head in zip(axes[1:], heads):
         for name, tree in fits.items():
-            p = tree["latent_probabilities"][head][..., -1]
-            low, middle, high = (p.sel(statistic=s).values for s in ("q005", "median", "q995"))
-            axis.fill_between(time, low, high, color=COLORS[name], alpha=0.25, linewidth=0)
-            style = "-" if name == "ABI" else "--"
-            axis.plot(time, middle, style, color=COLORS[name], linewidth=1, label=name)
+            _state_bands(axis, model, name, tree["latent_probabilities"][head], time)
         axis.set_ylim(-0.03, 1.03)
-        axis.set_ylabel(f"P({case.states[-1]})")
+        axis.set_ylabel("probability" if len(model.states) > 2 else f"P({model.states[-1]})")
         axis.set_title(HEAD_TITLES[head], loc="left", fontsize=10)
-    axes[1].legend(ncols=2, loc="upper right", bbox_to_anchor=(1, 1.3))
+    axes[1].legend(ncols=6, loc="upper right", bbox_to_anchor=(1, 1.3))
     axes[-1].set_xlabel("unit")
     figure.tight_layout()
     return figure
@@ -102,18 +102,18 @@ def states_over_time(case, fits, data, truth=None, heads=("filtering", "backward
 RULE_STYLES = {"exact": ("#0072B2", "-"), "printed": ("#E69F00", "-"), "shifted": ("#CC79A7", "-")}
 
 
-def smoothing_rules(case, data, truth, exact):
+def smoothing_rules(model, data, truth, exact):
     """Smoothing of one series by each rule from exact filters. ``exact``: head -> log probabilities (N, K)."""
     figure, axes = plt.subplots(3, 1, figsize=(10, 6.5), sharex=True)
     time = np.arange(1, data.y.shape[0] + 1)
-    _series(axes[0], case, data, time, truth)
+    _series(axes[0], model, data, time, truth)
     smoother = np.exp(exact["smoothing"])[:, -1]
     for rule, (color, style) in RULE_STYLES.items():
         p = np.exp(smoothing(exact, rule))[:, -1]
         axes[1].plot(time, p, style, color=color, linewidth=1.2, label=rule)
         axes[2].plot(time, p - smoother, style, color=color, linewidth=1.2)
     axes[1].plot(time, smoother, ".", color=COLORS["truth"], markersize=3, label="exact smoother")
-    axes[1].set_ylabel(f"P({case.states[-1]})")
+    axes[1].set_ylabel(f"P({model.states[-1]})")
     axes[1].legend(ncols=4, loc="lower right", bbox_to_anchor=(1, 1.0))
     axes[2].set_ylabel("error")
     axes[2].set_xlabel("unit")
@@ -121,7 +121,7 @@ def smoothing_rules(case, data, truth, exact):
     return figure
 
 
-def smoothing_participants(case, by_rule):
+def smoothing_participants(model, by_rule):
     """Distance of each rule's smoothing from the exact smoother at every trial of each participant.
 
     ``by_rule``: name -> {rule: (N,)} with ``exact smoother``.
@@ -137,26 +137,71 @@ def smoothing_participants(case, by_rule):
         axis.set_ylabel(name.rsplit("_", 1)[-1], rotation=0, ha="right", va="center")
     axes[0, 0].legend(ncols=3, loc="lower right", bbox_to_anchor=(1, 1.0))
     axes[-1, 0].set_xlabel("trial")
-    figure.supylabel(f"P({case.states[-1]}) minus that of the exact smoother", fontsize=10)
+    figure.supylabel(f"P({model.states[-1]}) minus that of the exact smoother", fontsize=10)
     figure.tight_layout()
     return figure
 
 
-def _series(axis, case, data, time, truth):
+def _state_bands(axis, model, name, p, time):
+    """Median and 99 % band: of the last of two states in the colour of the method, else of all in their own."""
+    shown = [len(model.states) - 1] if len(model.states) == 2 else range(len(model.states))
+    for k in shown:
+        color = COLORS[name] if len(shown) == 1 else STATE_COLORS[k % len(STATE_COLORS)]
+        low, middle, high = (p[..., k].sel(statistic=s).values for s in ("q005", "median", "q995"))
+        axis.fill_between(time, low, high, color=color, alpha=0.25, linewidth=0)
+        label = name if len(shown) == 1 else f"{model.states[k]}, {name}"
+        axis.plot(time, middle, "-" if name != "MCMC" else "--", color=color, linewidth=1, label=label)
+
+
+def _series(axis, model, data, time, truth):
     seen = data.mask > 0
     unit = np.broadcast_to(time[:, None], data.mask.shape)[seen]
     value = data.y[..., 0][seen]
     if truth is None:
         axis.plot(unit, value, ".", color="#555555", markersize=3)
     else:
-        for k, state in enumerate(case.states):
+        for k, state in enumerate(model.states):
             chosen = np.broadcast_to(truth[:, None] == k, data.mask.shape)[seen]
             axis.plot(unit[chosen], value[chosen], ".", color=STATE_COLORS[k], markersize=4, label=f"true {state}")
         axis.legend(ncols=2, loc="upper right", bbox_to_anchor=(1, 1.25))
-    axis.set_ylabel("response time (s)" if case.parameters[-1].name == "tau" else "y")
+    column = next(iter(model.columns))
+    axis.set_ylabel("response time (s)" if column == "rt" else column)
 
 
-def response_times(case, observed, replicated, bins=24):
+def predictive(model, data, replicated, bins=30):
+    """Posterior predictive check: the histogram of each column among those of replicated data sets.
+
+    Parameters
+    ----------
+    data : Data
+    replicated : (R, N, P, D)
+    """
+    columns = list(model.columns)
+    figure, axes = plt.subplots(1, len(columns), figsize=(4.5 * len(columns), 3.2), squeeze=False)
+    seen = np.asarray(data.mask) > 0
+    for j, (axis, column) in enumerate(zip(axes[0], columns)):
+        observed, samples = np.asarray(data.y)[seen][:, j], [r[seen][:, j] for r in replicated]
+        low, high = np.quantile(np.concatenate([observed, samples[0]]), [0.0, 0.995])
+        edges = _edges(model.columns[column], low, high, bins)
+        _predicted_counts(axis, edges, samples)
+        counts = np.histogram(observed, edges)[0]
+        axis.plot((edges[1:] + edges[:-1]) / 2, counts, ".", color=COLORS["truth"], markersize=4, label="observed")
+        axis.set_xlabel(column)
+    axes[0, 0].set_ylabel("observations")
+    figure.tight_layout()
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    return figure
+
+
+def _edges(kind, low, high, bins):
+    """Bins of a histogram; whole numbers in the middle of theirs where the column has no others."""
+    if isinstance(kind, (NonNegativeInteger, Choice)):
+        step = max(1, int(np.ceil((high - low + 1) / bins)))
+        return np.arange(np.floor(low), high + step + 1, step) - 0.5
+    return np.linspace(low, high + 1e-9, bins + 1)
+
+
+def response_times(model, observed, replicated, bins=24):
     """Posterior predictive check: response times by state and answer, one row per participant.
 
     Parameters
@@ -166,7 +211,7 @@ def response_times(case, observed, replicated, bins=24):
     replicated : dict
         Name -> (y (S, N, 1, 2), z (S, N)) from `report.replicate`.
     """
-    kinds = [(k, correct) for k in range(len(case.states)) for correct in (1, 0)]
+    kinds = [(k, correct) for k in range(len(model.states)) for correct in (1, 0)]
     figure, axes = plt.subplots(len(observed), len(kinds), figsize=(12, 1.5 * len(observed) + 0.5), squeeze=False)
     for row, (name, (y, p)) in zip(axes, observed.items()):
         edges = np.linspace(0, np.quantile(y[..., 0], 0.99), bins + 1)
@@ -178,7 +223,7 @@ def response_times(case, observed, replicated, bins=24):
             axis.plot((edges[1:] + edges[:-1]) / 2, counts, ".", color=COLORS["truth"], markersize=3, label="observed")
         row[0].set_ylabel(name.rsplit("_", 1)[-1], rotation=0, ha="right", va="center")
     for axis, (k, correct) in zip(axes[0], kinds):
-        axis.set_title(f"{case.states[k]}, {'correct' if correct else 'error'}", fontsize=10)
+        axis.set_title(f"{model.states[k]}, {'correct' if correct else 'error'}", fontsize=10)
     for axis in axes[-1]:
         axis.set_xlabel("response time (s)")
     figure.supylabel("trials", fontsize=10)

@@ -4,21 +4,21 @@ import matplotlib.pyplot as plt
 import numpy as np
 from bayesflow.diagnostics import plots as bayesflow_plots
 
-from amortmix.figures.style import COLORS, FONTS, STATE_COLORS, columns, finish_grid, grid, grid_size, labels
+from amortmix.plots.style import COLORS, FONTS, STATE_COLORS, columns, finish_grid, grid, grid_size, labels
 
 
-def calibration(case, recovery, seed=1):
+def calibration(model, recovery, seed=1):
     """SBC: ECDF difference of the ranks with simultaneous 95 % bands (figures 4, 8, 12)."""
     np.random.seed(seed)  # the bands are simulated from NumPy's global generator
-    names = [p.label for p in case.parameters]
+    names = [p.label for p in model.parameters]
     figure = bayesflow_plots.calibration_ecdf(
         recovery["draws"].values,
         recovery["theta"].values,
         variable_names=names,
         difference=True,
         rank_ecdf_color=COLORS["ABI"],
-        num_col=columns(case),
-        figsize=grid_size(case),
+        num_col=columns(model),
+        figsize=grid_size(model),
         **FONTS,
     )
     # one legend above the panels: inside the first it covers the curve
@@ -28,14 +28,14 @@ def calibration(case, recovery, seed=1):
     return figure
 
 
-def recovery(case, recovery, keep=None, limit=500):
+def recovery(model, recovery, keep=None, limit=500):
     """Truth against posterior median with 95 % intervals (figures 5, 9, 13); at most ``limit`` data sets."""
     theta, draws = recovery["theta"].values, recovery["draws"].values
     if keep is not None:
         theta, draws = theta[keep], draws[keep]
     theta, draws = theta[:limit], draws[:limit]
-    figure, axes = grid(case)
-    for j, (axis, label) in enumerate(zip(axes.flat, labels(case))):
+    figure, axes = grid(model)
+    for j, (axis, label) in enumerate(zip(axes.flat, labels(model))):
         low, middle, high = np.quantile(draws[..., j], [0.025, 0.5, 0.975], axis=1)
         axis.vlines(theta[:, j], low, high, color=COLORS["ABI"], alpha=0.15, linewidth=0.8)
         axis.plot(theta[:, j], middle, ".", color=COLORS["ABI"], markersize=3)
@@ -48,15 +48,15 @@ def recovery(case, recovery, keep=None, limit=500):
         correlation = np.corrcoef(theta[:, j], middle)[0, 1]
         axis.set_title(f"{label},  r = {correlation:.3f}")
         axis.set_xlabel("truth")
-    return finish_grid(figure, axes, case, "posterior median, 95 %")
+    return finish_grid(figure, axes, model, "posterior median, 95 %")
 
 
-def reliability(case, excess):
+def reliability(model, excess):
     """Predicted probability of each state against observed frequency, per head; ``excess``: metrics["excess_ce"]."""
     figure, axes = plt.subplots(1, len(excess), figsize=(2.9 * len(excess), 3.1), sharey=True, squeeze=False)
     for axis, (head, entry) in zip(axes[0], excess.items()):
         axis.plot([0, 1], [0, 1], color=COLORS["truth"], linewidth=1, linestyle="--")
-        curves = zip(case.states, STATE_COLORS, entry["predicted"], entry["observed"])
+        curves = zip(model.states, STATE_COLORS, entry["predicted"], entry["observed"])
         for state, color, predicted, observed in curves:
             axis.plot(predicted, observed, ".-", color=color, linewidth=1, label=state)
         axis.set_title(f"{head.replace('_', ' ')}\nECE {entry['ece']:.4f}", fontsize=10)
@@ -68,26 +68,26 @@ def reliability(case, excess):
     return figure
 
 
-def z_score_contraction(case, recovery):
+def z_score_contraction(model, recovery):
     """Posterior z-score against contraction."""
     return bayesflow_plots.z_score_contraction(
         recovery["draws"].values,
         recovery["theta"].values,
-        variable_names=[p.label for p in case.parameters],
+        variable_names=[p.label for p in model.parameters],
         color=COLORS["ABI"],
-        num_col=columns(case),
-        figsize=grid_size(case),
+        num_col=columns(model),
+        figsize=grid_size(model),
         **FONTS,
     )
 
 
-def gap_by_region(case, recovery, bins=6):
+def gap_by_region(model, recovery, bins=6):
     """Amortization gap against the true value of each parameter: means in bins of equally many data sets, +- 2 SE."""
     gap = recovery["gap"].values
     known = np.isfinite(gap)
     theta, gap = recovery["theta"].values[known], gap[known]
-    figure, axes = grid(case, sharey=True)
-    for j, (axis, label) in enumerate(zip(axes.flat, labels(case))):
+    figure, axes = grid(model, sharey=True)
+    for j, (axis, label) in enumerate(zip(axes.flat, labels(model))):
         parts = np.array_split(np.argsort(theta[:, j]), bins)
         middle = [np.median(theta[p, j]) for p in parts]
         mean = [gap[p].mean() for p in parts]
@@ -96,7 +96,7 @@ def gap_by_region(case, recovery, bins=6):
         axis.errorbar(middle, mean, error, fmt="o-", color=COLORS["ABI"], markersize=4, linewidth=1, capsize=2)
         axis.set_xlabel(label)
         axis.locator_params(axis="x", nbins=5)
-    return finish_grid(figure, axes, case, "amortization gap (nats)")
+    return finish_grid(figure, axes, model, "amortization gap (nats)")
 
 
 def learning_curve(history):

@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 COLORS = {"ABI": "#0072B2", "MCMC": "#D55E00", "PSIS": "#009E73", "prior": "#999999", "truth": "#000000"}
-STATE_COLORS = ("#56B4E9", "#E69F00", "#CC79A7")
+STATE_COLORS = ("#56B4E9", "#E69F00", "#CC79A7", "#009E73", "#F0E442", "#0072B2")
 #: BayesFlow's plots are made for larger panels than ours.
 FONTS = {"label_fontsize": 10, "title_fontsize": 12, "tick_fontsize": 8}
 HEAD_TITLES = {
@@ -38,32 +38,32 @@ def save(figure, folder, name):
         figure.savefig(folder / f"{name}.{suffix}", bbox_inches="tight", dpi=120)
 
 
-def labels(case):
+def labels(model):
     """LaTeX labels of the parameters, with units."""
-    return [p.label + (f" ({p.unit})" if p.unit else "") for p in case.parameters]
+    return [p.label + (f" ({p.unit})" if p.unit else "") for p in model.parameters]
 
 
-def columns(case):
-    return 3 if len(case.parameters) == 6 else 4
+def columns(model):
+    return min(len(model.parameters), 3 if len(model.parameters) in (5, 6, 9) else 4)
 
 
-def grid(case, **options):
+def grid(model, **options):
     """A figure with a panel for each parameter."""
-    width = columns(case)
-    rows = -(-len(case.parameters) // width)
-    return plt.subplots(rows, width, figsize=grid_size(case), squeeze=False, **options)
+    width = columns(model)
+    rows = -(-len(model.parameters) // width)
+    return plt.subplots(rows, width, figsize=grid_size(model), squeeze=False, **options)
 
 
-def finish_grid(figure, axes, case, ylabel):
+def finish_grid(figure, axes, model, ylabel):
     """Label the left edge and hide what no parameter fills."""
     for axis in axes[:, 0]:
         axis.set_ylabel(ylabel)
-    for axis in axes.flat[len(case.parameters) :]:
+    for axis in axes.flat[len(model.parameters) :]:
         axis.set_visible(False)
     figure.tight_layout()
     return figure
 
 
-def grid_size(case):
-    width = columns(case)
-    return (3.1 * width, 2.9 * -(-len(case.parameters) // width))
+def grid_size(model):
+    width = columns(model)
+    return (3.1 * width, 2.9 * -(-len(model.parameters) // width))

@@ -1,0 +1,163 @@
+"""The command line: ``amortmix models | new | check | train | validate | fit``, with the words of the Python interface.
+
+Bad input ends with exit code 1 and one line. Everything heavy is imported when a command needs it.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from amortmix.storage.files import BadInput, atomic
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Amortized Bayesian mixture and hidden Markov models.",
+)
+TEMPLATES = Path(__file__).parent / "templates"
+
+ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="a model's name, a .py file, or a folder of networks")]
+Prior = Annotated[str | None, typer.Option(help="variant of the prior; by default the first")]
+Seed = Annotated[int, typer.Option(help="decides every random number")]
+
+
+def main():
+    """Entry point: runs a command, and turns bad input into one line and exit code 1."""
+    try:
+        app()
+    except BadInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+@app.command()
+def models():
+    """List the models that come with pretrained networks, their ranges and their quality.
+
+    Example: amortmix models
+    """
+    from amortmix.storage.pretrained import index
+
+    for row in index():
+        (low, high), (fewest, most) = row["units"], row["observations"]
+        print(f"{row['model']}, prior {row['priors']}: {row['title']}")
+        print(f"    states       {', '.join(row['states'])}")
+        print(f"    parameters   {', '.join(row['parameters'])}")
+        print(f"    trained for  N = {low} to {high} units, P = {fewest} to {most} observations each")
+        print(f"    quality      gap {row['gap']} nats per data set, excess cross-entropy {row['excess']} per unit")
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="letters, digits and '_', as in two_rates")],
+    simulator: Annotated[bool, typer.Option("--simulator", help="no likelihood: declare a simulator")] = False,
+    folder: Annotated[Path, typer.Option(help="where the file is written")] = Path("models"),
+):
+    """Write a file with a model that runs, to start from.
+
+    Example: amortmix new two_rates
+    """
+    if not name.isidentifier():
+        raise BadInput(f"model name {name!r}; expected letters, digits and '_', as in two_rates")
+    path = folder / f"{name}.py"
+    if path.exists():
+        raise BadInput(f"{path}: exists already; expected a new name")
+    text = (TEMPLATES / f"{'simulator' if simulator else 'density'}.py.txt").read_text()
+    with atomic(path) as temporary:
+        temporary.write_text(text.replace("NAME", name.replace("_", " ")))
+    print(f"{path} written; next: amortmix check {path}, then amortmix train {path} --minutes 10")
+
+
+@app.command()
+def check(model: ModelName, seed: Seed = 1):
+    """Try a declaration: shapes, bijection, density against simulator, padding, and more.
+
+    Example: amortmix check models/two_rates.py
+    """
+    from amortmix.model.check import check as check_model
+    from amortmix.model.registry import find
+
+    report = check_model(find(model), seed=seed)
+    print(report)
+    if not report.passed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def train(
+    model: ModelName,
+    minutes: Annotated[float | None, typer.Option(help="budget; by default the steps of the recipe")] = None,
+    steps: Annotated[int | None, typer.Option(help="budget in gradient steps")] = None,
+    out: Annotated[Path | None, typer.Option(help="folder of the networks; by default networks/MODEL")] = None,
+    prior: Prior = None,
+    seed: Seed = 1,
+):
+    """Train networks for a model; an interrupted training goes on in the same folder.
+
+    Example: amortmix train models/two_rates.py --minutes 10
+    """
+    from amortmix.api import train as train_networks
+
+    nets = train_networks(model, minutes=minutes, steps=steps, folder=out, prior=prior, seed=seed)
+    print(f"networks in {nets.folder}; next: amortmix fit {nets.folder} DATA.csv")
+
+
+@app.command()
+def validate(
+    model: ModelName,
+    prior: Prior = None,
+    datasets: Annotated[int, typer.Option(help="simulated data sets")] = 500,
+    seed: Seed = 2,
+):
+    """Measure networks on new simulations: calibration, recovery, gap, states.
+
+    Example: amortmix validate networks/two_rates
+    """
+    from amortmix.api import load
+
+    quality = load(model, prior=prior).validate(seed=seed, datasets=datasets, gap_datasets=min(200, datasets))
+    print(quality.sentence)
+
+
+@app.command()
+def fit(
+    model: ModelName,
+    data: Annotated[list[Path], typer.Argument(help="CSV files")],
+    by: Annotated[str | None, typer.Option(help="column that says which rows are one data set")] = None,
+    out: Annotated[Path, typer.Option(help="folder of the results")] = Path("fits"),
+    draws: Annotated[int, typer.Option(help="posterior draws of each data set")] = 4000,
+    prior: Prior = None,
+    seed: Seed = 1,
+):
+    """Fit data sets: one .nc file each, tables of parameters and states, and a verdict on every fit.
+
+    Example: amortmix fit evidence_accumulation me.csv --out fits
+    """
+    from amortmix.api import load
+    from amortmix.inference.many import split
+
+    nets, parts = load(model, prior=prior), {}
+    for path in data:
+        if by is None:
+            parts[path.stem] = path
+        else:
+            parts |= {f"{path.stem}_{name}": part for name, part in split(path, by).items()}
+    fits = nets.fit_many(parts, draws=draws, seed=seed)
+    for name, found in fits.items():
+        found.save(out / f"{name}.nc")
+        _write_csv(found.summary(), out / f"{name}_parameters.csv")
+        _write_csv(found.states(), out / f"{name}_states.csv", index=False)
+        print(f"{name}: {found.verdict}: {found.reason}")
+        for sentence in found.warnings:
+            print(f"  warning: {sentence}")
+    _write_csv(fits.summary(), out / "summary.csv")
+    print(f"written: {out}/summary.csv and, for each data set, NAME.nc, NAME_parameters.csv, NAME_states.csv")
+
+
+def _write_csv(frame, path, **options):
+    with atomic(path) as temporary:
+        frame.to_csv(temporary, **options)
