@@ -1,0 +1,75 @@
+"""The wheel in an empty environment, outside the repository: what a user of `pip install` gets."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FIRST_STEPS = """
+import amortmix as am
+print("verdict", am.load("evidence_accumulation").fit("me.csv", draws=200).verdict)
+from amortmix.training.recipes import default_recipe
+model = am.find("gaussian_scales.py")
+nets = am.train(model, steps=2, recipe=default_recipe(model, smoke=True), folder="nets", assess=False)
+data = [0.1 * i for i in range(120)]
+same = (nets.fit(data, draws=50).theta == am.load("nets").fit(data, draws=50).theta).all()
+print("loaded again", same)
+"""
+
+
+def called(*command, cwd, **options):
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    done = subprocess.run([*map(str, command)], cwd=cwd, env=environment, capture_output=True, text=True, **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory):
+    """A folder outside the repository with an environment that has the wheel and what it depends on."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    tree = folder / "source"
+    tree.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tree)
+    shutil.copytree(ROOT / "src", tree / "src", ignore=shutil.ignore_patterns("*.egg-info", "__pycache__"))
+    build = "import sys; from setuptools import build_meta as b; print(b.build_wheel(sys.argv[1]))"
+    called(sys.executable, "-c", build, folder, cwd=tree)
+    (wheel,) = folder.glob("*.whl")
+    pins = re.findall(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    (folder / "constraints.txt").write_text("\n".join(f"{n}=={v}" for n, v in pins))
+    python = folder / "env" / "bin" / "python"
+    if shutil.which("uv"):
+        called("uv", "venv", "--python", sys.executable, folder / "env", cwd=folder)
+        called("uv", "pip", "install", "--python", python, "-c", "constraints.txt", wheel, cwd=folder)
+    else:
+        called(sys.executable, "-m", "venv", folder / "env", cwd=folder)
+        called(python, "-m", "pip", "install", "--quiet", "-c", "constraints.txt", wheel, cwd=folder)
+    lines = (ROOT / "data/dutilh2011/dutilh_2010_subject_A.csv").read_text().splitlines(keepends=True)
+    (folder / "me.csv").write_text("".join(lines[:351]))
+    shutil.copy(ROOT / "models" / "gaussian_scales.py", folder)
+    return folder
+
+
+def test_fit_train_and_load_again(elsewhere):
+    said = called(elsewhere / "env" / "bin" / "python", "-c", FIRST_STEPS, cwd=elsewhere)
+    assert re.search(r"verdict (ABI|PSIS|MCMC)", said) and "loaded again True" in said
+
+
+def test_the_command_line(elsewhere):
+    program = elsewhere / "env" / "bin" / "amortmix"
+    assert "evidence_accumulation" in called(program, "models", cwd=elsewhere)
+    said = called(program, "fit", "evidence_accumulation", "me.csv", "--draws", 200, cwd=elsewhere)
+    assert re.search(r"^me: (ABI|PSIS|MCMC): ", said, re.MULTILINE)
+    assert (elsewhere / "fits" / "me.nc").is_file()
+
+
+def test_importing_takes_nothing_heavy(elsewhere):
+    """JAX, Keras and pandas are imported when they are needed, so the import takes a moment."""
+    script = "import sys, amortmix; print({'jax', 'keras', 'pandas', 'bayesflow', 'numpyro'} & set(sys.modules))"
+    assert called(elsewhere / "env" / "bin" / "python", "-c", script, cwd=elsewhere).strip() == "set()"
