@@ -12,14 +12,13 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 
-# jobs, notebook kernels and cluster jobs all inherit the path of the library
-LIBRARY = os.path.join(workflow.basedir, "workflow")
-sys.path.insert(0, LIBRARY)
-os.environ["PYTHONPATH"] = os.pathsep.join(p for p in (LIBRARY, os.environ.get("PYTHONPATH")) if p)
+# jobs in conda environments (--sdm conda), where the library is not installed, find it by the path of this process
+sys.path.insert(0, os.path.join(workflow.basedir, "src"))
 
-from amortmix.cases import CASES
-from amortmix.config import Run, shipped
-from amortmix.io import BadInput
+from amortmix.storage.files import BadInput
+from amortmix_paper import pretrained
+from amortmix_paper.planned_models import PAGES
+from amortmix_paper.run import Run
 
 
 configfile: "config/config.yaml"
@@ -27,15 +26,16 @@ configfile: "config/config.yaml"
 
 try:
     run_ = Run(config, download=workflow.is_main_process)
-except (BadInput, FileNotFoundError) as error:
+except BadInput as error:
     raise WorkflowError(str(error)) from None
-if run_.trouble and workflow.is_main_process:
-    print(f"WARNING: {run_.trouble}. Everything else is made.", file=sys.stderr)
+if workflow.is_main_process:
+    for note_ in run_.notes:
+        print(note_, file=sys.stderr)
 
 
 wildcard_constraints:
     priors="[a-z]+",
-    case="[a-z_]+",
+    case="[A-Za-z0-9_]+",
     dataset=r"[\w.-]+",
 
 
@@ -62,7 +62,7 @@ rule all:
         reports(),
 
 
-# every data set fitted by the networks, without Stan, comparison and pages: for many data sets
+# every data set fitted by the networks, without MCMC, comparison and pages: for many data sets
 rule abi:
     input:
         [f"{RESULTS}/{p}/{c}/fits/{d}/abi.nc" for p, c in run_.pairs() for d in run_.of_case(c)],

@@ -7,7 +7,7 @@ import os
 import sys
 import traceback
 
-from amortmix.io import BadInput
+from amortmix.storage.files import BadInput
 
 
 class _Tee:

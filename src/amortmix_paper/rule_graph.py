@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 
-from amortmix.figures.style import COLORS
+from amortmix.plots.style import COLORS
 
 
 def _longest_paths(edges, rules):

@@ -1,72 +1,21 @@
-"""The run that a config asks for: checked settings, case studies, data sets and their files."""
+"""The run that a config asks for: checked settings, models, data sets and their files."""
 
 import hashlib
-import json
+import os
 from pathlib import Path
 
-import fastjsonschema
 import yaml
 
-from amortmix import io
-from amortmix.cases import CASES, architecture
-from amortmix.data import find_participants, read_datasets, simulated_participants
-from amortmix.io import BadInput
+from amortmix.mcmc import programs
+from amortmix.storage import files
+from amortmix.storage.files import BadInput
+from amortmix_paper import pretrained
+from amortmix_paper.datasets import read_datasets
+from amortmix_paper.participants import find_participants, simulated_participants
+from amortmix_paper.planned_models import Models
+from amortmix_paper.schemas import check
 
-SCHEMAS = Path(__file__).parents[1] / "schemas"
-SHIPPED = Path("networks")
-
-
-def check(config, schema, where):
-    """Raise `BadInput` with one line if ``config`` does not fit a schema of ``workflow/schemas``."""
-    validate = fastjsonschema.compile(json.loads((SCHEMAS / f"{schema}.schema.json").read_text()))
-    try:
-        validate(config)
-    except fastjsonschema.JsonSchemaValueException as error:
-        place = ".".join(map(str, error.path[1:])) or "top level"
-        raise BadInput(f"{where}, {place}: {_complaint(error)}") from None
-
-
-def _complaint(error):
-    """What is wrong with a value and what was expected, in one line."""
-    if error.rule == "additionalProperties":
-        known = error.definition["properties"]
-        unknown = ", ".join(sorted(set(error.value) - set(known)))
-        return f"unknown key {unknown}; expected {', '.join(sorted(known))}"
-    if error.rule == "enum":
-        return f"{error.value!r}; expected {' or '.join(error.rule_definition)}"
-    if error.rule == "oneOf":
-        return f"{error.value!r}; expected paper, reference or a list of both"
-    return f"{error.value!r}; expected: {error.rule} {error.rule_definition}"
-
-
-def shipped(case, variant):
-    """Folder of the networks that come with the library."""
-    return SHIPPED / variant / case
-
-
-def check_shipped(case, variant):
-    """Raise `BadInput` with one line if the networks that come with the library are not those of a case study."""
-    path = shipped(case.name, variant) / "card.json"
-    if not path.is_file():
-        raise BadInput(f"{path}: none are shipped for {case.name}, priors {variant}; use networks=trained")
-    card = io.read_json(path)
-    known = {key: card[key] for key in ("case", "priors", "prior", "units", "observations")} | architecture(
-        card["recipe"]
-    )
-    expected = {
-        "case": case.name,
-        "priors": variant,
-        "prior": case.prior(variant),
-        "units": case.units,
-        "observations": case.observations,
-        # the schedule may have changed since: the card says by which one its networks were trained
-        **architecture(case.networks[card["preset"]]),
-    }
-    for key, value in json.loads(json.dumps(expected)).items():
-        if known[key] != value:
-            raise BadInput(
-                f"{path}: {key} is {known[key]!r}; expected {value!r} of the case study, or networks=trained"
-            )
+PRESETS = Path("config/presets")
 
 
 class Run:
@@ -83,34 +32,41 @@ class Run:
     ----------
     preset : str
     folder : str
-        Under ``results``: the preset, and whether its networks are the shipped ones.
+        Under ``results``: the preset, and whether networks are the shipped ones where there are any.
     settings : dict
         Budgets of the preset.
+    priors : list of str
+        Prior variants that the config asks for.
+    models : `Models`
     datasets : {name: Dataset}
         Those whose data can be had.
-    files : {name: Path}
+    files : {name: path}
     trouble : str or None
         Why data are missing, and what to do.
+    notes : list of str
+        What a user should know before the run starts.
     """
 
     def __init__(self, config, download=False):
         check(config, "config", "config")
         self.config, self.preset, self.seed = config, config["preset"], config["seed"]
-        presets = Path(__file__).parents[2] / "config" / "presets" / f"{self.preset}.yaml"
-        preset = yaml.safe_load(presets.read_text())
+        path = PRESETS / f"{self.preset}.yaml"
+        preset = yaml.safe_load(path.read_text())
+        # a preset that is given as --configfile is part of the config, and may be changed there
         self.settings = config.get("settings") or preset["settings"]
-        check(config | {"settings": self.settings}, "config", presets)
-        chosen = config["priors"]
-        self.priors = chosen if isinstance(chosen, list) else [chosen]
-        datasets = read_datasets(config["datasets"])
+        self._recipes = config.get("recipes") or preset["recipes"]
+        check(config | {"settings": self.settings}, "config", path)
+        self.priors = config["priors"] if isinstance(config["priors"], list) else [config["priors"]]
+        self.models = Models(config["models"])
+        self._listed = read_datasets(config["datasets"], self.models)
+        self.models.check_settings()
+        datasets = self._listed
         if config["participants"] == "simulated":
             datasets = simulated_participants(datasets)
         self._find_files(datasets, download)
-        self.folder = self.preset
-        if config["networks"] == "shipped":
-            self.folder = f"{self.preset}_shipped"
-            for variant, case in self.pairs():
-                check_shipped(CASES[case], variant)
+        self.folder = self.preset if config["networks"] == "trained" else f"{self.preset}_shipped"
+        self._shipped = {pair for pair in self.pairs() if self._is_shipped(*pair)}
+        self.notes = self._notes()
 
     def _find_files(self, datasets, download):
         wanted = {d.name for d in datasets.values() if d.kind == "participant"}
@@ -127,23 +83,37 @@ class Run:
                     raise BadInput(f"{self.config['datasets']}: {name}: no such file {item.name}")
                 self.files[name] = item.name
 
+    def _notes(self):
+        found = [f"WARNING: {self.trouble}. Everything else is made."] if self.trouble else []
+        if self.config["networks"] == "shipped":
+            missing = [f"{c} (priors {p})" for p, c in self.pairs() if (p, c) not in self._shipped]
+            if missing:
+                found.append(f"No networks are shipped for {', '.join(missing)}: they are trained here.")
+        return found
+
     @property
     def cases(self):
-        """Case studies that have a data set in the list, whether or not its data can be had."""
-        listed = {d.case for d in read_datasets(self.config["datasets"]).values()}
-        return sorted(listed)
+        """Names of the models that have a data set in the list, whether or not its data can be had."""
+        return sorted({d.case for d in self._listed.values()})
 
     def variants(self, case):
-        """Prior variants under which a case study runs; one with a single prior has no others."""
-        known = CASES[case].priors
-        return list(known) if len(known) == 1 else [p for p in self.priors if p in known]
+        """Prior variants under which a model runs.
+
+        A model that has none of those asked for runs once, under its first: one of the library in that variant's
+        folder, one of the user's where the first report is.
+        """
+        known = list(self.models[case].references)
+        chosen = [p for p in self.priors if p in known]
+        if chosen:
+            return chosen
+        return self.priors[:1] if self.models.is_own(case) else known[:1]
 
     def pairs(self):
         """All (priors, case) of the run."""
         return [(p, c) for c in self.cases for p in self.variants(c)]
 
     def of_case(self, case):
-        """Names of the data sets of a case study."""
+        """Names of the data sets of a model."""
         return [n for n, d in self.datasets.items() if d.case == case]
 
     def chunks(self):
@@ -156,7 +126,11 @@ class Run:
 
     def participants(self):
         """Names of the eleven participants, real or simulated, as far as their data can be had."""
-        return [n for n in self.datasets if n.startswith(("dutilh_", "sim_"))]
+        return [n for n, d in self.datasets.items() if d.is_participant]
+
+    def sources(self, names):
+        """{data set: source} of some data sets."""
+        return {n: self.datasets[n].source for n in names}
 
     def seed_for(self, *names):
         """A seed for one job: depends on its names and the run's seed, not on the order of jobs."""
@@ -164,13 +138,17 @@ class Run:
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") % (2**31)
 
     def recipe(self, case):
-        return CASES[case].networks[self.preset]
+        """Recipe of a model's networks: the preset's, else a derived one, as ``config/models.yaml`` changes it."""
+        smoke = self.preset == "smoke"
+        recipe = self._recipes.get(case) or self.models[case].recipes["smoke" if smoke else "full"]
+        changes = self.models.settings.get(case, {}).get("recipe", {})
+        return recipe if smoke else merged(recipe, changes)
 
-    def start_files(self, case, variant):
+    def start_files(self, case, priors):
         """Bundle and card that a training starts from: shipped under the same prior, else under the printed one."""
         if self.recipe(case).get("start") != "shipped":
             return []
-        folders = [shipped(case, v) for v in (variant, "paper")]
+        folders = [pretrained.folder(case, p) for p in (priors, "paper")]
         folder = next((f for f in folders if (f / "bundle.keras").is_file()), None)
         if folder is None:
             raise BadInput(f"{folders[0]}: no networks to start from; use another preset than {self.preset}")
@@ -178,7 +156,45 @@ class Run:
 
     def simulated_units(self, case):
         """How many units a training simulates: what it costs, roughly."""
-        return CASES[case].units[1] * sum(steps * batch for steps, batch, *_ in self.recipe(case)["schedule"]["phases"])
+        phases = self.recipe(case)["schedule"]["phases"]
+        return self.models[case].units[1] * sum(steps * batch for steps, batch, *_ in phases)
 
-    def prior(self, case, variant):
-        return CASES[case].prior(variant)
+    def model(self, case, priors):
+        """Reference of a model under one prior, what its jobs depend on; see `amortmix_paper.models`."""
+        known = self.models[case].references
+        return known[priors] if priors in known else next(iter(known.values()))
+
+    def shipped(self, case):
+        """Prior variants of the run for which a model's networks are taken from the library."""
+        return [p for p in self.variants(case) if (p, case) in self._shipped]
+
+    def trained(self, case):
+        """Those for which they are trained."""
+        return [p for p in self.variants(case) if (p, case) not in self._shipped]
+
+    def _is_shipped(self, priors, case):
+        if self.config["networks"] == "trained" or self.models.is_own(case):
+            return False
+        return pretrained.is_shipped(case, priors, self.model(case, priors)["fingerprint"])
+
+    def mcmc_program(self, case):
+        """What decides how a model is fitted by MCMC: its Stan file, whether it has a density, the environment."""
+        model = self.models[case]
+        return {
+            "stan": files.sha256(model.stan) if model.stan and Path(model.stan).is_file() else None,
+            "density": model.has_density,
+            "environment": {k: os.environ[k] for k in ("CMDSTAN", *programs.FLAGS) if k in os.environ},
+        }
+
+
+def preset_recipes(preset):
+    """{model: recipe} of a preset."""
+    return yaml.safe_load((PRESETS / f"{preset}.yaml").read_text())["recipes"]
+
+
+def merged(recipe, changes):
+    """A recipe with some entries replaced; a network of another kind is replaced whole."""
+    return recipe | {
+        k: recipe[k] | v if isinstance(v, dict) and isinstance(recipe.get(k), dict) and "kind" not in v else v
+        for k, v in changes.items()
+    }

@@ -4,30 +4,29 @@ import jax
 import numpy as np
 import pandas as pd
 
-from amortmix import fits
-from amortmix.diagnostics.psis import Psis
 from amortmix.networks.classifiers import RULES, smoothing
+from amortmix.storage import tree
+from amortmix_paper.participants import letter_of
 
 #: The paper's Pareto k-hat needs a Monte Carlo margin when posterior means are compared, in posterior sd.
 MEAN_TOLERANCE = 0.5
 
 
-def answer(case, metrics, comparisons):
-    """The case study's result in two sentences."""
-    gap = metrics["gap_nats"]
+def answer(metrics, comparisons):
+    """The result of a model in two sentences."""
     calibrated = "inside" if metrics["sbc"]["inside"] else "outside"
-    text = (
-        f"The ranks of {metrics['datasets']} simulated data sets lie {calibrated} their simultaneous bands, "
-        f"and the flow gives away {gap['mean']:.2f} ± {gap['se']:.2f} nats per data set. "
-    )
+    text = f"The ranks of {metrics['datasets']} simulated data sets lie {calibrated} their simultaneous bands"
+    if "gap_nats" in metrics:
+        gap = metrics["gap_nats"]
+        text += f", and the flow gives away {gap['mean']:.2f} ± {gap['se']:.2f} nats per data set. "
+    else:
+        text += "; without a density nothing more exact can be said of the parameters. "
     scores = [c["c2st"] for c in comparisons.values() if c["c2st"] is not None]
     if not scores:
         return text + "MCMC was not run."
+    text += f"Against MCMC the median C2ST is {np.median(scores):.2f}"
     corrected = [c["c2st_psis"] for c in comparisons.values() if c["c2st_psis"] is not None]
-    return text + (
-        f"Against MCMC the median C2ST is {np.median(scores):.2f}, and {np.median(corrected):.2f} "
-        "after importance weighting."
-    )
+    return text + (f", and {np.median(corrected):.2f} after importance weighting." if corrected else ".")
 
 
 def table_answer(comparisons, priors, trouble):
@@ -37,7 +36,7 @@ def table_answer(comparisons, priors, trouble):
     words = [c["verdict"] for c in comparisons.values()]
     text = (
         f"Of {len(words)} participants, {words.count('ABI')} can be used as they are, {words.count('PSIS')} after "
-        f"importance weighting, and {words.count('MCMC')} need MCMC."
+        f"importance weighting, and {len(words) - words.count('ABI') - words.count('PSIS')} need MCMC."
     )
     if priors != "reference":
         text += " These are the printed priors; the published values belong to `reference`."
@@ -53,7 +52,7 @@ def card_lines(card):
     if proposal:
         notes.append(f"- half of the data sets trained on last are simulated with {simulated}, none of those held out")
     if misfit:
-        notes.append(f"- {misfit:.0%} of the data sets trained on last are such as no parameter makes, none held out")
+        notes.append(f"- {misfit:.0%} of the data sets trained on last are corrupted, none of those held out")
     return "\n".join(
         [
             f"- preset `{card['preset']}`, priors `{card['priors']}`, seed {card['seed']}, device {card['device']}",
@@ -79,33 +78,45 @@ def verdict_table(comparisons):
         "reason": "reason",
         "warnings": "warnings",
     }
-    frame = pd.DataFrame.from_dict(comparisons, orient="index")[list(columns)].rename(columns=columns)
+    rows = {name: {words: c[key] for key, words in columns.items()} for name, c in comparisons.items()}
+    frame = pd.DataFrame.from_dict(rows, orient="index", columns=list(columns.values()))
     return frame.style.format(precision=3, na_rep="–")
 
 
-def chosen_participants(datasets, comparisons):
-    """Data sets to show in full, with the reason: the paper's three, or all if there are few."""
+def chosen_data_sets(sources, comparisons):
+    """Data sets to show in full, with the reason: all, but of many participants the paper's three and the best fitted.
+
+    Parameters
+    ----------
+    sources : dict
+        Data set -> its source.
+    comparisons : dict
+        Data set -> comparison.json.
+    """
     reasons = {
         "C": "the paper's example of a typical participant (figure 14)",
         "B": "the paper's example of a slight bias (figure 15)",
         "A": "the paper's example of a posterior beyond correction (figures 16 and 17)",
     }
-    if len(datasets) <= len(reasons):
-        return {d: comparisons[d]["reason"] for d in datasets}
-    by_letter = {d.rsplit("_", 1)[-1]: d for d in datasets}
-    chosen = {by_letter[k]: why for k, why in reasons.items() if k in by_letter}
-    scored = {d: c["pareto_k"] for d, c in comparisons.items() if d not in chosen}
-    return chosen | {min(scored, key=scored.get): "the smallest k-hat of the others"}
+    people = {d: letter_of(s) for d, s in sources.items() if letter_of(s) and comparisons[d]["pareto_k"] is not None}
+    if len(people) <= len(reasons):
+        return {d: comparisons[d]["reason"] for d in sources}
+    chosen = {
+        d: reasons[letter]
+        for d, letter in sorted(people.items(), key=lambda p: p[1], reverse=True)
+        if letter in reasons
+    }
+    scored = {d: comparisons[d]["pareto_k"] for d in people if d not in chosen}
+    chosen[min(scored, key=scored.get)] = "the smallest k-hat of the other participants"
+    return chosen | {d: comparisons[d]["reason"] for d in sources if d not in people}
 
 
-def posterior_samples(case, prior, abi, stan, seed=1):
-    """Draws to show together, in the order they are drawn: prior, ABI, PSIS where weights are reliable, MCMC.
+def posterior_samples(model, abi, mcmc, seed=1):
+    """Draws to show together, in the order they are drawn: prior, ABI, PSIS where it is used, MCMC.
 
     Parameters
     ----------
-    prior : mapping
-        Hyperparameters.
-    abi, stan : DataTree
+    abi, mcmc : DataTree
         Fits of one data set.
 
     Returns
@@ -114,28 +125,12 @@ def posterior_samples(case, prior, abi, stan, seed=1):
         Name -> (S, D).
     """
     keys = jax.random.split(jax.random.key(seed), 2000)
-    theta = fits.draws(abi, case)
-    samples = {"prior": np.asarray(jax.jit(jax.vmap(lambda k: case.sample_prior(k, prior)))(keys)), "ABI": theta}
-    if "log_weight" in abi["sample_stats"]:
-        smoothed = Psis(abi["sample_stats"]["log_weight"].values[0], abi.attrs["pareto_k"])
-        if smoothed.is_reliable:
-            samples["PSIS"] = fits.draws(abi, case, "corrected")
-    if not fits.not_run(stan):
-        samples["MCMC"] = fits.draws(stan, case)
+    samples = {"prior": np.asarray(jax.jit(jax.vmap(model.sample_prior))(keys)), "ABI": tree.draws(abi, "flow")}
+    if abi.attrs["posterior"] == "psis":
+        samples["PSIS"] = tree.draws(abi)
+    if not tree.why_not_run(mcmc):
+        samples["MCMC"] = tree.draws(mcmc)
     return samples
-
-
-def replicate(case, abi, draws=200, seed=1):
-    """Posterior predictive data sets of the design of the observed one.
-
-    Returns
-    -------
-    y, z : (draws, N, P, D_y), (draws, N)
-    """
-    theta, mask = fits.draws(abi, case)[:draws], fits.observed(abi).mask
-    keys = jax.random.split(jax.random.key(seed), len(theta))
-    y, z = jax.jit(jax.vmap(lambda k, t: case.simulate(k, t, mask)))(keys, theta)
-    return np.asarray(y), np.asarray(z)
 
 
 def time_answer(card, comparisons):
@@ -153,37 +148,41 @@ def time_answer(card, comparisons):
     )
 
 
-def check_claims(case, card, abi, stan, comparisons):
+def check_claims(model, card, abi, mcmc, comparisons):
     """Assert what the page says; yields a sentence for each claim that held."""
-    for name, tree in abi.items():
-        for head, p in tree["latent_probabilities"].data_vars.items():
+    for name, fit in abi.items():
+        for head, p in fit["latent_probabilities"].data_vars.items():
             total = p.sel(statistic="mean").sum("state").values
             assert np.allclose(total, 1, atol=1e-4), f"{name}: {head} does not sum to one"
     yield "state probabilities sum to one for every unit, data set and head"
-    weights = [np.exp(t["sample_stats"]["log_weight"].values).sum() for t in abi.values()]
-    assert np.allclose(weights, 1, atol=1e-5), "importance weights are not normalized"
-    yield "importance weights are normalized"
+    for name, comparison in comparisons.items():
+        assert comparison["verdict"] and comparison["reason"], f"{name}: no verdict"
+    yield "every data set has a verdict with its reason"
+    if model.has_density:
+        weights = [np.exp(t["sample_stats"]["log_weight"].values).sum() for t in abi.values()]
+        assert np.allclose(weights, 1, atol=1e-5), "importance weights are not normalized"
+        yield "importance weights are normalized"
     if not card["meaningful"]:
         yield "agreement with MCMC is not claimed: the networks are hardly trained"
         return
-    for name, comparison in comparisons.items():
-        if comparison["verdict"] == "MCMC" or comparison["mcmc_not_run"]:
-            continue
-        distance = weighted_mean_distance(case, abi[name], stan[name])
+    known = [n for n, c in comparisons.items() if c["verdict"] in ("ABI", "PSIS") and not c["mcmc_not_run"]]
+    for name in known:
+        distance = weighted_mean_distance(model, abi[name], mcmc[name])
         assert distance < MEAN_TOLERANCE, f"{name}: a weighted mean is {distance:.2f} sd from MCMC"
-    yield f"wherever k-hat is fine, weighted means lie within {MEAN_TOLERANCE} posterior sd of MCMC"
+    if known:
+        yield f"wherever k-hat is fine, weighted means lie within {MEAN_TOLERANCE} posterior sd of MCMC"
 
 
-def weighted_mean_distance(case, abi, stan):
+def weighted_mean_distance(model, abi, mcmc):
     """Largest distance of importance weighted ABI means from MCMC means, in MCMC standard deviations."""
     weights = np.exp(abi["sample_stats"]["log_weight"].values[0])
-    reference = fits.draws(stan, case)
-    difference = weights @ fits.draws(abi, case) - reference.mean(0)
+    reference = tree.draws(mcmc)
+    difference = weights @ tree.draws(abi, "flow") - reference.mean(0)
     return float(np.max(np.abs(difference) / reference.std(0)))
 
 
 def smoothing_answer(metrics):
-    """The smoothing rules in one sentence per case study; ``metrics``: (title, prior) -> metrics.json."""
+    """The smoothing rules in one sentence per model; ``metrics``: (title, prior) -> metrics.json."""
     sentences = []
     for (title, variant), m in metrics.items():
         error = {rule: e["networks"]["mean_absolute_error"] for rule, e in m["smoothing_errors"].items()}
@@ -209,13 +208,13 @@ def smoothing_table(metrics, source):
     return frame.style.format({c: "{:.4f}" for c in frame.columns if c[-1] == "error"} | shares)
 
 
-def smoothing_by_rule(amortized, trees, draws=200):
+def smoothing_by_rule(amortized, fits, draws=200):
     """Probability of the last state, averaged over posterior draws, by each rule of the networks and exactly.
 
     Parameters
     ----------
     amortized : Amortized
-    trees : dict
+    fits : dict
         Name -> ABI fit.
     draws : int
         Posterior draws to average over.
@@ -225,13 +224,13 @@ def smoothing_by_rule(amortized, trees, draws=200):
     dict
         Name -> {rule: (N,)} with ``exact smoother`` among the rules.
     """
-    case = amortized.case
+    model = amortized.model
     heads = jax.jit(amortized._heads)
-    smoother = jax.jit(jax.vmap(lambda t, d: case.exact.state_log_probs(t, d)["smoothing"][:, -1], in_axes=(0, None)))
-    inverse = jax.jit(jax.vmap(lambda t, d: case.bijection(d).inverse(t), in_axes=(0, None)))
+    smoother = jax.jit(jax.vmap(lambda t, d: model.state_log_probs(t, d)["smoothing"][:, -1], in_axes=(0, None)))
+    inverse = jax.jit(jax.vmap(lambda t, d: model.bijection(d).inverse(t), in_axes=(0, None)))
     found = {}
-    for name, tree in trees.items():
-        data, theta = fits.observed(tree), fits.draws(tree, case)[:draws]
+    for name, fit in fits.items():
+        data, theta = tree.observed(fit), tree.draws(fit, "flow")[:draws]
         framed, n = amortized.frame(data), len(data.y)
         log_probs = heads(framed, inverse(theta, framed))
         found[name] = {rule: np.exp(smoothing(log_probs, rule))[:, :n, -1].mean(0) for rule in RULES}

@@ -14,10 +14,10 @@ import tempfile
 from typing import NamedTuple
 
 import pandas as pd
+from amortmix.inference.verdict import MMD_ALPHA
 
-from amortmix.cases import CASES
-from amortmix.diagnostics.comparison import MMD_ALPHA
-from amortmix.tables import PUBLISHED, cell
+from amortmix_paper.participants import MODEL, letter_of
+from amortmix_paper.table1 import PUBLISHED, cell
 
 
 class Targets(NamedTuple):
@@ -34,20 +34,22 @@ TARGETS = {
     "trained": Targets(
         gap={"gaussian_mixture": 0.15, "gaussian_hmm": 0.10, "evidence_accumulation": 0.35},
         excess=0.001,
-        demo_c2st={"gmm_demo": 0.55, "hmm_demo": 0.56},
+        demo_c2st={"demo:gmm_demo": 0.55, "demo:hmm_demo": 0.56},
         reliable=7,
         median_c2st=(0.70, 0.60),
     ),
     "shipped": Targets(
         gap={"gaussian_mixture": 0.05, "gaussian_hmm": 0.05, "evidence_accumulation": 0.15},
         excess=0.0003,
-        demo_c2st={"gmm_demo": 0.53, "hmm_demo": 0.53},
+        demo_c2st={"demo:gmm_demo": 0.53, "demo:hmm_demo": 0.53},
         reliable=9,
         median_c2st=(0.62, 0.55),
     ),
 }
 #: C2ST of the demonstration data sets in the paper (sections 3.3 and 3.4); theirs and ours are different data sets.
-PUBLISHED_DEMO_C2ST = {"gmm_demo": 0.53, "hmm_demo": 0.56}
+PUBLISHED_DEMO_C2ST = {"demo:gmm_demo": 0.53, "demo:hmm_demo": 0.56}
+#: The model that each demonstration data set of the paper belongs to.
+DEMO_MODELS = {"demo:gmm_demo": "gaussian_mixture", "demo:hmm_demo": "gaussian_hmm"}
 #: Seconds for all eleven participants, 4,000 draws each (section 3.5); the machine is not named there.
 PUBLISHED_SECONDS = {"seconds_abi": ("ABI", 40), "seconds_stan": ("Stan", 900)}
 #: Two values of C2ST are said to agree within this.
@@ -65,15 +67,17 @@ nav a { margin-right: 1rem } .warning { background: #fff3cd; padding: 0.5rem 1re
 """
 
 
-def target_rows(metrics, comparisons, networks="trained"):
-    """Measured values beside their targets.
+def target_rows(metrics, comparisons, titles, networks="trained"):
+    """Measured values beside their targets; models and data sets that are not the paper's have none, but a row.
 
     Parameters
     ----------
     metrics : dict
-        Case name -> metrics.json.
+        Model name -> metrics.json.
     comparisons : dict
         Data set -> comparison.json with its ``case``.
+    titles : dict
+        Model name -> title.
     networks : {"trained", "shipped"}
         More is asked of networks that are shipped.
     """
@@ -81,46 +85,70 @@ def target_rows(metrics, comparisons, networks="trained"):
     rows = [row for name, m in metrics.items() for row in _validation_targets(name, m, targets)]
     rows += list(_comparison_targets(comparisons, targets))
     frame = pd.DataFrame(
-        [(CASES[c].title, q, target, text, _reached(target, value)) for c, q, target, text, value in rows],
-        columns=["case study", "quantity", "target", "measured", "reached"],
+        [(titles[c], q, target, text, _reached(target, value)) for c, q, target, text, value in rows],
+        columns=["model", "quantity", "target", "measured", "reached"],
     )
-    return frame.set_index("case study")
+    return frame.set_index("model")
 
 
 def _validation_targets(name, m, targets):
-    """(case, quantity, target, measured in words, measured) from held-out simulations."""
+    """(model, quantity, target, measured in words, measured) from held-out simulations."""
     if "gap_nats" in m:
         gap = m["gap_nats"]
-        yield (
-            name,
-            "amortization gap (nats)",
-            targets.gap.get(name),
-            f"{gap['mean']:.3f} ± {gap['se']:.3f}",
-            gap["mean"],
-        )
+        text = f"{gap['mean']:.3f} ± {gap['se']:.3f}"
+        yield name, "amortization gap (nats)", targets.gap.get(name), text, gap["mean"]
     for head, e in m.get("excess_ce", {}).items():
         text = f"{e['mean']:.5f} ± {e['se']:.5f}"
-        yield name, f"excess cross-entropy, {head.replace('_', ' ')}", targets.excess, text, e["mean"]
+        target = targets.excess if name in targets.gap else None
+        yield name, f"excess cross-entropy, {head.replace('_', ' ')}", target, text, e["mean"]
     inside = m["sbc"]["inside"]
     yield name, "SBC ranks inside simultaneous bands", "inside", "inside" if inside else "outside", inside
 
 
 def _comparison_targets(comparisons, targets):
     """The same from fitted data sets, as far as MCMC ran."""
-    fitted = {n: c for n, c in comparisons.items() if c["c2st"] is not None}
-    for name, target in targets.demo_c2st.items():
-        if name in fitted:
-            value = fitted[name]["c2st"]
-            yield fitted[name]["case"], f"C2ST, {name}", target, f"{value:.3f}", value
-    people = [c for n, c in fitted.items() if n.startswith(("dutilh_", "sim_"))]
+    fitted = [c for c in comparisons.values() if c["c2st"] is not None]
+    for source, target in targets.demo_c2st.items():
+        for c in _of_source(fitted, source):
+            yield c["case"], f"C2ST, {c['dataset']}", target, f"{c['c2st']:.3f}", c["c2st"]
+    people = _participants(fitted)
     if people:
-        case = people[0]["case"]
         fine = sum(c["pareto_k"] <= PARETO_K_LIMIT for c in people)
         text, enough = f"{fine} of {len(people)}", fine >= targets.reliable
-        yield case, f"participants with k-hat at most {PARETO_K_LIMIT}", targets.reliable, text, enough
+        yield MODEL, f"participants with k-hat at most {PARETO_K_LIMIT}", targets.reliable, text, enough
         for key, words, target in zip(("c2st", "c2st_psis"), ("before", "after"), targets.median_c2st):
             value = statistics.median([c[key] for c in people if c[key] is not None] or [math.nan])
-            yield case, f"median C2ST of the participants {words} PSIS", target, f"{value:.3f}", value
+            yield MODEL, f"median C2ST of the participants {words} PSIS", target, f"{value:.3f}", value
+
+
+def _of_source(comparisons, source):
+    """Those of the paper's demonstration data set, under the paper's model."""
+    return [c for c in comparisons if c["source"] == source and c["case"] == DEMO_MODELS[source]]
+
+
+def _participants(comparisons):
+    """Those of the paper's participants, real or simulated."""
+    return [c for c in comparisons if letter_of(c["source"]) and c["case"] == MODEL]
+
+
+def data_set_rows(comparisons, titles):
+    """Every data set of a run with its verdict.
+
+    Parameters
+    ----------
+    comparisons : dict
+        Data set -> comparison.json with its ``case``.
+    titles : dict
+        Model name -> title.
+    """
+    columns = {"mmd_p": "MMD p", "pareto_k": "k-hat", "c2st": "C2ST", "rhat_max": "R-hat", "verdict": "verdict"}
+    rows = {
+        name: {"model": titles[c["case"]], "source": c["source"], **{words: c[k] for k, words in columns.items()}}
+        for name, c in comparisons.items()
+    }
+    frame = pd.DataFrame.from_dict(rows, orient="index")
+    frame.index.name = "data set"
+    return frame
 
 
 def _reached(target, value):
@@ -139,7 +167,7 @@ def published_rows(comparisons):
     Parameters
     ----------
     comparisons : dict
-        Priors -> {name: comparison.json}.
+        Priors -> {name: comparison.json with its ``case``}.
     """
     judged = "reference" if "reference" in comparisons else next(iter(comparisons))
     rows = {}
@@ -157,19 +185,17 @@ def published_rows(comparisons):
 
 def _beside_the_paper(comparisons):
     """(quantity, published, ours, agree) of one prior variant."""
-    for name, value in PUBLISHED_DEMO_C2ST.items():
-        if name in comparisons:
-            ours = comparisons[name]["c2st"]
-            yield f"C2ST, {name}", value, ours, _close(value, ours)
-    people = [c for name, c in comparisons.items() if name.startswith("dutilh_")]
+    known = list(comparisons.values())
+    for source, value in PUBLISHED_DEMO_C2ST.items():
+        for c in _of_source(known, source):
+            yield f"C2ST, {c['dataset']}", value, c["c2st"], _close(value, c["c2st"])
+    people = {letter_of(c["source"]): c for c in _participants(known) if not c["simulated"]}
     for key, (method, value) in PUBLISHED_SECONDS.items():
-        if len(people) == len(PUBLISHED) and all(c[key] is not None for c in people):
-            ours = sum(c[key] for c in people)
+        if len(people) == len(PUBLISHED) and all(c[key] is not None for c in people.values()):
+            ours = sum(c[key] for c in people.values())
             yield f"seconds, eleven participants, {method}", value, ours, "yes" if ours <= value else "no"
-    for letter, (_, p, k, c2st) in PUBLISHED.items():
-        c = comparisons.get(f"dutilh_{letter}")
-        if c is None or c["simulated"]:
-            continue
+    for letter, c in people.items():
+        _, p, k, c2st = PUBLISHED[letter]
         row = f"Table 1, {letter}"
         yield f"{row}: C2ST", c2st, c["c2st"], _close(c2st, c["c2st"])
         same = _same_side(k, c["pareto_k"], PARETO_K_LIMIT)
@@ -187,29 +213,29 @@ def _same_side(published, ours, limit):
     return "yes" if (published <= limit) == (ours <= limit) else "no"
 
 
-def time_rows(cards, comparisons):
-    """Seconds of training and of one fit by either method, per case study."""
+def time_rows(cards, comparisons, titles):
+    """Seconds of training and of one fit by either method, per model."""
     rows = {}
     for name, card in cards.items():
         own = [c for c in comparisons.values() if c["case"] == name]
-        stan = [c["seconds_stan"] for c in own if c["seconds_stan"] is not None]
-        rows[CASES[name].title] = {
+        mcmc = [c["seconds_stan"] for c in own if c["seconds_stan"] is not None]
+        rows[titles[name]] = {
             "training (min)": card["seconds"] / 60,
             "data sets/s": card["data_sets_per_second"],
             "ABI fit (s)": pd.Series([c["seconds_abi"] for c in own], dtype=float).mean(),
-            "Stan fit (s)": pd.Series(stan, dtype=float).mean(),
+            "MCMC fit (s)": pd.Series(mcmc, dtype=float).mean(),
         }
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def rule_edges(config):
-    """Which rule feeds which, as Snakemake sees it: a set of (rule, rule); rules made per case study count as one."""
+    """Which rule feeds which, as Snakemake sees it: a set of (rule, rule); rules made per model count as one."""
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         file.write(json.dumps(config))
         file.flush()
         command = [sys.executable, "-m", "snakemake", "--cores", "1", "--forceall", "--rulegraph", "dot"]
         done = subprocess.run([*command, "--configfile", file.name], capture_output=True, text=True, check=True)
-    names = dict(re.findall(r'^\s*(\d+)\s*\[.*?label\s*=\s*"([a-z_0-9]+)', done.stdout, flags=re.MULTILINE))
+    names = dict(re.findall(r'^\s*(\d+)\s*\[.*?label\s*=\s*"(\w+)', done.stdout, flags=re.MULTILINE))
     common = {k: re.sub(r"^(train|shipped|data|fit_abi)_.*", r"\1", v) for k, v in names.items()}
     edges = {(common[a], common[b]) for a, b in re.findall(r"(\d+)\s*->\s*(\d+)", done.stdout)}
     return {edge for edge in edges if "all" not in edge}

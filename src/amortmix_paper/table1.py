@@ -4,7 +4,11 @@ The published table was made under the priors of the authors' code (``reference`
 there. The MMD statistic depends on the trained network, so only its p-value can agree.
 """
 
+from collections import Counter
+
 import pandas as pd
+
+from amortmix_paper.participants import letter_of
 
 #: MMD statistic, p, Pareto k-hat, C2ST of Kucharský & Bürkner (2026), Table 1; J's statistic is printed
 #: 3.72 there, which does not go with its p-value; their notebook has 3.57.
@@ -32,7 +36,7 @@ def table1(comparisons):
     Parameters
     ----------
     comparisons : list of dict
-        Contents of ``comparison.json``.
+        Contents of ``comparison.json`` of participants, real or simulated.
 
     Returns
     -------
@@ -40,13 +44,15 @@ def table1(comparisons):
         Published columns only for real participants.
     """
     rows = {}
+    letters = Counter(letter_of(c["source"]) for c in comparisons)
     for c in comparisons:
-        letter = c["dataset"].rsplit("_", 1)[1]
+        letter = letter_of(c["source"])
         values = (c["mmd"], c["mmd_p"], c["pareto_k"], c["c2st"], c["c2st_psis"], c["verdict"])
         row = dict(zip(COLUMNS, (*values, c["rhat_max"], c["divergences"])))
         if not c["simulated"]:
-            row |= dict(zip(PAPER_COLUMNS, PUBLISHED.get(letter, (None,) * 4)))
-        rows[letter] = row
+            row |= dict(zip(PAPER_COLUMNS, PUBLISHED[letter]))
+        # a participant may be in the list twice, with different rows
+        rows[letter if letters[letter] == 1 else c["dataset"]] = row
     frame = pd.DataFrame(list(rows.values()), index=list(rows), columns=None if rows else list(COLUMNS))
     frame.index.name = "data set"
     return frame

@@ -2,6 +2,9 @@
 
 RESULTS = f"results/{run_.folder}"
 CASE = RESULTS + "/{priors}/{case}"
+# simulated participants never write where real ones do
+SUFFIX = "" if run_.config["participants"] == "real" else "_simulated"
+TABLE = f"table1{SUFFIX}"
 
 
 def validations():
@@ -17,13 +20,18 @@ def comparisons(priors=None, case=None):
     ]
 
 
+def participants(priors, file):
+    """A file of each participant, under one prior."""
+    return [f"{RESULTS}/{priors}/{run_.datasets[d].case}/{file.format(dataset=d)}" for d in run_.participants()]
+
+
 def tables():
     return [f"{RESULTS}/{p}/tables/{TABLE}.{e}" for p in run_.priors for e in ("csv", "md")]
 
 
 def notebooks():
     cases = [f"{RESULTS}/{p}/notebooks/{c}{SUFFIX}.html" for p, c in run_.pairs()]
-    return cases + [f"{RESULTS}/{p}/notebooks/{n}{SUFFIX}.html" for p in run_.priors for n in PAGES]
+    return cases + [f"{RESULTS}/{p}/notebooks/{n}{SUFFIX}.html" for p in run_.priors for n in pages()]
 
 
 def reports():
@@ -38,8 +46,3 @@ def gibibytes(n):
 def minutes(n):
     """Time after which a cluster ends a job: a limit, not a budget; longer each time it is tried again."""
     return lambda wildcards, attempt: n * attempt
-
-
-# simulated participants never write where real ones do
-SUFFIX = "" if run_.config["participants"] == "real" else "_simulated"
-TABLE = f"table1{SUFFIX}"

@@ -4,8 +4,7 @@
 rule compare:
     input:
         abi=CASE + "/fits/{dataset}/abi.nc",
-        stan=CASE + "/fits/{dataset}/stan.nc",
-        recovery=CASE + "/validation/recovery.nc",
+        mcmc=CASE + "/fits/{dataset}/stan.nc",
     output:
         CASE + "/fits/{dataset}/comparison.json",
     log:
@@ -18,6 +17,7 @@ rule compare:
         mem_mb=gibibytes(3),
         runtime=minutes(30),
     params:
+        model=lambda w: run_.model(w.case, w.priors),
         settings=run_.settings["compare"],
         seed=lambda w: run_.seed_for("compare", w.priors, w.case, w.dataset),
     script:
@@ -26,9 +26,7 @@ rule compare:
 
 rule table1:
     input:
-        lambda w: [
-            f"{RESULTS}/{w.priors}/{run_.datasets[d].case}/fits/{d}/comparison.json" for d in run_.participants()
-        ],
+        lambda w: participants(w.priors, "fits/{dataset}/comparison.json"),
     output:
         csv=RESULTS + "/{priors}/tables/" + TABLE + ".csv",
         md=RESULTS + "/{priors}/tables/" + TABLE + ".md",

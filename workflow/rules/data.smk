@@ -22,7 +22,6 @@ for priors_, case_, number_, chunk_ in run_.chunks():
         params:
             datasets=[(d, run_.datasets[d].source, run_.datasets[d].rows) for d in chunk_],
             files={d: run_.files[d] for d in chunk_ if d in run_.files},
-            case=case_,
-            prior=run_.prior(case_, priors_),
+            model=run_.model(case_, priors_),
         script:
             "../scripts/data.py"

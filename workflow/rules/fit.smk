@@ -1,4 +1,4 @@
-"""Every data set fitted twice: by the networks, and by Stan where it can run."""
+"""Every data set fitted twice: by the networks, and by MCMC where it can run."""
 
 # one rule for each chunk of data sets: loading networks costs more than a fit
 for priors_, case_, number_, chunk_ in run_.chunks():
@@ -10,6 +10,7 @@ for priors_, case_, number_, chunk_ in run_.chunks():
         input:
             bundle=f"{folder_}/networks/bundle.keras",
             card=f"{folder_}/networks/card.json",
+            recovery=f"{folder_}/validation/recovery.nc",
             data=[f"{folder_}/data/{d}.nc" for d in chunk_],
         output:
             [f"{folder_}/fits/{d}/abi.nc" for d in chunk_],
@@ -25,9 +26,8 @@ for priors_, case_, number_, chunk_ in run_.chunks():
             mem_mb=gibibytes(3),
             runtime=minutes(30 + len(chunk_)),
         params:
-            prior=run_.prior(case_, priors_),
-            draws=run_.settings["abi"]["draws"],
-            proposals=run_.settings["abi"]["proposals"],
+            model=run_.model(case_, priors_),
+            settings=run_.settings["abi"],
             smoothing_rule=run_.config["smoothing_rule"],
             datasets=chunk_,
             seeds=[run_.seed_for("abi", priors_, case_, d) for d in chunk_],
@@ -35,15 +35,13 @@ for priors_, case_, number_, chunk_ in run_.chunks():
             "../scripts/fit_abi.py"
 
 
-# once per model, before any fit: PyStan keeps compiled models in the user's cache, where parallel fits would race
-rule compile_stan:
-    input:
-        "workflow/amortmix/stan/{case}.stan",
+# once per model, before any fit: parallel fits would compile side by side
+rule compile_mcmc:
     output:
-        "results/stan/{case}.json",
+        "results/mcmc/{case}.json",
     log:
-        "logs/stan/{case}.log",
-    # compiling takes a minute and everything of Stan waits for it
+        "logs/mcmc/{case}.log",
+    # compiling takes a minute and all MCMC waits for it
     priority: 20
     conda:
         "../../envs/stan.yaml"
@@ -51,32 +49,36 @@ rule compile_stan:
     resources:
         mem_mb=gibibytes(4),
         runtime=minutes(20),
+    params:
+        source=lambda w: run_.models.source(w.case),
+        program=lambda w: run_.mcmc_program(w.case),
     script:
-        "../scripts/compile_stan.py"
+        "../scripts/compile_mcmc.py"
 
 
-rule fit_stan:
+rule fit_mcmc:
     input:
-        engine="results/stan/{case}.json",
+        engine="results/mcmc/{case}.json",
         data=CASE + "/data/{dataset}.nc",
     output:
         CASE + "/fits/{dataset}/stan.nc",
     log:
-        f"logs/{CASE}/fits/{{dataset}}/stan.log",
+        f"logs/{CASE}/fits/{{dataset}}/mcmc.log",
     benchmark:
-        f"logs/{CASE}/fits/{{dataset}}/stan.benchmark.tsv"
+        f"logs/{CASE}/fits/{{dataset}}/mcmc.benchmark.tsv"
     # before pages: the last fit decides when the run ends
     priority: 3
     conda:
         "../../envs/stan.yaml"
     # two chains share a core
-    threads: run_.settings["stan"]["chains"] // 2
+    threads: run_.settings["mcmc"]["chains"] // 2
     resources:
         mem_mb=gibibytes(3),
         runtime=minutes(60),
     params:
-        prior=lambda w: run_.prior(w.case, w.priors),
-        settings=run_.settings["stan"],
+        model=lambda w: run_.model(w.case, w.priors),
+        settings=run_.settings["mcmc"],
+        # the seed of a chain has the name of its file
         seed=lambda w: run_.seed_for("stan", w.priors, w.case, w.dataset),
     script:
-        "../scripts/fit_stan.py"
+        "../scripts/fit_mcmc.py"

@@ -2,17 +2,21 @@
 
 #: saved results of `make ablation`; the page is made where they are
 ABLATION = "results/published/ablation/ablation.csv"
-#: pages that are not about one case study
-PAGES = (
-    "table1",
-    "errata",
-    *(["smoothing"] if any(CASES[c].dependent for c in run_.cases) else []),
-    *(["ablation"] if os.path.exists(ABLATION) else []),
-)
+
+
+def pages():
+    """Pages that are not about one model."""
+    left_out = {"smoothing": not dependent_cases(), "ablation": not os.path.exists(ABLATION)}
+    return [page for page in PAGES if not left_out.get(page)]
+
+
+def dependent_cases():
+    """Models of the paper whose units depend on each other: those that have smoothing rules to compare."""
+    return [c for c in run_.cases if run_.models[c].dependent and not run_.models.is_own(c)]
 
 
 def page(w):
-    """A page's own name: that of a case study, or one of `PAGES`."""
+    """A page's own name: that of a model, or one of `PAGES`."""
     return w.notebook.removesuffix(SUFFIX)
 
 
@@ -21,25 +25,44 @@ def notebook_source(w):
 
 
 def notebook_inputs(w):
-    case = page(w)
-    if case == "table1":
-        return tables_of(w.priors) + comparisons(w.priors)
-    if case == "smoothing":
-        fits = [f"{RESULTS}/{w.priors}/{run_.datasets[d].case}/fits/{d}/abi.nc" for d in run_.participants()]
-        return fits + [f"{RESULTS}/{p}/{c}/validation/metrics.json" for p, c in run_.pairs() if CASES[c].dependent]
-    if case == "ablation":
+    name = page(w)
+    if name == "table1":
+        return tables_of(w.priors) + participants(w.priors, "fits/{dataset}/comparison.json")
+    if name == "smoothing":
+        fits = participants(w.priors, "fits/{dataset}/abi.nc")
+        dependent = dependent_cases()
+        return fits + [f"{RESULTS}/{p}/{c}/validation/metrics.json" for p, c in run_.pairs() if c in dependent]
+    if name == "ablation":
         return [ABLATION]
-    if case == "errata":
-        return [f"{RESULTS}/{w.priors}/{run_.datasets[d].case}/data/{d}.nc" for d in run_.participants()]
-    folder = f"{RESULTS}/{w.priors}/{case}"
+    if name == "errata":
+        return participants(w.priors, "data/{dataset}.nc")
+    folder = f"{RESULTS}/{w.priors}/{name}"
     files = [f"{folder}/validation/metrics.json", f"{folder}/networks/history.csv"]
-    for dataset in run_.of_case(case):
+    for dataset in run_.of_case(name):
         files += [f"{folder}/data/{dataset}.nc", f"{folder}/fits/{dataset}/comparison.json"]
     return files
 
 
 def tables_of(priors):
     return [t for t in tables() if f"/{priors}/" in t]
+
+
+def notebook_parameters(w):
+    """What a notebook is told."""
+    name = page(w)
+    datasets = run_.participants() if name in PAGES else run_.of_case(name)
+    found = {
+        "preset": run_.folder,
+        "priors": w.priors,
+        "case": name,
+        "suffix": SUFFIX,
+        "datasets": datasets,
+        "sources": run_.sources(datasets),
+        "trouble": run_.trouble or "",
+    }
+    if name == "smoothing":
+        return found | {"variants": run_.priors, "cases": dependent_cases()}
+    return found if name in PAGES else found | {"reference": run_.model(name, w.priors)}
 
 
 rule notebook:
@@ -59,15 +82,7 @@ rule notebook:
         runtime=minutes(30),
     params:
         figures=RESULTS + "/{priors}/figures" + SUFFIX,
-        parameters=lambda w: dict(
-            preset=run_.folder,
-            priors=w.priors,
-            case=page(w),
-            suffix=SUFFIX,
-            datasets=run_.participants() if page(w) in PAGES else run_.of_case(page(w)),
-            trouble=run_.trouble or "",
-            **({"variants": run_.priors, "cases": run_.cases} if page(w) == "smoothing" else {}),
-        ),
+        parameters=lambda w: notebook_parameters(w),
     script:
         "../scripts/notebook.py"
 
@@ -84,7 +99,6 @@ rule report:
         f"logs/{RESULTS}/{{priors}}/report{SUFFIX}.log",
     conda:
         "../../envs/notebooks.yaml"
-    threads: 1
     resources:
         mem_mb=gibibytes(2),
         runtime=minutes(20),
@@ -93,5 +107,6 @@ rule report:
         suffix=SUFFIX,
         trouble=run_.trouble,
         config=run_.config,
+        titles={c: run_.models[c].title for c in run_.cases},
     script:
         "../scripts/report.py"

@@ -14,7 +14,7 @@ rule simulate:
         mem_mb=gibibytes(2),
         runtime=minutes(20),
     params:
-        prior=lambda w: run_.prior(w.case, w.priors),
+        model=lambda w: run_.model(w.case, w.priors),
         datasets=run_.settings["validation"]["datasets"],
         seed=lambda w: run_.seed_for("held out", w.priors, w.case),
     script:
@@ -33,6 +33,7 @@ rule validate:
         f"logs/{CASE}/validate.log",
     benchmark:
         f"logs/{CASE}/validate.benchmark.tsv"
+    # data sets are fitted after it, for their verdicts need its summaries
     priority: 5
     conda:
         "../../envs/networks.yaml"
@@ -41,7 +42,7 @@ rule validate:
         mem_mb=gibibytes(3),
         runtime=minutes(60),
     params:
-        prior=lambda w: run_.prior(w.case, w.priors),
+        model=lambda w: run_.model(w.case, w.priors),
         settings=run_.settings["validation"],
         seed=lambda w: run_.seed_for("validate", w.priors, w.case),
     script:

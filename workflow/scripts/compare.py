@@ -1,15 +1,15 @@
-"""Rule compare: one data set, ABI against MCMC, and which draws to use."""
+"""Rule compare: one data set, the networks' draws against MCMC."""
 
-from amortmix.job import job
+from amortmix_paper.job import job
 
 with job(snakemake):
-    from amortmix import io
-    from amortmix.cases import get_case
     from amortmix.diagnostics.comparison import compare
+    from amortmix.storage import files
+    from amortmix_paper.models import bound_model
 
-    case, params, files = get_case(snakemake.wildcards.case), snakemake.params, snakemake.input
-    abi, stan, recovery = (io.load_netcdf(path) for path in (files.abi, files.stan, files.recovery))
-    result = compare(case, abi, stan, recovery["summary"].values, params.settings, params.seed)
-    result = {"dataset": snakemake.wildcards.dataset} | result
+    params = snakemake.params
+    abi, mcmc = (files.load_netcdf(path) for path in (snakemake.input.abi, snakemake.input.mcmc))
+    result = compare(bound_model(params.model), abi, mcmc, params.settings, params.seed)
+    result = {"dataset": snakemake.wildcards.dataset, "source": abi.attrs["source"]} | result
     print(result)
-    io.write_json(snakemake.output[0], result)
+    files.write_json(snakemake.output[0], result)

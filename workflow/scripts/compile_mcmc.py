@@ -1,16 +1,18 @@
-"""Rule compile_stan: one model compiled, and which engine did it; without an engine, why not."""
+"""Rule compile_mcmc: which engine samples a model by MCMC, compiled where it has to be; without one, why not."""
 
-from amortmix.job import job
+from amortmix_paper.job import job
 
 with job(snakemake):
-    from amortmix import io
-    from amortmix.cases import get_case
-    from amortmix.stan import engine
+    from amortmix.mcmc import engine
+    from amortmix.model import registry
+    from amortmix.storage import files
 
-    case = get_case(snakemake.wildcards.case)
+    nothing = {"engine": None, "version": None, "warnings": []}
     try:
-        result = {"engine": engine.compile_model(case), "not_run": None}
-    except engine.StanUnavailable as error:
-        result = {"engine": None, "not_run": str(error)}
-        print(f"WARNING: MCMC: not run: {error}; then: snakemake --forcerun compile_stan")
-    io.write_json(snakemake.output[0], result)
+        result = engine.compile_model(registry.find(snakemake.params.source)) | {"not_run": None}
+    except engine.McmcUnavailable as error:
+        result = nothing | {"not_run": str(error)}
+        print(f"WARNING: MCMC: not run for {snakemake.wildcards.case}: {error}")
+    for sentence in result["warnings"]:
+        print(f"WARNING: {sentence}")
+    files.write_json(snakemake.output[0], result)

@@ -1,28 +1,29 @@
-"""Rules fit_abi: amortized posteriors of data sets, with importance weights where the likelihood is known."""
+"""Rules fit_abi: amortized posteriors of data sets, each with its verdict."""
 
 import time
 
-from amortmix.job import job
+from amortmix_paper.job import job
 
 with job(snakemake):
-    from pathlib import Path
-
-    from amortmix import fits
-    from amortmix.fitting import Fitter
-    from amortmix.posterior import Amortized
+    from amortmix.inference.fitting import Fitter
+    from amortmix.inference.reference import Reference
     from amortmix.progress import progress
+    from amortmix.storage import files, tree
+    from amortmix_paper.models import amortized_of, bound_model
 
     params = snakemake.params
-    amortized = Amortized.load(Path(snakemake.input.bundle).parent, params.smoothing_rule)
-    fitter = Fitter(amortized, params.prior, params.draws, params.proposals)
+    amortized = amortized_of(snakemake.input.bundle, bound_model(params.model), params.smoothing_rule)
+    recovery = files.load_netcdf(snakemake.input.recovery)
+    reference = Reference(*(recovery[name].values for name in ("summary", "value_range", "mean_range")))
+    fitter = Fitter(amortized, **params.settings, reference=reference)
     began = time.perf_counter()
-    bar = progress(len(params.datasets), f"fitting {amortized.case.name}", unit="data sets")
+    bar = progress(len(params.datasets), f"fitting {amortized.model.name}", unit="data sets")
     for name, seed, source, target in zip(params.datasets, params.seeds, snakemake.input.data, snakemake.output):
-        data, _, attrs = fits.load_data(source)
-        fit = fitter.fit(data, seed)
+        table, _, attrs = tree.load_data(source)
+        fit = fitter.fit(table, seed, attrs)
         for sentence in fit.warnings:
             print(f"WARNING: {name}: {sentence}")
-        fitter.save(target, fit, data, attrs)
+        fit.save(target)
         bar.advance(1, name)
     bar.close()
     seconds = time.perf_counter() - began

@@ -3,16 +3,21 @@
 import os
 from pathlib import Path
 
-from amortmix.job import job
+from amortmix_paper.job import job
 
 with job(snakemake):
     import nbformat
     import papermill
-    from amortmix import io, pages
-    from amortmix.gallery import clear_figures
 
-    # the kernel inherits it: other backends draw, but nothing appears under the cells
+    import amortmix
+    from amortmix.storage import files
+    from amortmix_paper.captions import clear_figures
+    from amortmix_paper.notebook_html import to_html
+
+    # the kernel inherits both: other backends draw, but nothing appears under the cells; and it finds the library
+    # where this script does, in a conda environment too
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+    os.environ["PYTHONPATH"] = str(Path(amortmix.__file__).parents[1])
     failed = Path(snakemake.log[0]).with_suffix(".failed.ipynb")
     parameters = snakemake.params.parameters
     clear_figures(snakemake.params.figures, parameters["case"])
@@ -29,8 +34,8 @@ with job(snakemake):
         raise SystemExit(
             f"{snakemake.input.source}: cell {error.exec_count} failed ({error.ename}: {error.evalue}); see {failed}"
         ) from error
-    with io.atomic(snakemake.output.notebook) as temporary:
+    with files.atomic(snakemake.output.notebook) as temporary:
         os.replace(failed, temporary)
-    html = pages.to_html(nbformat.read(snakemake.output.notebook, as_version=4))
-    with io.atomic(snakemake.output.html) as temporary:
+    html = to_html(nbformat.read(snakemake.output.notebook, as_version=4))
+    with files.atomic(snakemake.output.html) as temporary:
         temporary.write_text(html)

@@ -1,24 +1,12 @@
-"""Rule simulate: held-out data sets of one case study under one prior."""
+"""Rule simulate: held-out data sets of one model under one prior."""
 
-from amortmix.job import job
+from amortmix_paper.job import job
 
 with job(snakemake):
-    import jax
-    import numpy as np
-    import xarray as xr
-    from amortmix import io
-    from amortmix.cases import get_case
+    from amortmix.diagnostics.validation import simulate_held_out
+    from amortmix_paper import held_out
+    from amortmix_paper.models import bound_model
 
-    case, params = get_case(snakemake.wildcards.case), snakemake.params
-    keys = jax.random.split(jax.random.key(params.seed), params.datasets)
-    theta, data, z = jax.jit(jax.vmap(lambda k: case.simulate_dataset(k, params.prior)))(keys)
-    dataset = xr.Dataset(
-        {
-            "theta": (("dataset", "parameter"), np.asarray(theta)),
-            "y": (("dataset", "unit", "observation", "variable"), np.asarray(data.y)),
-            "mask": (("dataset", "unit", "observation"), np.asarray(data.mask)),
-            "z": (("dataset", "unit"), np.asarray(z)),
-        },
-        coords={"parameter": list(case.parameter_names)},
-    )
-    io.save_netcdf(snakemake.output[0], dataset)
+    params = snakemake.params
+    model = bound_model(params.model)
+    held_out.save(snakemake.output[0], model, simulate_held_out(model, params.datasets, params.seed))

@@ -1,28 +1,28 @@
-"""Rule train: networks of one case study under one prior."""
+"""Rule train: networks of one model under one prior."""
 
 from pathlib import Path
 
-from amortmix.job import job
+from amortmix_paper.job import job
 
 with job(snakemake):
-    from amortmix.bundle import save_bundle
-    from amortmix.cases import get_case
-    from amortmix.training import train
+    from amortmix.storage.bundle import load_bundle, save_bundle
+    from amortmix.training.loop import train
+    from amortmix_paper.models import bound_model
 
-    case, params = get_case(snakemake.params.case), snakemake.params
+    params = snakemake.params
+    model = bound_model(params.model)
     folder = Path(snakemake.output.bundle).parent
     checkpoint = folder.parent / "checkpoint.npz"  # not an output: it survives a failed or killed job
-    preset = params.preset
-    if preset == "smoke":
+    meaningful = params.preset != "smoke"
+    if not meaningful:
         print("smoke preset: the networks are hardly trained, results are not meaningful")
     training = train(
-        case,
-        params.prior,
+        model,
         params.recipe,
         params.seed,
         checkpoint=checkpoint,
         history_file=folder / "history.csv",
-        start=Path(snakemake.input.start[0]).parent if snakemake.input.get("start") else None,
+        start=load_bundle(Path(snakemake.input.start[0]).parent) if snakemake.input.get("start") else None,
     )
-    save_bundle(folder, training, case, preset, snakemake.wildcards.priors, params.seed)
+    save_bundle(folder, training, model, params.seed, preset=params.preset, meaningful=meaningful)
     checkpoint.unlink()
