@@ -22,21 +22,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import yaml
+
+import amortmix  # noqa: F401  sets the Keras backend
+from amortmix.diagnostics import simulated, states
+from amortmix.inference.amortized import Amortized
+from amortmix.model import registry
+from amortmix.networks import classifiers, estimator, layers
+from amortmix.storage import files
+from amortmix.training import schedule
+from amortmix.training.loop import train
+from amortmix_paper.run import merged
+
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "workflow"))
-
-import amortmix  # noqa: E402, F401  sets the Keras backend
-import jax  # noqa: E402
-import jax.numpy as jnp  # noqa: E402
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
-from amortmix import io, training  # noqa: E402
-from amortmix.cases import get_case  # noqa: E402
-from amortmix.diagnostics import simulated  # noqa: E402
-from amortmix.networks import classifiers, estimator, layers  # noqa: E402
-from amortmix.posterior import Amortized  # noqa: E402
-
+RECIPES = yaml.safe_load((ROOT / "config" / "presets" / "default.yaml").read_text())["recipes"]
 HELD_OUT, SEED, REPORTS = 1000, 7, 8
 DEFAULT = "recipe as it is"
 
@@ -51,8 +54,12 @@ class Variant(NamedTuple):
 
 
 def _constant_rate():
-    schedules = keras.optimizers.schedules
-    return mock.patch.object(schedules, "CosineDecay", partial(schedules.CosineDecay, alpha=1.0))
+    """Warm-up, and then the peak to the end."""
+
+    def rate(self, step):
+        return self.peak * jnp.minimum(1.0, jnp.asarray(step, float) / schedule.WARMUP_STEPS)
+
+    return mock.patch.object(schedule.Annealing, "__call__", rate)
 
 
 def _no_regularization():
@@ -141,30 +148,28 @@ VARIANTS = {
 }
 
 
-def recipe_of(case, change, data_sets):
+def recipe_of(name, change, data_sets):
     """The recipe `default`, changed and shortened to so many data sets. A network of another kind is replaced whole."""
-    recipe = case.networks["default"]
-    merged = recipe | {k: v if "kind" in v else recipe[k] | v for k, v in change.items()}
-    phases = merged["schedule"]["phases"]
+    recipe = merged(RECIPES[name], change)
+    phases = recipe["schedule"]["phases"]
     share = data_sets / sum(steps * batch for steps, batch, *_ in phases)
     phases = [[round(share * steps), *kind] for steps, *kind in phases]
-    return merged | {"schedule": merged["schedule"] | {"phases": phases, "reports": REPORTS}}
+    return recipe | {"schedule": recipe["schedule"] | {"phases": phases, "reports": REPORTS}}
 
 
 def train_variant(name, variant, data_sets, held_out=HELD_OUT):
     """Train a variant; log q of each held-out truth, excess cross-entropy, data sets and seconds."""
-    case, chosen = get_case(name), VARIANTS[name][variant]
-    prior = case.prior("paper")
+    model, chosen = registry.find(name).with_prior("paper"), VARIANTS[name][variant]
     with chosen.patch():
-        trained = training.train(case, prior, recipe_of(case, chosen.change, data_sets), chosen.seed)
-        amortized = Amortized(case, trained.estimator, {"units": case.units, "observations": case.observations})
-        simulate = jax.jit(jax.vmap(lambda k: case.simulate_dataset(k, prior)))
+        trained = train(model, recipe_of(name, chosen.change, data_sets), chosen.seed)
+        amortized = Amortized(model, trained.estimator, {"units": model.units, "observations": model.observations})
+        simulate = jax.jit(jax.vmap(model.simulate_dataset))
         theta, data, z = simulate(jax.random.split(jax.random.key(SEED), held_out))
-        density = jax.jit(jax.vmap(partial(simulated.own_density, case, amortized)))
+        density = jax.jit(jax.vmap(partial(simulated.own_density, amortized)))
         log_q = np.asarray(density(theta, data), dtype=float)
-        exact, network = simulated.state_log_probs(case, amortized, theta, data)
-    head = "filtering" if case.dependent else "classification"
-    excess = simulated.excess_cross_entropy(exact[head], network[head], np.asarray(data.mask.max(-1)), np.asarray(z))
+        exact, network = states.state_log_probs(amortized, theta, data)
+    head = "filtering" if model.dependent else "classification"
+    excess = states.excess_cross_entropy(exact[head], network[head], np.asarray(data.mask.max(-1)), np.asarray(z))
     return {
         "log_q": log_q.tolist(),
         "excess": excess["mean"],
@@ -203,7 +208,7 @@ def _run(folder, name, variant):
         environment = os.environ | {"NPROC": "1", "OMP_NUM_THREADS": "1"}
         command = [sys.executable, __file__, "--one", name, variant, "--out", str(folder)]
         subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, check=True)
-    return (name, variant), io.read_json(path)
+    return (name, variant), files.read_json(path)
 
 
 def main():
@@ -216,14 +221,14 @@ def main():
     if o.one:
         name, variant = o.one
         found = train_variant(name, variant, DATA_SETS[name])
-        with io.atomic(o.out / f"{name}-{list(VARIANTS[name]).index(variant)}.json") as temporary:
+        with files.atomic(o.out / f"{name}-{list(VARIANTS[name]).index(variant)}.json") as temporary:
             temporary.write_text(json.dumps(found))
         return
     with ThreadPoolExecutor(o.jobs) as pool:
         tasks = [(name, variant) for name in VARIANTS for variant in VARIANTS[name]]
         results = dict(pool.map(lambda task: _run(o.out, *task), tasks))
     frame = gather(results)
-    with io.atomic(o.out / "ablation.csv") as temporary:
+    with files.atomic(o.out / "ablation.csv") as temporary:
         frame.to_csv(temporary, index=False)
     print(frame.to_string(index=False))
 

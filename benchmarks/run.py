@@ -2,7 +2,7 @@
 
 Training against a plain BayesFlow ``fit`` with a NumPy simulator on the same networks; eleven participants by ABI
 against Stan; peak memory; cost against the number of units and of data sets; time to an amortization gap, from the
-learning curves of the networks in ``networks/``. One part after the other in one run: trainings with one thread,
+learning curves of the published networks. One part after the other in one run: trainings with one thread,
 fits on all cores. Writes ``benchmark.csv`` and ``benchmark.png``.
 """
 
@@ -13,12 +13,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
+
+from amortmix import plots
+from amortmix.storage import files
+
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "workflow"))
-
-import pandas as pd  # noqa: E402
-from amortmix import figures, io  # noqa: E402
-
 CASES = ("gaussian_mixture", "gaussian_hmm", "evidence_accumulation")
 METRICS = ROOT / "results" / "published" / "default_shipped" / "paper"
 GAPS = (1.0, 0.5, 0.2, 0.1, 0.05)  # nats
@@ -30,7 +30,7 @@ def measure(part, *arguments):
     A training has one thread, as in a run; fits have all cores, as the chains of Stan beside them.
     """
     threads = {"NPROC": "1", "OMP_NUM_THREADS": "1"} if part in ("train", "plain") else {}
-    environment = os.environ | threads | {"PYTHONPATH": str(ROOT / "workflow")}
+    environment = os.environ | threads
     print("measuring", part, *arguments, flush=True)
     command = [sys.executable, str(Path(__file__).with_name("parts.py")), part, *map(str, arguments)]
     done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
@@ -42,7 +42,7 @@ def time_to_gap(case):
 
     The learning curve of networks that were trained on begins with what they cost before.
     """
-    card, metrics = (io.read_json(METRICS / case / f) for f in ("networks/card.json", "validation/metrics.json"))
+    card, metrics = (files.read_json(METRICS / case / f) for f in ("networks/card.json", "validation/metrics.json"))
     history = pd.read_csv(METRICS / case / "networks" / "history.csv")
     loss = history["validation_posterior"]
     gap = metrics["gap_nats"]["mean"] + loss - loss.iloc[-1]
@@ -70,7 +70,7 @@ def main():
     parser.add_argument("--preset", default="default")
     parser.add_argument("--steps", default=200, type=int, help="training steps of 32 that are timed")
     parser.add_argument(
-        "--stan-fits", default=11, type=int, help="participants fitted by Stan; the rest is extrapolated"
+        "--mcmc-fits", default=11, type=int, help="participants fitted by MCMC; the rest is extrapolated"
     )
     parser.add_argument("--units", default=10**5, type=int, help="longest series")
     parser.add_argument("--data-sets", default=10**4, type=int, help="most data sets")
@@ -79,12 +79,12 @@ def main():
     for case in CASES:
         rows += measure("train", case, o.preset, o.steps) + measure("plain", case, o.preset, o.steps // 10)
         rows += time_to_gap(case)
-    rows += measure("inference", o.stan_fits) + measure("length", o.units) + measure("many", o.data_sets)
+    rows += measure("inference", o.mcmc_fits) + measure("length", o.units) + measure("many", o.data_sets)
     frame = pd.DataFrame(rows)
     o.out.mkdir(parents=True, exist_ok=True)
-    with io.atomic(o.out / "benchmark.csv") as temporary:
+    with files.atomic(o.out / "benchmark.csv") as temporary:
         frame.to_csv(temporary, index=False)
-    figures.save(figures.benchmark(frame), o.out, "benchmark")
+    plots.save(plots.benchmark(frame), o.out, "benchmark")
     print(frame.to_string(index=False))
 
 

@@ -4,9 +4,10 @@ import ablation
 import jax
 import numpy as np
 import pytest
-from amortmix.cases import get_case
 from numpy_simulators import SIMULATORS
 from scipy.stats import mannwhitneyu
+
+from amortmix.model import registry
 
 DATASETS = 2000
 LEVEL = 1e-6  # about thirty numbers in all: a false alarm in one of 30,000 runs
@@ -22,11 +23,12 @@ def statistics(theta, y, mask, z):
     return np.concatenate([theta, mean, second, units.sum(1)[:, None], mask.sum((1, 2))[:, None], changes[:, None]], 1)
 
 
-def test_numpy_simulators_draw_from_the_same_model(case):
-    prior = case.prior("paper")
+@pytest.mark.parametrize("name", list(SIMULATORS))
+def test_numpy_simulators_draw_from_the_same_model(name):
+    model = registry.find(name)
     rng = np.random.default_rng(3)
-    plain = [np.stack(x) for x in zip(*(SIMULATORS[case.name](rng, prior) for _ in range(DATASETS)))]
-    draw = jax.jit(jax.vmap(lambda key: case.simulate_dataset(key, prior)))
+    plain = [np.stack(x) for x in zip(*(SIMULATORS[name](rng, model.hyperparameters) for _ in range(DATASETS)))]
+    draw = jax.jit(jax.vmap(model.simulate_dataset))
     theta, data, z = draw(jax.random.split(jax.random.key(3), DATASETS))
     a, b = statistics(*plain), statistics(*map(np.asarray, (theta, data.y, data.mask, z)))
     # ranks, since response times have heavy tails; N is constant in case study 2 and then has no p-value
@@ -37,11 +39,10 @@ def test_numpy_simulators_draw_from_the_same_model(case):
 @pytest.mark.parametrize("name", list(ablation.VARIANTS))
 def test_a_variant_changes_what_it_names_only(name):
     """On the same number of data sets, and everything else as in the recipe ``default``."""
-    case = get_case(name)
     budget = ablation.DATA_SETS[name]
-    plain = ablation.recipe_of(case, {}, budget)
+    plain = ablation.recipe_of(name, {}, budget)
     for variant, chosen in ablation.VARIANTS[name].items():
-        recipe = ablation.recipe_of(case, chosen.change, budget)
+        recipe = ablation.recipe_of(name, chosen.change, budget)
         assert sum(n * b for n, b, *_ in recipe["schedule"]["phases"]) == budget, variant
         differing = {k for k in plain if recipe[k] != plain[k]}
         assert differing == set(chosen.change), variant
