@@ -1,63 +1,33 @@
-"""Data sets and bad input: one clear line with file, row and expected form."""
+"""Lists of data sets and their files: one clear line with file, row and expected form."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
-from amortmix import data as data_module
-from amortmix.cases import get_case
-from amortmix.data import find_participants, read_datasets, read_table, simulated_participants
-from amortmix.io import BadInput
+
+from amortmix.model import registry
+from amortmix.storage.files import BadInput
+from amortmix_paper import participants
+from amortmix_paper.datasets import Dataset, Loader, read_datasets
+from amortmix_paper.participants import find_participants, simulated_participants
+from amortmix_paper.planned_models import Models
 
 HEADER = "dataset\tcase\tsource\trows\n"
+WAITING = "tests/workflow/waiting_2.py"
 
 
-def trials(path, change=lambda lines: lines, n=40):
-    rng = np.random.default_rng(1)
-    lines = ["pacc,rt,accumulator"] + [f"3,{0.3 + rng.exponential(0.3):.3f},{1 + i % 2}" for i in range(n)]
-    path.write_text("\n".join(change(lines)) + "\n")
-    return path
+@pytest.fixture
+def models(tmp_path):
+    """The models of a run that changes none."""
+    (tmp_path / "models.yaml").write_text("")
+    return Models(tmp_path / "models.yaml")
 
 
-def test_reads_trials(tmp_path):
-    data = read_table(get_case("evidence_accumulation"), trials(tmp_path / "a.csv"), rows=30)
-    assert data.y.shape == (30, 1, 2) and data.mask.all()
-    np.testing.assert_array_equal(data.y[:4, 0, 1], [1, 0, 1, 0])  # accumulator 1 is correct
-
-
-def test_reads_units_of_different_size(tmp_path):
-    path = tmp_path / "long.csv"
-    path.write_text("unit,y\n" + "".join(f"{i},{i + j / 10}\n" for i in range(25) for j in range(2 + i % 2)))
-    data = read_table(get_case("gaussian_hmm"), path)
-    assert data.y.shape == (25, 3, 1)
-    np.testing.assert_array_equal(data.mask.sum(1), [2 + i % 2 for i in range(25)])
-    np.testing.assert_allclose(data.y[1, :, 0], [1.0, 1.1, 1.2])
-
-
-def replaced(row, text):
-    def change(lines):
-        lines[row] = text
-        return lines
-
-    return change
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (replaced(0, "pacc,time,accumulator"), r"a\.csv, row 1: no column rt; expected rt, accumulator"),
-        (replaced(4, "3,,1"), r"a\.csv, row 5: rt is nan; expected a finite number"),
-        (replaced(4, "3,fast,1"), r"a\.csv, row 5: rt is 'fast'; expected a finite number"),
-        (replaced(7, "3,-0.2,1"), r"a\.csv, row 8: rt is .*-0\.2.*; expected a positive response time in seconds"),
-        (replaced(7, "3,0,1"), r"a\.csv, row 8: rt is .*; expected a positive response time"),
-        (replaced(9, "3,512,1"), r"a\.csv, row 10: rt is .*512.*; expected .*\(is it in milliseconds\?\)"),
-        (replaced(9, "3,0.5,3"), r"a\.csv, row 10: accumulator is .*3.*; expected 1 \(correct\) or 2 \(error\)"),
-        (lambda lines: lines[:10], r"a\.csv: 9 units after row 1; expected at least 20"),
-    ],
-)
-def test_bad_trials(tmp_path, change, message):
-    path = trials(tmp_path / "a.csv", change)
-    with pytest.raises(BadInput, match=message) as error:
-        read_table(get_case("evidence_accumulation"), path)
-    assert "\n" not in str(error.value)
+def listed(tmp_path, models, *rows):
+    """{name: Dataset} of a list with these rows."""
+    path = tmp_path / "datasets.tsv"
+    path.write_text(HEADER + "".join(f"{row}\n" for row in rows))
+    return read_datasets(path, models)
 
 
 @pytest.mark.parametrize(
@@ -65,28 +35,122 @@ def test_bad_trials(tmp_path, change, message):
     [
         ("name\tcase\n", "line 1: expected the tab-separated columns"),
         (HEADER + "x\tgaussian_hmm\n", "line 2: expected 4 tab-separated fields, found 2"),
-        (HEADER + "x\tgaussian\tdemo:hmm_demo\t\n", "line 2: unknown case study 'gaussian'"),
+        (HEADER + "x\tgaussian\tdemo:hmm_demo\t\n", "line 2: unknown model 'gaussian'; expected evidence_accumulation"),
+        (HEADER + "x\tmy/model.py\tprior:1\t\n", "line 2: no such file my/model.py; expected a Python file"),
         (HEADER + "x\tgaussian_hmm\tnowhere\t\n", "line 2: source 'nowhere'; expected demo:NAME"),
-        (HEADER + "x\tgaussian_hmm\tdemo:other\t\n", "line 2: gaussian_hmm has no demo 'other'"),
-        (HEADER + "x\tgaussian_hmm\tdemo:hmm_demo\t3\n", "line 2: rows '3'; expected nothing or a whole number"),
+        (HEADER + "x\tgaussian_hmm\tparticipant:L\t\n", "line 2: source 'participant:L'; expected demo:NAME"),
+        (HEADER + "x\tgaussian_hmm\tdemo:other\t\n", "line 2: gaussian_hmm has no demo 'other'; expected one of hmm"),
+        (HEADER + f"x\t{WAITING}\tdemo:other\t\n", "line 2: waiting_2 has no demo 'other'; expected prior:SEED"),
+        (HEADER + "x\tgaussian_hmm\tdemo:hmm_demo\tall\n", "line 2: rows 'all'; expected nothing or a whole number"),
         (HEADER + "../x\tgaussian_hmm\tdemo:hmm_demo\t\n", "line 2: '../x' is no name"),
         (HEADER + 2 * "x\tgaussian_hmm\tdemo:hmm_demo\t\n", "line 3: 'x' is named twice"),
     ],
 )
-def test_bad_list(tmp_path, text, message):
+def test_bad_list(tmp_path, models, text, message):
     path = tmp_path / "datasets.tsv"
     path.write_text(text)
     with pytest.raises(BadInput, match=message):
-        read_datasets(path)
+        read_datasets(path, models)
 
 
-def test_list_of_the_paper():
-    datasets = read_datasets("config/datasets.tsv")
+DECLARATION = Path(WAITING).read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("MODEL = 3\n", r"broken\.py: no MODEL; expected MODEL = am\.Mixture"),
+        ("import nothing_like_it\n", r"broken\.py, line 1: ModuleNotFoundError: No module named 'nothing_like_it'"),
+        (
+            DECLARATION.replace("units=(50, 80)", "units=(80, 50)"),
+            r"broken\.py: waiting_2: units is \(80, 50\); expected",
+        ),
+        (DECLARATION.replace("name=", "nome="), r"broken\.py, line \d+: TypeError: .*nome"),
+        (
+            DECLARATION.replace("waiting_2", "gaussian_hmm"),
+            "line 2: .* has the name gaussian_hmm, which a model of the",
+        ),
+        (
+            DECLARATION.replace("waiting_2", "table1"),
+            "line 2: .* has the name table1, which a page has; expected another",
+        ),
+    ],
+)
+def test_a_file_with_an_error_is_one_line(tmp_path, models, text, message):
+    """It names the file and says what is expected there."""
+    path = tmp_path / "broken.py"
+    path.write_text(text)
+    with pytest.raises(BadInput, match=message) as caught:
+        listed(tmp_path, models, f"x\t{path}\tprior:1\t")
+    assert "\n" not in str(caught.value)
+
+
+def test_two_files_of_one_name_are_refused(tmp_path, models):
+    other = tmp_path / "other.py"
+    other.write_text(DECLARATION)
+    with pytest.raises(BadInput, match=rf"line 3: .*other\.py has the name waiting_2, as {WAITING} has; expected"):
+        listed(tmp_path, models, f"x\t{WAITING}\tprior:1\t", f"y\t{other}\tprior:1\t")
+
+
+def test_list_of_the_paper(models):
+    datasets = read_datasets("config/datasets.tsv", models)
     assert len(datasets) == 13
+    assert [d.source for d in datasets.values() if d.is_participant] == [f"participant:{x}" for x in "ABCDEFGHIJK"]
     simulated = simulated_participants(datasets)
-    assert [n for n in simulated if n.startswith("sim_")] == [f"sim_{x}" for x in "ABCDEFGHIJK"]
-    assert not any(n.startswith("dutilh_") for n in simulated)
-    assert all(simulated[f"sim_{x}"].simulated for x in "ABCDEFGHIJK")
+    people = [n for n, d in simulated.items() if d.is_participant]
+    assert people == [f"sim_{x}" for x in "ABCDEFGHIJK"]
+    assert all(simulated[n].simulated and simulated[n].source == f"simulated:{n[-1]}" for n in people)
+
+
+def test_names_say_nothing(tmp_path, models):
+    """A participant is one by its source; data sets that are named like one are users' own, and stay."""
+    own = ("sim_study", "dutilh_pilot_A", "exp1_A", "dutilh_C")
+    rows = [f"{name}\tevidence_accumulation\tprior:{i}\t" for i, name in enumerate(own)]
+    datasets = listed(tmp_path, models, *rows, "me\tevidence_accumulation\tparticipant:A\t400")
+    assert [n for n, d in datasets.items() if d.is_participant] == ["me"]
+    simulated = simulated_participants(datasets)
+    assert list(simulated) == [*own, "sim_A"]
+    assert all(simulated[name] == datasets[name] for name in own)
+
+
+def test_a_participant_under_another_model_is_the_users(tmp_path, models):
+    own = tmp_path / "waiting.py"
+    own.write_text(DECLARATION)
+    rows = ("dutilh_A\tevidence_accumulation\tparticipant:A\t400", f"waits_A\t{own}\tparticipant:A\t")
+    datasets = listed(tmp_path, models, *rows)
+    assert [n for n, d in datasets.items() if d.is_participant] == ["dutilh_A"]
+    assert list(simulated_participants(datasets)) == ["sim_A", "sim_waits_A"]
+
+
+def test_simulated_participants_do_not_replace_a_users_data_set(tmp_path, models):
+    rows = ["sim_A\tgaussian_hmm\tprior:1\t", "dutilh_A\tevidence_accumulation\tparticipant:A\t400"]
+    for order in (rows, rows[::-1]):
+        assert set(simulated_participants(listed(tmp_path, models, *order))) == {"sim_A", "sim_dutilh_A"}
+    rows.append("sim_dutilh_A\tgaussian_hmm\tprior:2\t")
+    with pytest.raises(BadInput, match="sim_dutilh_A: also the name of a simulated participant; expected another name"):
+        simulated_participants(listed(tmp_path, models, *rows))
+
+
+def test_simulated_data_sets_have_their_truth():
+    model = registry.find("gaussian_mixture")
+    load = Loader(model).load
+    table, (theta, z) = load(Dataset("gmm_demo", model.name, "demo:gmm_demo", None))
+    assert table.labels == tuple(range(1, 201)) and table.data.y.shape == (200, 3, 1)
+    np.testing.assert_array_equal(theta, model.demos["gmm_demo"]["theta"])
+    table, (theta, z) = load(Dataset("x", model.name, "prior:3", None))
+    assert theta.shape == (6,) and len(z) == len(table.data.y) == int(table.data.unit_mask.sum())
+    again, _ = load(Dataset("x", model.name, "prior:3", None))
+    np.testing.assert_array_equal(table.data.y, again.data.y)
+
+
+def test_participants_are_in_the_repository():
+    """All eleven, with the right checksums: Table 1 needs no network."""
+    found, trouble = find_participants("ABCDEFGHIJK", [participants.FOLDER], download=False)
+    assert trouble is None and len(found) == 11
+    model = registry.find("evidence_accumulation")
+    item = Dataset("dutilh_C", model.name, "participant:C", 400)
+    table, truth = Loader(model).load(item, found["C"])
+    assert table.data.y.shape == (333, 1, 2) and truth is None
 
 
 def test_wrong_checksum_names_the_file(tmp_path):
@@ -100,8 +164,8 @@ def test_missing_participants_say_what_was_tried(tmp_path, monkeypatch):
     found, trouble = find_participants(["A", "B"], [tmp_path / "none"], download=False)
     assert found == {} and "no data of participants A, B: looked in" in trouble
     assert "--config participants=simulated" in trouble
-    monkeypatch.setattr(data_module, "REPOSITORY", "http://127.0.0.1:9/")
-    monkeypatch.setattr(data_module, "DOWNLOAD_FOLDER", tmp_path / "download")
+    monkeypatch.setattr(participants, "REPOSITORY", "http://127.0.0.1:9/")
+    monkeypatch.setattr(participants, "FOLDER", tmp_path / "download")
     found, trouble = find_participants(["A"], [tmp_path / "none"], download=True)
     assert found == {} and "downloaded from http://127.0.0.1:9/ (failed: ConnectionError)" in trouble
     assert not list(tmp_path.glob("download/*.csv"))

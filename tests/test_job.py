@@ -1,16 +1,14 @@
 """What every job does first."""
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 THREADS = """
 import sys
 from pathlib import Path
-from amortmix.job import limit_threads
+from amortmix_paper.job import limit_threads
 limit_threads(int(sys.argv[1]))
 import jax.numpy as jnp
 jnp.ones(3).block_until_ready()
@@ -23,7 +21,6 @@ print(sum("Eigen" in name for name in names))
 @pytest.mark.parametrize("threads", [1, 3])
 def test_a_job_has_as_many_threads_as_its_rule_says(threads):
     """XLA's pool, whose size no flag of XLA limits: jobs side by side would else fight for cores."""
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1] / "workflow")}
     command = [sys.executable, "-c", THREADS, str(threads)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert int(done.stdout.split()[-1]) == threads

@@ -1,44 +1,127 @@
-"""The networks that come with the library fit the case studies, and others are refused in one line."""
+"""The plan of a run: pretrained networks fit the models, own models mix with them, changes are checked."""
 
 import json
+from pathlib import Path
 
-import jax
-import numpy as np
 import pytest
-from amortmix import config
-from amortmix.cases import CASES
-from amortmix.io import BadInput
-from amortmix.posterior import Amortized
+import yaml
+
+from amortmix.model import registry
+from amortmix.model.identity import fingerprint
+from amortmix.storage.files import BadInput
+from amortmix_paper import pretrained
+from amortmix_paper.models import bound_model
+from amortmix_paper.run import Run, merged
+
+WAITING = "tests/workflow/waiting_2.py"
+CONFIG = yaml.safe_load(Path("config/config.yaml").read_text())
 
 
-def test_shipped_networks_are_those_of_the_case_studies_and_fit(case):
-    """Every one loads, also those that an earlier version stored, and its fit is made of numbers."""
-    _, data, _ = case.simulate_dataset(jax.random.key(5), case.prior("paper"))
-    for variant in case.priors:
-        config.check_shipped(case, variant)
-        amortized = Amortized.load(config.shipped(case.name, variant))
-        draws = amortized.sample(data, 20, seed=1)
-        assert np.isfinite(draws.theta).all() and np.isfinite(draws.log_q).all()
-        for head, p in amortized.probabilities(data, draws.u).items():
-            np.testing.assert_allclose(p.sum(-1), 1, atol=1e-5, err_msg=head)
+def run_of(tmp_path, models=None, rows=(), **config):
+    """The run of a list with these rows, or of the paper's."""
+    (tmp_path / "models.yaml").write_text(yaml.safe_dump(models) if models else "")
+    if rows:
+        text = "dataset\tcase\tsource\trows\n" + "".join(f"{row}\n" for row in rows)
+        (tmp_path / "datasets.tsv").write_text(text)
+        config["datasets"] = str(tmp_path / "datasets.tsv")
+    return Run(CONFIG | {"models": str(tmp_path / "models.yaml")} | config)
+
+
+def test_pretrained_networks_belong_to_the_models_of_the_library(tmp_path):
+    run = run_of(tmp_path, networks="shipped", priors=["paper", "reference"])
+    assert run.notes == []
+    found = {(p, c) for c in run.cases for p in run.shipped(c)}
+    assert found == set(run.pairs()) and len(found) == 5 and not any(run.trained(c) for c in run.cases)
 
 
 def test_a_card_that_disagrees_is_refused(tmp_path, monkeypatch):
-    case = CASES["gaussian_hmm"]
-    card = json.loads((config.shipped(case.name, "paper") / "card.json").read_text())
-    monkeypatch.setattr(config, "SHIPPED", tmp_path)
-    with pytest.raises(BadInput, match="none are shipped for gaussian_hmm, priors paper; use networks=trained"):
-        config.check_shipped(case, "paper")
-    folder = config.shipped(case.name, "paper")
-    folder.mkdir(parents=True)
-    card["recipe"]["schedule"]["learning_rate"] = 1.0  # how they were trained may differ, what they are may not
-    (folder / "card.json").write_text(json.dumps(card))
-    config.check_shipped(case, "paper")
-    card["recipe"]["flow"]["depth"] = 1
-    (folder / "card.json").write_text(json.dumps(card))
-    with pytest.raises(BadInput, match=r"card.json: flow is .*'depth': 1,.*; expected .*'depth': "):
-        config.check_shipped(case, "paper")
-    card["prior"]["stay"] = [1.0, 1.0]
-    (folder / "card.json").write_text(json.dumps(card))
-    with pytest.raises(BadInput, match=r"card.json: prior is .*\[1.0, 1.0\].*; expected .*\[2.0, 2.0\]"):
-        config.check_shipped(case, "paper")
+    """A model that was changed has another fingerprint than the networks that come with the library."""
+    with pytest.raises(BadInput, match=r"card\.json: networks of another gaussian_hmm than this one; expected .* 100"):
+        run_of(tmp_path, {"gaussian_hmm": {"units": [50, 300]}}, networks="shipped")
+    card = json.loads((pretrained.folder("gaussian_hmm", "paper") / "card.json").read_text())
+    assert card["fingerprint"] == fingerprint(registry.find("gaussian_hmm").with_prior("paper"))
+
+
+def test_own_models_mix_with_pretrained_ones(tmp_path):
+    """With networks=shipped they are trained, which is said; the others are taken as they come."""
+    rows = ("a\tgaussian_hmm\tdemo:hmm_demo\t", f"b\t{WAITING}\tprior:1\t")
+    run = run_of(tmp_path, rows=rows, networks="shipped", priors="reference")
+    assert run.notes == ["No networks are shipped for waiting_2 (priors reference): they are trained here."]
+    assert run.pairs() == [("reference", "gaussian_hmm"), ("reference", "waiting_2")]
+    assert run.shipped("gaussian_hmm") == ["reference"] and run.trained("waiting_2") == ["reference"]
+    assert bound_model(run.model("waiting_2", "reference")).name == "waiting_2"
+
+
+def test_a_model_with_one_prior_runs_once(tmp_path):
+    """One of the library in its own folder, one of the user's where the first report is."""
+    rows = ("a\tgaussian_mixture\tdemo:gmm_demo\t", f"b\t{WAITING}\tprior:1\t")
+    pairs = {}
+    for priors in ("paper", "reference", ["paper", "reference"]):
+        pairs[str(priors)] = run_of(tmp_path, rows=rows, priors=priors).pairs()
+    both = [("paper", "gaussian_mixture"), ("paper", "waiting_2")]
+    assert pairs["paper"] == pairs["['paper', 'reference']"] == both
+    assert pairs["reference"] == [("paper", "gaussian_mixture"), ("reference", "waiting_2")]
+
+
+def test_a_run_changes_models_without_python(tmp_path):
+    changes = {"units": [50, 300], "observations": [1, 3], "hyperparameters": {"stay": [16.0, 4.0]}}
+    run = run_of(tmp_path, {"gaussian_hmm": changes | {"recipe": {"flow": {"depth": 7}}}})
+    model = bound_model(run.model("gaussian_hmm", "paper"))
+    assert (model.units, model.observations) == ((50, 300), (1, 3))
+    assert model.hyperparameters == {"stay": [16.0, 4.0], "mu_loc": [-1.5, 1.5], "mu_scale": 1.0}
+    plain = run_of(tmp_path)
+    known, changed = plain.recipe("gaussian_hmm"), run.recipe("gaussian_hmm")
+    assert changed == known | {"flow": known["flow"] | {"depth": 7}}
+    # nothing else is another: jobs of the other models have the same parameters
+    assert run.model("gaussian_hmm", "paper") != plain.model("gaussian_hmm", "paper")
+    assert run.model("gaussian_mixture", "paper") == plain.model("gaussian_mixture", "paper")
+    smoke = run_of(tmp_path, {"gaussian_hmm": {"recipe": {"flow": {"depth": 7}}}}, preset="smoke")
+    assert smoke.recipe("gaussian_hmm")["flow"]["depth"] == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"gaussian_hm": {"units": [1, 2]}}, "models.yaml, gaussian_hm: unknown model; expected one of evidence_acc"),
+        (
+            {"gaussian_hmm": {"unit": [1, 2]}},
+            "gaussian_hmm: unknown key unit; expected hyperparameters, observations",
+        ),
+        (
+            {"gaussian_hmm": {"units": 50}},
+            r"gaussian_hmm.units: 50; expected two whole numbers above 0, .*100, 200",
+        ),
+        ({"gaussian_hmm": {"units": [50, 20]}}, r"gaussian_hmm.units: \[50, 20\]; expected the smaller number first"),
+        (
+            {"gaussian_hmm": {"hyperparameters": {"sta": 1}}},
+            "hyperparameters: unknown hyperparameter sta; expected st",
+        ),
+        ({"gaussian_hmm": {"hyperparameters": {"stay": 1}}}, r"stay: 1; expected the form of \[2.0, 2.0\]"),
+        (
+            {"gaussian_hmm": {"recipe": {"depth": 7}}},
+            "gaussian_hmm.recipe: unknown key depth; expected classified",
+        ),
+        ({"gaussian_hmm": {"recipe": {"schedule": {"phases": 10}}}}, r"phases: 10; expected a list of \[steps, batch"),
+    ],
+)
+def test_changes_that_make_no_sense_are_one_line(tmp_path, change, message):
+    with pytest.raises(BadInput, match=message) as caught:
+        run_of(tmp_path, change)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_that_changes_while_a_run_goes_on_is_refused(tmp_path):
+    """Its jobs would else be made of two declarations."""
+    path = tmp_path / "waiting.py"
+    path.write_text(Path(WAITING).read_text())
+    run = run_of(tmp_path, rows=[f"b\t{path}\tprior:1\t"])
+    path.write_text(path.read_text().replace("dist.Beta(8, 2)", "dist.Beta(4, 2)"))
+    with pytest.raises(BadInput, match=r"waiting\.py: changed since this run was planned; expected the same file"):
+        bound_model(run.model("waiting_2", "paper"))
+
+
+def test_a_network_of_another_kind_is_replaced_whole():
+    recipe = {"summary": {"kind": "deep_set", "depth": 2}, "flow": {"depth": 4, "bins": 8}, "local": None}
+    changes = {"summary": {"kind": "recurrent", "width": 16}, "flow": {"depth": 6}}
+    expected = {"summary": {"kind": "recurrent", "width": 16}, "flow": {"depth": 6, "bins": 8}, "local": None}
+    assert merged(recipe, changes) == expected

@@ -3,13 +3,15 @@
 import json
 import re
 import xml.etree.ElementTree as ElementTree
-from pathlib import Path
 
+import matplotlib.pyplot as plt
 import nbformat
-from amortmix import overview, tables
-from amortmix.gallery import caption, clear_figures
-from amortmix.pages import to_html, with_mathml
-from amortmix.report import card_lines, table_answer
+
+from amortmix.model import registry
+from amortmix_paper import pretrained, summary_page, table1
+from amortmix_paper.captions import Figures, ModelFigures, clear_figures, figure_gallery
+from amortmix_paper.notebook_html import to_html, with_mathml
+from amortmix_paper.statements import card_lines, chosen_data_sets, table_answer
 
 MATHML = "{http://www.w3.org/1998/Math/MathML}"
 
@@ -34,11 +36,35 @@ def test_pages_need_no_network():
     assert notebook.cells[0].source == "Text, $x$"
 
 
+def comparison(name, source, case="evidence_accumulation", **changes):
+    """A comparison.json, as far as tables read it."""
+    numbers = {"mmd": 3.5, "mmd_p": 0.4, "pareto_k": 0.5, "c2st": 0.6, "c2st_psis": 0.55, "rhat_max": 1.001}
+    words = {"verdict": "ABI", "reason": "because", "engine": "numpyro", "mcmc_not_run": None}
+    rest = {
+        "divergences": 0,
+        "seconds_abi": 1.0,
+        "seconds_stan": 60.0,
+        "simulated": source.startswith(("demo", "prior", "simulated")),
+    }
+    return {"dataset": name, "source": source, "case": case, **numbers, **words, **rest, **changes}
+
+
 def test_a_list_without_participants_has_an_empty_table():
-    frame = tables.table1([])
-    assert tuple(frame.columns) == tables.COLUMNS and not len(frame)
-    assert "| " not in tables.markdown(frame, ["a note"])
+    frame = table1.table1([])
+    assert tuple(frame.columns) == table1.COLUMNS and not len(frame)
+    assert "| " not in table1.markdown(frame, ["a note"])
     assert "has no participants" in table_answer({}, "paper", None)
+
+
+def test_a_participant_that_is_listed_twice_has_two_rows():
+    people = [
+        comparison("a_first", "participant:A"),
+        comparison("a_all", "participant:A"),
+        comparison("b", "participant:B"),
+    ]
+    frame = table1.table1(people)
+    assert list(frame.index) == ["a_first", "a_all", "B"]
+    assert frame.loc["a_all", "k-hat (paper)"] == table1.PUBLISHED["A"][2]
 
 
 def test_failed_and_divergent_chains_are_named():
@@ -48,54 +74,115 @@ def test_failed_and_divergent_chains_are_named():
         {"dataset": "B", **fine, "divergences": 7},
         {"dataset": "C", **fine, "mcmc_not_run": "pystan failed: no start", "divergences": None},
     ]
-    assert tables.mcmc_notes(comparisons) == [
+    assert table1.mcmc_notes(comparisons) == [
         "MCMC: not run for C: pystan failed: no start",
         "Divergent transitions after warm-up: B (7)",
     ]
 
 
-def test_every_figure_has_a_heading_and_a_caption_of_its_own():
-    """Names of figures that runs make; a name that no rule knows is shown as it is."""
-    captions = {
-        "fig04_calibration": ("Gaussian mixture model", "figure 4 of the paper"),
-        "fig09_recovery_poorly": ("Gaussian hidden Markov model", "poorly separated states"),
-        "fig15_joint_dutilh_B": ("Latent switches in cognitive processing", "dutilh_B"),
-        "evidence_accumulation_joint_dutilh_H": ("Latent switches in cognitive processing", "dutilh_H"),
-        "gaussian_hmm_learning_curve": ("Gaussian hidden Markov model", "held-out simulations"),
-        "smoothing_rules": ("Smoothing", "exact smoother"),
-        "ablation_gaussian_hmm": ("Ablation", "Gaussian hidden Markov model"),
-        "my_own": ("More", "my own"),
+def test_captions_say_what_a_figure_shows_and_whether_the_paper_has_it(tmp_path):
+    """By the source of a data set: one that is named like a participant, or is not the demo, has no number."""
+    sources = {"people_B": "participant:B", "dutilh_C": "file:mine.csv", "sim_A": "simulated:A"}
+    figures = ModelFigures(tmp_path, registry.find("evidence_accumulation"), sources)
+    for dataset in sources:
+        figures.add(plt.figure(), "joint", dataset)
+    figures.add(plt.figure(), "recovery", part="poorly separated states")
+    found = {p.stem: json.loads(p.read_text())["caption"] for p in tmp_path.glob("*.json")}
+    assert set(found) == {
+        "fig15_joint_people_B",
+        "evidence_accumulation_joint_dutilh_C",
+        "evidence_accumulation_joint_sim_A",
+        "fig13_recovery_poorly",
     }
-    for stem, (heading, words) in captions.items():
-        found = caption(stem)
-        assert found[0] == heading and words in found[1], stem
-    assert "of the paper" not in caption("evidence_accumulation_joint_dutilh_H")[1]
+    assert "Joint posterior, people_B: " in found["fig15_joint_people_B"]
+    assert {n for n, words in found.items() if "of the paper" in words} == {
+        "fig15_joint_people_B",
+        "fig13_recovery_poorly",
+    }
+    plt.close("all")
+
+
+def test_figures_of_own_models_have_a_heading_of_their_own(tmp_path):
+    model = registry.find("tests/workflow/waiting_2.py")
+    for page, heading in (("table1", "Participants"), ("gaussian_mixture", "Gaussian mixture model")):
+        Figures(tmp_path / "figures", page, heading).save(plt.figure(), page, "words < & >")
+    ModelFigures(tmp_path / "figures", model, {"exp1_A": "file:a.csv"}).add(plt.figure(), "joint", "exp1_A")
+    plt.close("all")
+    gallery = figure_gallery(tmp_path / "figures", tmp_path)
+    headings = re.findall("<h3>(.*)</h3>", gallery)
+    assert headings == ["Gaussian mixture model", "Waiting times, by a simulator alone", "Participants"]
+    assert 'src="figures/waiting_2_joint_exp1_A.png"' in gallery and "words &lt; &amp; &gt;." in gallery
 
 
 def test_a_page_clears_the_figures_of_its_earlier_runs_and_no_others(tmp_path):
     """Those of data sets that it no longer shows would stay in the report."""
-    own = {"fig15_joint_dutilh_B.pdf", "evidence_accumulation_joint_dutilh_H.png", "posterior_predictive.png"}
-    others = {"fig04_calibration.png", "gaussian_hmm_gap.pdf", "smoothing_rules.png", "c2st.png", "my_own.png"}
-    for name in own | others:
-        (tmp_path / name).touch()
-    clear_figures(tmp_path, "evidence_accumulation")
-    assert {path.name for path in tmp_path.iterdir()} == others
+    for page, name in (("waiting_2", "waiting_2_joint_a"), ("waiting_2", "waiting_2_gap"), ("waiting", "waiting_2")):
+        Figures(tmp_path, page, "heading").save(plt.figure(), name, "words")
+    (tmp_path / "my_own.png").touch()
+    plt.close("all")
+    clear_figures(tmp_path, "waiting_2")
+    kept = {f"waiting_2{suffix}" for suffix in (".json", ".pdf", ".png")}
+    assert {path.name for path in tmp_path.iterdir()} == {"my_own.png"} | kept
+
+
+TITLES = {
+    "gaussian_hmm": "Gaussian hidden Markov model",
+    "evidence_accumulation": "Latent switches",
+    "mine": "My model",
+}
 
 
 def test_more_is_asked_of_networks_that_are_shipped():
     """A gap between the two targets is reached by trained networks only."""
-    trained, shipped = (overview.TARGETS[k].gap["gaussian_hmm"] for k in ("trained", "shipped"))
+    trained, shipped = (summary_page.TARGETS[k].gap["gaussian_hmm"] for k in ("trained", "shipped"))
     metrics = {"gaussian_hmm": {"gap_nats": {"mean": (trained + shipped) / 2, "se": 0.0}, "sbc": {"inside": True}}}
-    reached = {n: overview.target_rows(metrics, {}, n)["reached"].tolist() for n in ("trained", "shipped")}
+    reached = {n: summary_page.target_rows(metrics, {}, TITLES, n)["reached"].tolist() for n in ("trained", "shipped")}
     assert reached == {"trained": ["yes", "yes"], "shipped": ["no", "yes"]}
+
+
+def test_own_models_and_data_sets_have_rows_and_no_targets():
+    """Also where no density is known and MCMC was not run; nothing is asked of them but calibration."""
+    metrics = {"mine": {"sbc": {"inside": False}}}
+    nothing = {"c2st": None, "c2st_psis": None, "pareto_k": None, "rhat_max": None, "mcmc_not_run": "no density"}
+    comparisons = {
+        "dutilh_pilot_A": comparison("dutilh_pilot_A", "file:a.csv"),
+        "exp1_A": comparison("exp1_A", "file:b.csv", "mine", **nothing, verdict="UNRELIABLE"),
+        "sim_study": comparison("sim_study", "prior:1"),
+    }
+    targets = summary_page.target_rows(metrics, comparisons, TITLES)
+    assert targets["quantity"].tolist() == ["SBC ranks inside simultaneous bands"]
+    assert targets["reached"].tolist() == ["no"]
+    rows = summary_page.data_set_rows(comparisons, TITLES)
+    assert list(rows.index) == list(comparisons) and rows.loc["exp1_A", "verdict"] == "UNRELIABLE"
+    assert rows.loc["exp1_A", "model"] == "My model"
+    assert not len(summary_page.published_rows({"paper": comparisons}))
+    assert "exp1_A" in summary_page.table(rows)
+
+
+def test_the_papers_numbers_stand_beside_ours_by_source():
+    comparisons = {"someone": comparison("someone", "participant:C", c2st=0.57, mmd_p=0.7)}
+    rows = summary_page.published_rows({"reference": comparisons})
+    assert rows["agree"].to_dict() == {
+        "Table 1, C: C2ST": "yes",
+        "Table 1, C: k-hat at most 0.7": "yes",
+        "Table 1, C: MMD p at most 0.1": "yes",
+    }
+
+
+def test_all_data_sets_are_shown_but_of_many_participants_four():
+    people = {f"p{letter}": f"participant:{letter}" for letter in "ABCDEFGHIJK"}
+    own = {"dutilh_pilot_A": "file:a.csv", "sim_study": "prior:1"}
+    comparisons = {n: comparison(n, s, pareto_k=1 - i / 100) for i, (n, s) in enumerate((people | own).items())}
+    assert list(chosen_data_sets(people | own, comparisons)) == ["pC", "pB", "pA", "pK", *own]
+    assert list(chosen_data_sets(own, comparisons)) == list(own)
 
 
 def test_a_card_says_if_training_simulated_from_a_proposal():
     """Its training curves are then not of the data sets of its held-out curves."""
-    card = json.loads((Path(__file__).parents[1] / "networks/paper/gaussian_mixture/card.json").read_text())
+    card = json.loads((pretrained.folder("gaussian_mixture", "paper") / "card.json").read_text())
     assert "half of the data sets" not in card_lines(card)
     card["recipe"]["schedule"]["proposal"] = {"mu_scale": 2.0}
     assert "half of the data sets trained on last are simulated with mu_scale = 2.0" in card_lines(card)
-    assert "no parameter makes" not in card_lines(card)
+    assert "corrupted" not in card_lines(card)
     card["recipe"]["schedule"]["misfit"] = 0.25
-    assert "25% of the data sets trained on last are such as no parameter makes" in card_lines(card)
+    assert "25% of the data sets trained on last are corrupted" in card_lines(card)

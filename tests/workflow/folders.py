@@ -5,18 +5,20 @@ import shutil
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+PARTS = ("Snakefile", "workflow", "config", "profiles", "notebooks", "envs", "models", "tests/workflow")
+PARTS += ("data/dutilh2011",)
 
 
 def copy_workflow(folder):
-    """What is under version control, without results, and the compiled functions of the smoke run."""
-    for name in ("Snakefile", "workflow", "config", "profiles", "notebooks", "envs"):
+    """What a run needs beside the library and data, without results, and the compiled functions of the smoke run."""
+    for name in PARTS:
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, folder / name)
     # so that a training starts soon
-    shutil.copytree(ROOT / ".cache" / "jax", folder / ".cache" / "jax")
+    shutil.copytree(ROOT / ".cache", folder / ".cache")
     return folder
 
 

@@ -1,10 +1,11 @@
-"""The workflow as a user meets it: bad config, missing data, what reruns, and the files of the contract.
+"""The workflow as a user meets it: bad config, missing data, own models, what reruns, and the files of the contract.
 
-These tests read the smoke run that `make test` makes first (`make smoke` alone does it too).
+These tests read the smoke run that `make test` makes first.
 """
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,25 +13,36 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import xarray as xr
-from amortmix.cases import CASES
-from amortmix.tables import PUBLISHED
+from folders import copy_workflow
+
+from amortmix.model import registry
+from amortmix_paper.table1 import PUBLISHED
 
 ROOT = Path(__file__).parents[2]
 SMOKE = ROOT / "results" / "smoke" / "paper"
-SMOKE_FILE = ["--configfile", "config/presets/smoke.yaml"]
+#: The list of the smoke run: the paper's data sets, and one of each own model, named as if it were a participant.
+DATASETS = "datasets=tests/workflow/own_models.tsv"
+OWN = {
+    "gaussian_scales": "models/gaussian_scales.py",
+    "poisson_hmm": "models/poisson_hmm.py",
+    "waiting_2": "tests/workflow/waiting_2.py",
+}
+OWN_DATA_SETS = {"gaussian_scales": "exp1_A", "poisson_hmm": "sim_study", "waiting_2": "dutilh_pilot_A"}
+PAPER = ("evidence_accumulation", "gaussian_hmm", "gaussian_mixture")
 
 
-def snakemake(*arguments):
-    """A dry run; standard output and error together."""
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run", *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+def snakemake(*targets, config=(DATASETS,), preset="config/presets/smoke.yaml", folder=ROOT, more=()):
+    """A dry run; exit code, and standard output and error together."""
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run", *more, "--configfile", str(preset)]
+    command += ["--config", *config] if config else []
+    done = subprocess.run([*command, "--", *targets], cwd=folder, capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr
 
 
 def job_counts(output):
-    """{rule: jobs} of a dry run; trainings, data and ABI fits of all case studies together."""
+    """{rule: jobs} of a dry run; trainings, data and ABI fits of all models together."""
     # Snakemake prints the table twice
-    table = dict(re.findall(r"^([a-z_0-9]+)\s+(\d+)$", output, flags=re.MULTILINE))
+    table = dict(re.findall(r"^(\w+)\s+(\d+)$", output, flags=re.MULTILINE))
     counts = {}
     for rule, n in table.items():
         rule = next((r for r in ("train", "data", "fit_abi") if rule.startswith(f"{r}_")), rule)
@@ -38,68 +50,146 @@ def job_counts(output):
     return counts
 
 
+def outputs(output):
+    """Files that a dry run would write, as text."""
+    return " ".join(re.findall(r"^ +output: (.*)$", output, flags=re.MULTILINE))
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("epochs=3", "config, top level: unknown key epochs; expected cuda, datasets, fits_per_job, "),
+        ("epochs=3", "config, top level: unknown key epochs; expected cuda, datasets, fits_per_job, models, "),
         ("preset=huge", "config, preset: 'huge'; expected smoke or default or longer or paper"),
         ("priors=flat", "config, priors: 'flat'; expected paper, reference or a list of both"),
         ("participants=none", "config, participants: 'none'; expected real or simulated"),
         ("smoothing_rule=magic", "config, smoothing_rule: 'magic'; expected exact or printed or shifted"),
         ("seed=-1", "config, seed: -1; expected: minimum 0"),
-        ("datasets=nowhere.tsv", "nowhere.tsv"),
+        ("datasets=nowhere.tsv", "nowhere.tsv: no such file; expected a list of data sets"),
+        ("models=nowhere.yaml", "nowhere.yaml: no such file; expected changes of models"),
     ],
 )
 def test_bad_config_is_one_clear_line(override, message):
-    code, output = snakemake("--config", override)
+    code, output = snakemake(config=(override,))
     assert code != 0
     assert [line for line in output.splitlines() if message in line], output
 
 
+def test_a_models_file_with_an_error_is_one_clear_line(tmp_path):
+    (tmp_path / "mine.py").write_text("MODEL = HiddenMarkov()\n")
+    (tmp_path / "list.tsv").write_text(f"dataset\tcase\tsource\trows\nx\t{tmp_path}/mine.py\tprior:1\t\n")
+    code, output = snakemake(config=(f"datasets={tmp_path}/list.tsv",))
+    assert code != 0 and "Traceback" not in output
+    assert f"{tmp_path}/mine.py, line 1: NameError: name 'HiddenMarkov' is not defined" in output
+
+
 def test_second_run_does_nothing():
-    code, output = snakemake(*SMOKE_FILE)
+    code, output = snakemake()
     assert code == 0 and "Nothing to be done" in output, output
+
+
+def test_own_models_leave_the_papers_jobs_alone():
+    """Without them in the list the report, which shows them, is all that is made again."""
+    code, output = snakemake(config=())
+    assert code == 0, output
+    assert job_counts(output) == {"report": 1, "all": 1, "total": 2}, output
 
 
 def test_a_seed_changes_what_depends_on_it():
     """Another seed: new simulations, networks and fits, but no new data and no new compilation."""
-    code, output = snakemake(*SMOKE_FILE, "--config", "seed=7")
+    code, output = snakemake(config=(DATASETS, "seed=7"))
     assert code == 0, output
     counts = job_counts(output)
-    assert counts["train"] == 3 and counts["simulate"] == 3 and counts["fit_stan"] == 13
-    assert "data" not in counts and "compile_stan" not in counts
+    assert counts["train"] == 6 and counts["simulate"] == 6 and counts["fit_mcmc"] == 16
+    assert "data" not in counts and "compile_mcmc" not in counts
 
 
-def test_stan_settings_change_only_what_comes_after_stan(tmp_path):
+def test_mcmc_settings_change_only_what_comes_after_mcmc(tmp_path):
     settings = ROOT / "config" / "presets" / "smoke.yaml"
     changed = tmp_path / "smoke.yaml"
     changed.write_text(settings.read_text().replace("adapt_delta: 0.95", "adapt_delta: 0.96"))
-    code, output = snakemake("--configfile", str(changed))
+    code, output = snakemake(preset=changed)
     assert code == 0, output
     counts = job_counts(output)
-    assert counts["fit_stan"] == 13 and counts["compare"] == 13
-    assert not {"train", "simulate", "validate", "fit_abi", "data", "compile_stan"} & set(counts)
+    assert counts["fit_mcmc"] == 16 and counts["compare"] == 16
+    assert not {"train", "simulate", "validate", "fit_abi", "data", "compile_mcmc"} & set(counts)
+
+
+def test_another_compiler_compiles_again(monkeypatch):
+    monkeypatch.setenv("CXXFLAGS", "-O1")
+    code, output = snakemake()
+    assert code == 0, output
+    counts = job_counts(output)
+    assert counts["compile_mcmc"] == 6 and not {"train", "fit_abi", "data"} & set(counts)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A copy of the workflow in which the smoke run is done."""
+    folder = copy_workflow(tmp_path_factory.mktemp("finished"))
+    for name in ("results/smoke", "results/mcmc", "results/published/ablation", ".snakemake/metadata"):
+        shutil.copytree(ROOT / name, folder / name)
+    return folder
+
+
+def models_planned(output):
+    """Models and pages whose files a dry run would write."""
+    found = re.findall(r"results/smoke/paper/(?:notebooks/)?(\w+)[/.]", outputs(output))
+    return set(found) - {"tables", "report"}
+
+
+def test_a_declaration_that_changes_makes_its_models_jobs_again_and_no_others(finished):
+    path = finished / OWN["waiting_2"]
+    text = path.read_text()
+    for same in (text, "# a comment\n" + text, text.replace('"""Waiting', '"""Times of waiting')):
+        path.write_text(same)
+        code, output = snakemake(folder=finished)
+        assert code == 0 and "Nothing to be done" in output, output
+    path.write_text(text.replace("dist.Beta(8, 2)", "dist.Beta(4, 2)"))
+    code, output = snakemake(folder=finished)
+    path.write_text(text)
+    assert code == 0 and models_planned(output) == {"waiting_2"}, output
+    once = ("train", "simulate", "validate", "data", "fit_abi", "fit_mcmc", "compare", "notebook", "report", "all")
+    assert job_counts(output) == dict.fromkeys(once, 1) | {"total": 10}
+
+
+def test_hyperparameters_that_change_make_their_models_jobs_again_and_no_others(finished):
+    """The page about smoothing, which reads the model's metrics, is the only other one."""
+    (finished / "models.yaml").write_text("gaussian_hmm: {hyperparameters: {stay: [4.0, 2.0]}}\n")
+    code, output = snakemake(folder=finished, config=(DATASETS, "models=models.yaml"))
+    assert code == 0 and models_planned(output) == {"gaussian_hmm", "smoothing"}, output
+    counts = job_counts(output)
+    assert counts["train"] == counts["data"] == counts["fit_mcmc"] == 1 and "compile_mcmc" not in counts
 
 
 def test_reference_priors_run_beside_the_paper_ones():
-    code, output = snakemake(*SMOKE_FILE, "--config", "priors=reference")
+    """Case study 1 has one prior, and own models run where the report is."""
+    code, output = snakemake(config=(DATASETS, "priors=reference"))
     assert code == 0, output
-    counts = job_counts(output)
-    assert counts["train"] == 2  # case study 1 has one prior
+    trained = re.findall(r"results/smoke/(\w+/\w+)/networks/bundle.keras", outputs(output))
+    assert sorted(trained) == sorted(f"reference/{m}" for m in ("evidence_accumulation", "gaussian_hmm", *OWN))
     assert "results/smoke/reference/tables/table1.csv" in output
 
 
+def test_own_models_run_beside_pretrained_ones():
+    code, output = snakemake(config=(DATASETS, "networks=shipped"))
+    assert code == 0, output
+    own = ", ".join(f"{name} (priors paper)" for name in sorted(OWN))
+    assert f"No networks are shipped for {own}: they are trained here." in output.splitlines()
+    counts = job_counts(output)
+    assert counts["train"] == 3 and sum(n for rule, n in counts.items() if rule.startswith("shipped_")) == 3
+
+
 def test_simulated_participants_never_write_where_real_ones_do():
-    code, output = snakemake(*SMOKE_FILE, "--config", "participants=simulated")
+    code, output = snakemake(config=("participants=simulated",))
     assert code == 0, output
     assert "fits/sim_K/comparison.json" in output and "tables/table1_simulated.csv" in output
-    assert "dutilh" not in "".join(re.findall(r"output: .*", output))
+    assert "dutilh" not in outputs(output)
 
 
 def test_missing_participants_leave_the_rest(tmp_path):
     """The run says at its start what was tried; everything that does not need the data is planned."""
     empty = tmp_path / "none"
-    code, output = snakemake(*SMOKE_FILE, "--forceall", "--config", f"participant_files=['{empty}']")
+    code, output = snakemake(config=(f"participant_files=['{empty}']",), more=["--forceall"])
     assert code == 0, output
     warning = next(line for line in output.splitlines() if line.startswith("WARNING: no data of participants"))
     assert str(empty) in warning and "participants=simulated" in warning
@@ -108,43 +198,64 @@ def test_missing_participants_leave_the_rest(tmp_path):
 
 
 def test_many_data_sets_are_one_job_per_chunk(tmp_path):
-    """A list of 2,000 simulated participants, fitted by the networks alone; none of them has a job of its own."""
+    """A list of 2,000 simulated data sets, fitted by the networks alone; none of them has a job of its own."""
     rows = [f"p{i:04d}\tevidence_accumulation\tprior:{i}\t400" for i in range(2000)]
     (tmp_path / "many.tsv").write_text("\n".join(["dataset\tcase\tsource\trows", *rows]) + "\n")
-    code, output = snakemake(*SMOKE_FILE, "--config", f"datasets={tmp_path}/many.tsv", "fits_per_job=500", "--", "abi")
+    code, output = snakemake("abi", config=(f"datasets={tmp_path}/many.tsv", "fits_per_job=500"))
     assert code == 0, output
     counts = job_counts(output)
-    assert counts["fit_abi"] == 4 and counts["data"] == 4 and counts["total"] <= 10
+    assert counts["fit_abi"] == 4 and counts["data"] == 4 and counts["total"] <= 12
 
 
 def test_contract_files():
-    """Every file that the contract names, with the paper's parameter names and heads."""
+    """Every file that the contract names, with the paper's parameter names and heads; for own models the same."""
     assert len(list((SMOKE / "evidence_accumulation" / "fits").glob("dutilh_[A-K]"))) == len(PUBLISHED)
-    for case in CASES.values():
-        folder = SMOKE / case.name
+    for model in (registry.find(name) for name in (*registry.names(), *OWN.values())):
+        folder = SMOKE / model.name
         card = json.loads((folder / "networks" / "card.json").read_text())
-        assert card["meaningful"] is False and card["units"] == list(case.units) and card["versions"]["jax"]
+        assert card["meaningful"] is False and card["units"] == list(model.units) and card["versions"]["jax"]
         metrics = json.loads((folder / "validation" / "metrics.json").read_text())
-        assert {"sbc", "recovery", "gap_nats", "excess_ce", "seconds"} <= set(metrics)
-        assert {"mean", "se", "ess"} <= set(metrics["gap_nats"])
+        exact = {"gap_nats", "excess_ce", "misfit"} if model.has_density else {"state_calibration"}
+        assert {"sbc", "recovery", "seconds"} | exact <= set(metrics)
+        assert not model.has_density or {"mean", "se", "ess"} <= set(metrics["gap_nats"])
         for fit in (folder / "fits").iterdir():
-            check_fit(case, fit)
+            check_fit(model, fit)
 
 
-def check_fit(case, folder):
+def check_fit(model, folder):
     expected = {"c2st", "c2st_null", "c2st_psis", "mmd", "mmd_p", "pareto_k", "verdict", "seconds_abi", "seconds_stan"}
-    expected |= {"rhat_max", "divergences", "engine"}
+    expected |= {"rhat_max", "divergences", "engine", "reason", "source", "warnings"}
     comparison = json.loads((folder / "comparison.json").read_text())
-    assert expected <= set(comparison)
-    heads = {"filtering", "backward_filtering", "smoothing"} if case.dependent else {"classification"}
-    for name in ("abi.nc", "stan.nc"):
+    assert expected <= set(comparison) and comparison["verdict"] in ("ABI", "PSIS", "MCMC", "UNRELIABLE")
+    # an engine that needs no compiler serves every model with a density
+    assert (comparison["mcmc_not_run"] is None) == model.has_density
+    for name in ("abi.nc", "stan.nc") if model.has_density else ("abi.nc",):
         with xr.open_datatree(folder / name, engine="h5netcdf") as tree:
-            assert tuple(tree["posterior"].data_vars) == case.parameter_names
-            assert heads <= set(tree["latent_probabilities"].data_vars)
-            for head in heads:
+            assert tuple(tree["posterior"].data_vars) == model.parameter_names
+            assert set(model.heads) <= set(tree["latent_probabilities"].data_vars)
+            for head in model.heads:
                 assert tree["latent_probabilities"][head].dims == ("statistic", "unit", "state")
-            stats = {"log_q", "log_joint", "log_weight"} if name == "abi.nc" else {"diverging"}
-            assert stats <= set(tree["sample_stats"].data_vars)
+            stats = {"log_q", "log_joint", "log_weight"} if model.has_density else {"log_q"}
+            assert (stats if name == "abi.nc" else {"diverging"}) <= set(tree["sample_stats"].data_vars)
+
+
+def test_a_model_without_a_density_says_why_it_has_no_mcmc():
+    """And its page shows a verdict."""
+    comparison = json.loads((SMOKE / "waiting_2" / "fits" / "dutilh_pilot_A" / "comparison.json").read_text())
+    assert "density" in comparison["mcmc_not_run"] and comparison["verdict"] == "UNRELIABLE"
+    page = (SMOKE / "notebooks" / "waiting_2.html").read_text()
+    assert "MCMC: not run." in page and "UNRELIABLE" in page
+
+
+def test_own_data_sets_appear_as_such():
+    """In the report with figures and a row, under the title of their model; never as figures of the paper."""
+    page = (SMOKE / "report.html").read_text()
+    for name, dataset in OWN_DATA_SETS.items():
+        assert f"<td>{dataset}</td>" in page
+        for kind in ("joint", "states", "predictive"):
+            entry = json.loads((SMOKE / "figures" / f"{name}_{kind}_{dataset}.json").read_text())
+            assert entry["number"] is None and dataset in entry["caption"]
+            assert f"{name}_{kind}_{dataset}.png" in page and f"<h3>{entry['heading']}</h3>" in page
 
 
 def test_pages_show_their_figures():
@@ -152,9 +263,9 @@ def test_pages_show_their_figures():
     for path in sorted((SMOKE / "notebooks").glob("*.ipynb")):
         cells = [c for c in json.loads(path.read_text())["cells"] if c["cell_type"] == "code"]
         images = [sum("image/png" in o.get("data", {}) for o in c["outputs"]) for c in cells]
-        saves = ["figures.save(" in "".join(c["source"]) for c in cells]
-        # the cells of one case study are empty in the pages of the others
-        skipped = ["if case ==" in "".join(c["source"]) for c in cells]
+        saves = [bool(re.search(r"figures\.(add|save)\(", "".join(c["source"]))) for c in cells]
+        # cells about one model, or about what some models lack, are empty in the pages of others
+        skipped = [bool(re.search(r"^ *if ", "".join(c["source"]), flags=re.MULTILINE)) for c in cells]
         assert all(n or not save or skip for n, save, skip in zip(images, saves, skipped)), path
         assert path.with_suffix(".html").read_text().count('src="data:image/png;base64') == sum(images), path
 
@@ -163,7 +274,7 @@ def test_table_1_has_eleven_rows_and_says_it_is_not_meaningful():
     table = pd.read_csv(SMOKE / "tables" / "table1.csv", index_col=0)
     assert list(table.index) == list("ABCDEFGHIJK")
     assert "not meaningful" in (SMOKE / "tables" / "table1.md").read_text()
-    for name in (*CASES, "table1"):
+    for name in (*PAPER, *OWN, "table1"):
         assert (SMOKE / "notebooks" / f"{name}.html").stat().st_size > 10_000
 
 

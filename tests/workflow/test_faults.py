@@ -76,11 +76,11 @@ def test_two_runs_at_once_do_not_meet(copy):
 FULL = """
 import sys
 from types import SimpleNamespace
-from amortmix.job import job
+from amortmix_paper.job import job
 with job(SimpleNamespace(threads=1, output=sys.argv[1], log=[sys.argv[2]])):
     import numpy as np, xarray as xr
-    from amortmix import io
-    with io.atomic(sys.argv[1]) as temporary:
+    from amortmix.storage import files
+    with files.atomic(sys.argv[1]) as temporary:
         xr.Dataset({"x": ("i", np.random.default_rng(1).random(10**6))}).to_netcdf(temporary, engine="h5netcdf")
 """
 
@@ -94,8 +94,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(tmp_path):
         pytest.skip(f"no small disk could be mounted here: {mounted.stderr.strip()}")
     try:
         command = [sys.executable, "-c", FULL, str(disk / "x.nc"), str(tmp_path / "log")]
-        environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow")}
-        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
         left = [path.name for path in disk.iterdir()]
     finally:
         subprocess.run(["umount", disk], check=True)
