@@ -1,1 +1,1 @@
-"""Stan: the models of the paper and one interface to the engines that can run them."""
+"""MCMC for any declared model: CmdStan, PyStan, or NUTS on the marginal likelihood by NumPyro."""
