@@ -56,6 +56,7 @@ class Run:
         self.settings = config.get("settings") or preset["settings"]
         self._recipes = config.get("recipes") or preset["recipes"]
         check(config | {"settings": self.settings}, "config", path)
+        check({name: {"recipe": recipe} for name, recipe in self._recipes.items()}, "models", path)
         self.priors = config["priors"] if isinstance(config["priors"], list) else [config["priors"]]
         self.models = Models(config["models"])
         self._listed = read_datasets(config["datasets"], self.models)

@@ -1,5 +1,7 @@
 """Words and small tables for the notebooks, computed from results, and the claims they check."""
 
+from collections import Counter
+
 import jax
 import numpy as np
 import pandas as pd
@@ -13,7 +15,7 @@ MEAN_TOLERANCE = 0.5
 
 
 def answer(metrics, comparisons):
-    """The result of a model in two sentences."""
+    """The result of a model in a few sentences."""
     calibrated = "inside" if metrics["sbc"]["inside"] else "outside"
     text = f"The ranks of {metrics['datasets']} simulated data sets lie {calibrated} their simultaneous bands"
     if "gap_nats" in metrics:
@@ -21,6 +23,9 @@ def answer(metrics, comparisons):
         text += f", and the flow gives away {gap['mean']:.2f} ± {gap['se']:.2f} nats per data set. "
     else:
         text += "; without a density nothing more exact can be said of the parameters. "
+    words = Counter(c["verdict"] for c in comparisons.values())
+    if words:
+        text += f"Verdicts on the data sets: {', '.join(f'{n} {word}' for word, n in words.items())}. "
     scores = [c["c2st"] for c in comparisons.values() if c["c2st"] is not None]
     if not scores:
         return text + "MCMC was not run."
