@@ -66,9 +66,11 @@ lock:
 
 # networks of a run become those that come with the library
 SHIP := longer
-ship:
+ship: setup
 	cd results/$(SHIP) && for folder in */*/networks; do \
-	  mkdir -p ../../networks/$$(dirname $$folder) && cp -v $$folder/* ../../networks/$$(dirname $$folder)/; done
+	  run=$$(dirname $$folder); target=../../src/amortmix/pretrained/$$run; \
+	  mkdir -p $$target && cp -v $$folder/* $$run/validation/metrics.json $$target/; done
+	$(RUN) python -m amortmix_paper.shipping
 
 # the small copy of a run that is committed: report, pictures and numbers, no draws, no notebooks
 PUBLISH := default_shipped

@@ -1,4 +1,4 @@
-"""A fit and its file: exact densities, weights, corrected draws, verdicts, and what is missing when they cannot be had."""
+"""A fit and its file: exact densities, weights, corrected draws, verdicts, and what is missing without them."""
 
 import jax
 import jax.numpy as jnp

@@ -11,8 +11,6 @@ from amortmix.storage.files import BadInput
 
 FOLDER = Path(__file__).parents[1] / "pretrained"
 INDEX = FOLDER / "index.json"
-#: What the index repeats from a card.
-FROM_CARD = ("priors", "prior", "units", "observations", "sha256", "fingerprint")
 
 
 def index():
@@ -60,26 +58,3 @@ def models():
         for row in index()
     ]
     return pd.DataFrame(rows).set_index("model")
-
-
-def write_index():
-    """Make the index anew from the cards and metrics in the folder, for those who ship networks."""
-    from amortmix.model import registry
-
-    rows = []
-    for path in sorted(FOLDER.glob("*/*/card.json")):
-        card, metrics = files.read_json(path), files.read_json(path.with_name("metrics.json"))
-        model = registry.find(card["model"])
-        rows.append(
-            {
-                "model": model.name,
-                "title": model.title,
-                "states": list(model.states),
-                "parameters": list(model.parameter_names),
-                **{key: card[key] for key in FROM_CARD},
-                "gap": round(metrics["gap_nats"]["mean"], 3),
-                "excess": max(round(e["mean"], 5) for e in metrics["excess_ce"].values()),
-                "sbc_inside": metrics["sbc"]["inside"],
-            }
-        )
-    files.write_json(INDEX, rows)

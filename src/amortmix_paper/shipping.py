@@ -1,0 +1,46 @@
+"""Networks of a run become those that come with the library: reference simulations and the index, made anew.
+
+`make ship` copies bundles, cards, curves and metrics into ``src/amortmix/pretrained/{prior}/{model}`` and runs this
+module.
+"""
+
+from amortmix.api import REFERENCE_SEED
+from amortmix.inference.amortized import Amortized
+from amortmix.inference.reference import make_reference
+from amortmix.model import registry
+from amortmix.storage import files
+from amortmix.storage.bundle import load_bundle
+from amortmix.storage.pretrained import FOLDER, INDEX
+
+#: What the index repeats from a card.
+FROM_CARD = ("priors", "prior", "units", "observations", "sha256", "fingerprint")
+
+
+def index_row(folder):
+    """What the index says of one bundle."""
+    card, metrics = files.read_json(folder / "card.json"), files.read_json(folder / "metrics.json")
+    model = registry.find(card["model"])
+    return {
+        "model": model.name,
+        "title": model.title,
+        "states": list(model.states),
+        "parameters": list(model.parameter_names),
+        **{key: card[key] for key in FROM_CARD},
+        "gap": round(metrics["gap_nats"]["mean"], 3),
+        "excess": max(round(e["mean"], 5) for e in metrics["excess_ce"].values()),
+        "sbc_inside": metrics["sbc"]["inside"],
+    }
+
+
+def main():
+    """Reference simulations of every bundle in the package, and the index of all."""
+    folders = sorted(path.parent for path in FOLDER.glob("*/*/card.json"))
+    for folder in folders:
+        amortized = Amortized.of(load_bundle(folder))
+        make_reference(amortized, REFERENCE_SEED).save(folder / "reference.npz")
+        print(f"{folder.parent.name}/{folder.name}: reference simulations made")
+    files.write_json(INDEX, [index_row(folder) for folder in folders])
+
+
+if __name__ == "__main__":
+    main()
