@@ -4,11 +4,13 @@ import jax
 import jax.numpy as jnp
 import mpmath
 import numpy as np
+import numpyro.distributions as dist
 import pytest
-from amortmix import distributions as d
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
+
+from amortmix.model import distributions as d
 
 #: Probability that a Kolmogorov-Smirnov test with a fixed seed rejects a correct sampler.
 FALSE_ALARM = 1e-4
@@ -73,15 +75,42 @@ def test_wald_sampler(alpha, nu):
     assert stats.kstest(t, reference.cdf).pvalue > FALSE_ALARM
 
 
-@pytest.mark.parametrize(("loc", "scale"), [(0.5, 0.3), (5.5, 1.0), (-1.0, 0.5)])
-def test_truncated_normal(loc, scale, float64):
-    x = np.asarray(d.positive_normal_sample(jax.random.key(3), loc, scale, (N,)))
-    reference = stats.truncnorm(-loc / scale, np.inf, loc, scale)
-    assert stats.kstest(x, reference.cdf).pvalue > FALSE_ALARM
-    grid = np.linspace(0.01, 4, 20)
-    np.testing.assert_allclose(
-        d.positive_normal_log_pdf(jnp.array(grid), loc, scale), reference.logpdf(grid), rtol=1e-9
-    )
+def test_wald_and_race_as_distributions(float64):
+    """The classes shift time by tau, choose the winner, and halve a guess; zero density before tau."""
+    y = jnp.array([[0.7, 1.0], [0.7, 0.0], [0.2, 1.0]])
+    t, tau = y[:, 0] - 0.25, 0.25
+    wald = d.wald_log_pdf(jnp.maximum(t, 1e-9), 1.5, 4.0)
+    np.testing.assert_allclose(d.Wald(1.5, 4.0, tau).log_prob(y[:2, 0]), wald[:2], rtol=1e-12)
+    np.testing.assert_allclose(d.Guess(1.5, 4.0, tau).log_prob(y[:2]), wald[:2] - np.log(2), rtol=1e-12)
+    race = d.race_log_pdf(t[:2], y[:2, 1], 1.5, 4.0, 2.0)
+    np.testing.assert_allclose(d.Race(1.5, 4.0, 2.0, tau).log_prob(y[:2]), race, rtol=1e-12)
+    assert np.exp(d.Race(1.5, 4.0, 2.0, tau).log_prob(y[2])) == 0
+    drawn = d.Race(jnp.array([1.5, 2.0]), 4.0, 2.0, tau).sample(jax.random.key(0), (3,))
+    assert drawn.shape == (3, 2, 2) and np.all(drawn[..., 0] > tau) and set(np.unique(drawn[..., 1])) <= {0.0, 1.0}
+
+
+@pytest.mark.parametrize(
+    "base", [dist.Normal(1, 2), dist.LogNormal(0, 1), dist.Beta(2, 3)], ids=lambda b: type(b).__name__
+)
+def test_ordered_draws_and_density(base, float64):
+    """Order statistics of K draws: density K! prod p, and the largest has cdf F^K."""
+    found = d.ordered(base, 3)
+    x = np.asarray(found.sample(jax.random.key(3), (5000,)))
+    assert np.all(np.diff(x, axis=1) > 0) and np.all(found.support(x))
+    np.testing.assert_allclose(found.log_prob(x), np.log(6) + base.log_prob(x).sum(1), rtol=1e-9, atol=1e-12)
+    assert stats.kstest(x[:, 2], lambda v: np.asarray(base.cdf(v)) ** 3).pvalue > FALSE_ALARM
+
+
+def test_increments_draws_and_density(float64):
+    """The steps are independent draws; adding them up has determinant one."""
+    parts = dist.HalfNormal(1), dist.Gamma(2, 2)
+    found = d.Increments(*parts)
+    x = np.asarray(found.sample(jax.random.key(4), (5000,)))
+    steps = np.diff(x, axis=1, prepend=0)
+    assert np.all(found.support(x)) and not found.support(jnp.array([2.0, 1.0]))
+    np.testing.assert_allclose(found.log_prob(x), sum(p.log_prob(steps[:, i]) for i, p in enumerate(parts)), rtol=1e-9)
+    assert stats.kstest(steps[:, 0], stats.halfnorm.cdf).pvalue > FALSE_ALARM
+    assert stats.kstest(steps[:, 1], stats.gamma(2, scale=0.5).cdf).pvalue > FALSE_ALARM
 
 
 def test_ordered_normal_is_ordered_and_normalized(float64):

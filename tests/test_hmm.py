@@ -6,11 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from amortmix import hmm
-from amortmix.networks.classifiers import smoothing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import logsumexp
+
+from amortmix.model import hmm
+from amortmix.networks.classifiers import smoothing
 
 
 def chain(seed, n, k, scale=2.0):
@@ -60,6 +61,21 @@ def test_all_probabilities_by_enumeration(n, k, float64):
         np.testing.assert_allclose(result, conditional(*model, seen[name]), atol=1e-10, err_msg=name)
 
 
+def test_most_probable_path_by_enumeration(float64):
+    """Viterbi finds the largest of all 3^6 paths."""
+    model = chain(21, 6, 3)
+    joint = enumerate_paths(*model)
+    assert tuple(np.asarray(hmm.most_probable_path(*map(jnp.array, model))).tolist()) == max(joint, key=joint.get)
+
+
+def test_evidence_of_a_filter_is_the_likelihood_of_each_unit(float64):
+    """Filter over prediction gives log p(y_t | z_t) back, up to a constant in z_t."""
+    log_init, log_trans, log_lik = (jnp.array(x) for x in chain(22, 30, 3))
+    log_filter = hmm.filter(log_init, log_trans, log_lik).log_filter
+    found = hmm.evidence_of_filter(log_init, log_trans, log_filter) - log_lik
+    np.testing.assert_allclose(found - found[:, :1], 0, atol=1e-10)
+
+
 def test_missing_units_by_enumeration(float64):
     """A zero row of the log likelihood is a unit that was not observed: the chain still moves through it."""
     log_init, log_trans, log_lik = chain(3, 6, 2)
@@ -96,7 +112,7 @@ def test_smoothing_rules(float64):
 @given(seed=st.integers(0, 10_000), n=st.integers(1, 30), stay=st.floats(0.02, 0.98))
 def test_time_reversal_for_symmetric_transitions(seed, n, stay):
     """A symmetric chain started at its stationary distribution looks the same backwards."""
-    log_trans = hmm.two_state_transitions(jnp.array([stay, stay]))
+    log_trans = jnp.log(hmm.two_state(jnp.array([stay, stay])))
     log_init = jnp.log(jnp.array([0.5, 0.5]))
     log_lik = jnp.array(np.random.default_rng(seed).normal(size=(n, 2)))
     forward = hmm.filter(log_init, log_trans, log_lik).log_filter
@@ -139,7 +155,7 @@ def test_sampled_paths_have_the_smoothed_pairs(float64):
 
 def test_simulated_chain_has_the_transition_matrix():
     """Transition frequencies of a simulated path within 5 standard errors (false alarm below 1e-5)."""
-    log_trans = hmm.two_state_transitions(jnp.array([0.9, 0.7]))
+    log_trans = jnp.log(hmm.two_state(jnp.array([0.9, 0.7])))
     z = np.asarray(hmm.simulate_states(jax.random.key(2), jnp.log(jnp.array([0.5, 0.5])), log_trans, 50_000))
     for state, stay in enumerate((0.9, 0.7)):
         at = z[:-1] == state

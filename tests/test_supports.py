@@ -3,9 +3,13 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpyro.distributions as dist
 import pytest
-from amortmix import bijections
-from amortmix.bijections import REGISTRY
+
+from amortmix.model import supports as bijections
+from amortmix.model.constraints import of_constraint
+from amortmix.model.distributions import Increments, ordered
+from amortmix.model.supports import REGISTRY
 
 SCALES = [0.0, 1.0, 4.0, 9.0]
 
@@ -23,6 +27,41 @@ def test_round_trip_and_log_det(name, scale, float64):
         jacobian = jax.jacobian(lambda x: bijection.forward(x)[:free])(row)
         sign, expected = jnp.linalg.slogdet(jacobian)
         np.testing.assert_allclose(bijection.log_det(row), expected, rtol=1e-7, atol=1e-7)
+
+
+PRIORS = {
+    "normal": dist.Normal(0, 1),
+    "positive": dist.HalfNormal(1),
+    "beta": dist.Beta(2, 2).expand([3]),
+    "uniform": dist.Uniform(-2, 5),
+    "pareto": dist.Pareto(2.0, 3.0),
+    "truncated": dist.TruncatedNormal(0, 1, low=-1, high=2),
+    "at least": dist.TruncatedNormal(0, 1, low=0.5),
+    "at most": dist.TruncatedNormal(0, 1, high=0.5),
+    "rows of shares": dist.Dirichlet(jnp.ones(3)).expand([2]).to_event(1),
+    "ordered": ordered(dist.Normal(0, 1), 3),
+    "ordered shares": ordered(dist.Beta(2, 2), 3),
+    "ordered rates": ordered(dist.LogNormal(0, 1), 2),
+    "increments": Increments(dist.HalfNormal(1), dist.Gamma(2, 2)),
+    "vector": dist.MultivariateNormal(jnp.zeros(2), jnp.eye(2)),
+    "covariance": dist.Wishart(4.0, jnp.eye(2)),
+    "correlation": dist.LKJ(2, 1.0),
+}
+
+
+@pytest.mark.parametrize("name", PRIORS)
+def test_the_support_of_a_prior_has_a_bijection(name, float64):
+    """Draws of a NumPyro prior go to the real space and back, whichever support it has."""
+    prior = PRIORS[name]
+    theta = prior.sample(jax.random.key(1), (50,))
+    shape = theta.shape[1:]
+    bijection, free = of_constraint(prior.support, shape)
+    flat = theta.reshape(50, -1)
+    u = bijection.inverse(flat)
+    assert u.shape == (50, free) and np.isfinite(u).all()
+    np.testing.assert_allclose(bijection.forward(u), flat, atol=1e-9)
+    assert np.all(prior.support(bijection.forward(u / 2).reshape(theta.shape)))
+    assert np.isfinite(bijection.log_det(u)).all() and bijection.log_det(u).shape == (50,)
 
 
 @pytest.mark.parametrize("k", [2, 3, 6])

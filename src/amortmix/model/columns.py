@@ -23,6 +23,10 @@ class Real:
         """The column as component of y."""
         return values
 
+    def valid(self, y):
+        """Booleans, where a component of y is valid."""
+        return self.accepts(y)
+
     def feature(self, y):
         """What a network sees, before it is standardized."""
         return y
@@ -98,6 +102,9 @@ class Choice(Real):
 
     def stored(self, values):
         return np.select([values == k for k, _ in self.codes], [v for _, v in self.codes])
+
+    def valid(self, y):
+        return np.isin(y, [v for _, v in self.codes])
 
     def feature(self, y):
         return 2 * y - 1

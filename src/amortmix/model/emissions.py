@@ -15,7 +15,7 @@ def covariates_of(names, x):
     return {name: x[:, j, None, None] for j, name in enumerate(names)}
 
 
-def _parts(emission):
+def parts(emission):
     """An emission as distributions whose last batch axis, possibly of length one, is the state."""
     return list(emission) if isinstance(emission, (list, tuple)) else [emission]
 
@@ -30,7 +30,7 @@ def log_densities(emission, data):
         With a valid value in every place.
     """
     found = []
-    for part in _parts(emission):
+    for part in parts(emission):
         y = data.y[:, :, None, :] if part.event_shape else data.y[..., 0, None]
         found.append(part.log_prob(y))
     found = jnp.concatenate(found, axis=-1)
@@ -45,8 +45,8 @@ def draw(emission, key, z, shape):
     shape : (int, int)
         N and P.
     """
-    draws, parts = [], _parts(emission)
-    for part, key_part in zip(parts, jax.random.split(key, len(parts))):
+    draws, found = [], parts(emission)
+    for part, key_part in zip(found, jax.random.split(key, len(found))):
         states = part.batch_shape[-1] if part.batch_shape else 1
         drawn = part.expand((*shape, states)).sample(key_part).astype(float)
         draws.append(drawn if part.event_shape else drawn[..., None])

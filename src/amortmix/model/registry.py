@@ -53,6 +53,8 @@ def load_source(text, origin):
     stem = Path(origin).stem
     module = types.ModuleType(f"amortmix_user_{stem}")
     module.__file__ = origin
+    # the text that this model was made of, whatever its file says later
+    module.__source__ = text
     # inspect finds the text of functions there, also where the file is elsewhere or gone
     linecache.cache[origin] = (len(text), None, text.splitlines(keepends=True), origin)
     sys.modules[module.__name__] = module

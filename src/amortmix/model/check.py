@@ -1,0 +1,90 @@
+"""`amortmix.check`: does a declaration do what it says?
+
+check_data         simulated data sets, what must not matter in them (padding, masked values, order), and their tables
+check_exact        bijection, densities and states against automatic differentiation and enumeration
+check_statistics   prior, states and emission against the simulator; the seed is fixed, and all of these checks together
+                   fail a correct declaration with a probability of at most 1e-4
+"""
+
+from typing import NamedTuple
+
+import pandas as pd
+
+from amortmix.model import check_data, check_exact, check_statistics
+from amortmix.model.check_setting import NotTried, Setting
+
+
+class Row(NamedTuple):
+    """One check: its name, whether it passed, and a sentence with the number."""
+
+    name: str
+    passed: bool
+    sentence: str
+
+
+class Report:
+    """What `check` found.
+
+    Attributes
+    ----------
+    model : str
+        Name of the model.
+    rows : tuple of Row
+    """
+
+    def __init__(self, model, rows):
+        self.model, self.rows = model, tuple(rows)
+
+    @property
+    def passed(self):
+        """Whether every check passed."""
+        return all(row.passed for row in self.rows)
+
+    @property
+    def frame(self):
+        """The rows as a DataFrame."""
+        return pd.DataFrame(self.rows, columns=Row._fields)
+
+    def __str__(self):
+        width = max(len(row.name) for row in self.rows)
+        lines = [f"  {'ok  ' if row.passed else 'FAIL'}  {row.name:<{width}}  {row.sentence}" for row in self.rows]
+        passed = sum(row.passed for row in self.rows)
+        return "\n".join([f"{self.model}: {passed} of {len(self.rows)} checks passed", *lines])
+
+    __repr__ = __str__
+
+
+def check(model, seed=1):
+    """Try a model: simulator, prior, bijection, densities, states, features and tables against each other.
+
+    Parameters
+    ----------
+    model : Model
+        Also one without a density, of which less can be checked.
+    seed : int
+        Of all simulations.
+
+    Returns
+    -------
+    Report
+        Prints as a table; ``passed`` says whether every check did.
+
+    Examples
+    --------
+    >>> print(am.check(MODEL))
+    """
+    setting = Setting(model, seed)
+    checks = (*check_data.CHECKS, *check_exact.CHECKS, *check_statistics.CHECKS)
+    return Report(model.name, [run(name, function, setting) for name, applies, function in checks if applies(model)])
+
+
+def run(name, function, setting):
+    """The `Row` of one check."""
+    try:
+        passed, sentence = function(setting)
+    except NotTried as error:
+        return Row(name, False, f"not tried: it needs {error}")
+    except Exception as error:  # a user's functions may raise anything; the other checks go on
+        first = (str(error).splitlines() or [""])[0]
+        return Row(name, False, f"{type(error).__name__}: {first}")
+    return Row(name, bool(passed), sentence)
