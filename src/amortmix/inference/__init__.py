@@ -1,0 +1,1 @@
+"""Amortized inference: draws, weights, verdicts, and the fit that holds them."""

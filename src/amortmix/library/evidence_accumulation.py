@@ -58,6 +58,7 @@ def conditions(model, u, data):
     return jnp.concatenate([trial, each_unit(u, data)], axis=-1)
 
 
+_STAY = {"paper": [2.0, 2.0], "reference": [16.0, 4.0]}
 _PRIOR = {"alpha_1": [0.5, 0.3], "alpha_gap": [1.5, 0.5], "nu_1": [5.5, 1.0], "nu_21": [2.5, 0.5], "nu_gap": [2.5, 1.0]}
 
 MODEL = HiddenMarkov(
@@ -65,9 +66,7 @@ MODEL = HiddenMarkov(
     title="Latent switches in cognitive processing",
     states=("guessing", "controlled"),
     prior=prior,
-    variants={
-        name: {"stay": s, **_PRIOR, "tau_rate": 5.0} for name, s in (("paper", [2.0, 2.0]), ("reference", [16.0, 4.0]))
-    },
+    variants={name: {"stay": stay, **_PRIOR, "tau_rate": 5.0} for name, stay in _STAY.items()},
     transitions=lambda p: two_state(p["stay"]),
     emission=emission,
     columns={

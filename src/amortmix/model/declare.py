@@ -2,9 +2,9 @@
 
     theta ~ prior,   z ~ p(z | theta),   y_i ~ p(y_i | z_i, theta)                                   (eq. 2)
 
-A user declares prior, structure of the hidden classes or states, and either an emission distribution or a simulator of one
-unit. Derived are names, bijection, densities, simulator, state probabilities and what the networks see of a data set. All
-functions are pure JAX for one data set; they are batched by ``vmap``.
+A user declares prior, structure of the hidden classes or states, and either an emission distribution or a simulator of
+one unit. Derived are names, bijection, densities, simulator, state probabilities and what the networks see of a data
+set. All functions are pure JAX for one data set; they are batched by ``vmap``.
 """
 
 from collections.abc import Callable, Mapping

@@ -124,7 +124,7 @@ def _log_order_probability(loc, scale):
 
 
 class Wald(Distribution):
-    """First passage time of a Wiener process with drift ``nu`` at ``alpha``, after ``tau`` seconds in which it rests."""
+    """First passage time of a Wiener process with drift ``nu`` at ``alpha``, after ``tau`` seconds of rest."""
 
     arg_constraints = {"alpha": constraints.positive, "nu": constraints.positive, "tau": constraints.nonnegative}
     support = constraints.positive

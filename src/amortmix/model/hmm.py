@@ -117,6 +117,12 @@ def most_probable_path(log_init, log_trans, log_lik):
     return jnp.concatenate([path, last[None]])
 
 
+def evidence_of_filter(log_init, log_trans, log_filter):
+    """log p(y_t | z_t) up to a constant in z_t, (N, K), of filtering probabilities: filter over prediction."""
+    predicted = jax.nn.logsumexp(log_filter[:-1, :, None] + log_trans, axis=1)
+    return log_filter - jnp.concatenate([log_init[None], predicted])
+
+
 def sample_states(key, log_trans, log_filter, exists):
     """One draw of the whole path z_1:N given y and theta: forward filtering, backward sampling. (N,)
 

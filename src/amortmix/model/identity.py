@@ -1,7 +1,7 @@
 """The identity of a declaration: networks belong to one and are refused for any other.
 
-A fingerprint is the SHA-256 of what decides the simulations and what the networks see: the statements of the declaration's
-file (without comments and docstrings), hyperparameters, and the ranges of N and P.
+A fingerprint is the SHA-256 of what decides the simulations and what the networks see: the statements of the
+declaration's file (without comments and docstrings), hyperparameters, and the ranges of N and P.
 """
 
 import ast
@@ -48,6 +48,8 @@ def difference(model, known):
 
 def source_of(model):
     """Text of the file that declares a model, or None where there is no file, as in an interactive session."""
+    if (known := getattr(model.prior, "__globals__", {}).get("__source__")) is not None:
+        return known
     path = inspect.getsourcefile(model.prior) or ""
     lines = linecache.getlines(path)
     text = "".join(lines)
@@ -55,7 +57,7 @@ def source_of(model):
 
 
 def _statements(model):
-    """Hash of each statement of the declaration's file, or of each of its functions."""
+    """Hash of each statement of the declaration's file, or of each of its functions and fields."""
     text = source_of(model)
     if text is not None:
         return _hashes(text)
@@ -64,7 +66,10 @@ def _statements(model):
         function = getattr(model, name, None)
         if function is not None:
             found[name] = _hash(_function_text(function))
-    return found
+    for name in ("states", "columns", "below"):
+        found[name] = _hash(repr(getattr(model, name)))
+    covariates = {name: (type(d).__name__, plain(d.get_args())) for name, d in model.covariates.items()}
+    return {**found, "covariates": _hash(repr(covariates))}
 
 
 def _hashes(text):

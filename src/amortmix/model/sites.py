@@ -3,7 +3,8 @@
     theta = (site_1, ..., site_S),  each site flattened in the order of its ``sample`` statement,
     log p(theta) = sum_s log p(site_s | earlier sites).
 
-A prior is an ordinary NumPyro function: its arguments are hyperparameters, it returns what emissions and transitions need.
+A prior is an ordinary NumPyro function: its arguments are hyperparameters, it returns what emissions and transitions
+need.
 """
 
 from typing import NamedTuple
@@ -67,8 +68,10 @@ def find_sites(prior, hyperparameters, where):
     where : str
         Name of the model, for messages.
     """
-    trace = _trace(prior, hyperparameters, jax.random.key(0))
-    again = _trace(prior, hyperparameters, jax.random.key(1))
+    # also where a function that is being compiled asks first
+    with jax.ensure_compile_time_eval():
+        trace = _trace(prior, hyperparameters, jax.random.key(0))
+        again = _trace(prior, hyperparameters, jax.random.key(1))
     sites, start = [], 0
     for name, found in trace.items():
         if found["type"] != "sample":
@@ -93,7 +96,7 @@ def flatten(sites, values):
 
 def unflatten(sites, theta):
     """{site: value} of theta (..., D)."""
-    return {s.name: theta[..., s.start : s.stop].reshape(*theta.shape[:-1], *s.shape) for s in sites}
+    return {s.name: theta[..., s.start : s.stop].reshape((*theta.shape[:-1], *s.shape)) for s in sites}
 
 
 def sample(prior, hyperparameters, sites, key):

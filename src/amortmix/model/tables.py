@@ -1,7 +1,7 @@
 """A table, a file or an array becomes `Data`, every value checked.
 
-A row is a unit; where a unit can have several observations a column ``unit`` says which rows belong together, in the order
-in which units first appear.
+A row is a unit; where a unit can have several observations a column ``unit`` says which rows belong together, in the
+order in which units first appear.
 """
 
 from pathlib import Path
@@ -142,7 +142,7 @@ def _from_array(model, source):
     if y.ndim != 3 or y.shape[-1] != components or not y.size:
         raise BadInput(f"data of shape {np.shape(source)}; expected {expected}")
     for j, (column, kind) in enumerate(model.columns.items()):
-        good = np.isfinite(y[..., j]) & (kind.accepts(y[..., j]) if not hasattr(kind, "codes") else True)
+        good = np.isfinite(y[..., j]) & kind.valid(y[..., j])
         if not good.all():
             at = tuple(int(i) for i in np.argwhere(~good)[0])
             raise BadInput(f"data at {at}: {column} is {y[(*at, j)]:g}; expected {kind.expected}")

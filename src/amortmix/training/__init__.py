@@ -1,0 +1,1 @@
+"""Training on simulations: recipe, schedule, compiled step, loop, checkpoint."""
