@@ -10,6 +10,9 @@ import sys
 import time
 from pathlib import Path
 
+import amortmix  # noqa: F401  sets the Keras backend, before Keras is imported
+
+# isort: split
 import jax
 import jax.numpy as jnp
 import keras
@@ -17,7 +20,6 @@ import numpy as np
 import yaml
 from numpy_simulators import SIMULATORS
 
-import amortmix  # noqa: F401  sets the Keras backend
 from amortmix.inference.amortized import Amortized
 from amortmix.model import registry, tables
 from amortmix.model.data import Data

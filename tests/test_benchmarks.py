@@ -1,5 +1,9 @@
 """Benchmark and ablation compare like with like: the same model in NumPy, variants that differ in one thing."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import ablation
 import jax
 import numpy as np
@@ -11,6 +15,13 @@ from amortmix.model import registry
 
 DATASETS = 2000
 LEVEL = 1e-6  # about thirty numbers in all: a false alarm in one of 30,000 runs
+
+
+@pytest.mark.parametrize("name", ["ablation", "parts", "run"])
+def test_each_program_starts(name):
+    """In a process of its own, as `make benchmark` and `make ablation` start it."""
+    program = Path(__file__).parents[1] / "benchmarks" / f"{name}.py"
+    subprocess.run([sys.executable, "-c", f"import {name}"], cwd=program.parent, check=True)
 
 
 def statistics(theta, y, mask, z):
