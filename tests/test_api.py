@@ -89,3 +89,13 @@ def test_real_trials_have_a_verdict():
     fit = am.load("evidence_accumulation", prior="paper").fit(pd.read_csv(TRIALS).iloc[:400], draws=500)
     assert fit.verdict in ("ABI", "PSIS", "MCMC") and "k-hat" in fit.reason
     assert fit.states().shape[0] == 400 and set(fit.path()["state"]) <= {"guessing", "controlled"}
+
+
+def test_mcmc_on_the_same_declaration(nets, table, tmp_path):
+    """NUTS and the weighted draws agree: means within 5 Monte Carlo errors of some 150 effective draws."""
+    ours, theirs = nets.fit(table), nets.mcmc(table, chains=2, warmup=200, draws=200, engine="numpyro")
+    assert theirs.verdict in ("CONVERGED", "NOT CONVERGED") and "R-hat" in theirs.reason
+    distance = np.abs(ours.theta.mean(0) - theirs.theta.mean(0)) / theirs.theta.std(0)
+    assert distance.max() < 5 / np.sqrt(150)
+    theirs.save(tmp_path / "mcmc.nc")
+    assert am.load_fit(tmp_path / "mcmc.nc").reason == theirs.reason

@@ -9,11 +9,14 @@ from pathlib import Path
 from amortmix.diagnostics.quality import quality_of
 from amortmix.diagnostics.validation import SETTINGS, simulate_held_out, validate
 from amortmix.inference.amortized import Amortized
+from amortmix.inference.fit import Fit
 from amortmix.inference.fitting import Fitter
 from amortmix.inference.many import Fits
 from amortmix.inference.many import fit_many as _fit_many
 from amortmix.inference.reference import Reference, make_reference
-from amortmix.model import registry
+from amortmix.mcmc.engine import sample
+from amortmix.mcmc.tree import tree_of
+from amortmix.model import registry, tables
 from amortmix.storage import files, pretrained
 from amortmix.storage.bundle import Bundle, load_bundle, save_bundle
 from amortmix.storage.files import BadInput
@@ -21,7 +24,7 @@ from amortmix.training.loop import train as _train
 from amortmix.training.recipes import default_recipe
 
 DRAWS = 4000
-#: Draws of the flow among which corrected ones are chosen, for each draw.
+#: Draws of the flow, for each posterior draw, among which corrected ones are chosen.
 PROPOSALS = 4
 REFERENCE_SEED = 2026
 
@@ -107,6 +110,29 @@ class Networks:
             A mapping from name to `Fit` with one ``summary()`` of all.
         """
         return _fit_many(self._fitter(draws, proposals), data, by, seed)
+
+    def mcmc(self, data, seed=1, chains=4, warmup=1000, draws=1000, adapt_delta=0.95, engine=None):
+        """The posterior of one data set by MCMC on the same declaration, where it has a density or a ``.stan`` file.
+
+        Parameters
+        ----------
+        data : as for `fit`
+        engine : str, optional
+            ``cmdstan``, ``pystan`` or ``numpyro``; by default the first that works here.
+
+        Returns
+        -------
+        Fit
+            Its verdict is CONVERGED or NOT CONVERGED, from R-hat and divergent transitions.
+
+        Raises
+        ------
+        McmcUnavailable, McmcFailed
+            See `amortmix.mcmc.engine.sample`.
+        """
+        table = tables.read(self.model, data)
+        found = sample(self.model, table.data, seed, chains, warmup, draws, adapt_delta, engine)
+        return Fit(tree_of(self.model, table, found, {}), self.model, self.amortized)
 
     def validate(self, seed=2, **settings):
         """How good the networks are, on new simulations: a `Quality` with metrics and a sentence.

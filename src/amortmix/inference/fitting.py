@@ -114,12 +114,10 @@ class Fitter:
         stats = {"log_q": drawn.log_q}
         if self.log_joint is None:
             return drawn, stats, None, {"posterior": "flow"}
-        framed = self.amortized.frame(table.data)
-        log_joint = np.asarray(self.log_joint(drawn.theta, framed))
+        proposals, log_target = self._proposals(table.data, drawn, seed)
+        log_joint = log_target[: self.draws]
         smoothed = psis.smooth(log_joint, drawn.log_q)
         stats |= {"log_joint": log_joint, "log_weight": smoothed.log_weights}
-        proposals = self.amortized.sample(table.data, self.proposals, seed)
-        log_target = np.asarray(self.log_joint(proposals.theta, framed))
         among = psis.smooth(log_target, proposals.log_q)
         value, error = psis.evidence(psis.log_ratio(log_target, proposals.log_q))
         chosen = psis.resample(among.log_weights, self.draws, seed)
@@ -128,12 +126,24 @@ class Fitter:
             "posterior": "psis" if usable else "flow",
             "pareto_k": smoothed.pareto_k,
             "ess": smoothed.ess,
-            "proposals": self.proposals,
+            "proposals": len(log_target),
             "proposals_ess": among.ess,
             "log_evidence": value,
             "log_evidence_se": error,
         }
         return Draws(*(x[chosen] for x in proposals)) if usable else drawn, stats, smoothed, extra
+
+    def _proposals(self, data, drawn, seed):
+        """The flow's draws and more of them, `Draws` of at least ``proposals``, and their log p(theta, y).
+
+        They come in pieces of equal size, so that one compiled function serves all.
+        """
+        framed, pieces = self.amortized.frame(data), [drawn]
+        for i in range(1, -(-self.proposals // self.draws)):
+            own = int(np.random.SeedSequence([seed, i]).generate_state(1)[0])
+            pieces.append(self.amortized.sample(data, self.draws, own))
+        log_target = np.concatenate([np.asarray(self.log_joint(piece.theta, framed)) for piece in pieces])
+        return Draws(*map(np.concatenate, zip(*pieces))), log_target
 
     def _likelihoods(self, theta, table):
         """log likelihood (1, draws, N) of each unit, or None."""
