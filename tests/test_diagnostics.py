@@ -133,6 +133,7 @@ def test_mmd_test_separates_typical_from_distant():
         (0.01, 2.0, {}, "MCMC"),
         (0.5, float("nan"), {}, "MCMC"),
         (0.5, 0.3, {"finite": False}, "MCMC"),
+        (0.5, 0.9, {"concerns": ["N = 3 is outside"]}, "MCMC"),
     ],
 )
 def test_verdict_with_a_density(p, k, options, expected):

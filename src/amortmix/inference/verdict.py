@@ -40,7 +40,7 @@ def judge(has_density, smoothed=None, mmd_p=None, concerns=(), finite=True, mean
         return _without_density(mmd_p, concerns, finite, meaningful)
     k, limit = smoothed.pareto_k, smoothed.threshold
     if not finite or math.isnan(k) or not smoothed.is_reliable:
-        return Verdict("MCMC", _why_mcmc(finite, k, limit))
+        return Verdict("MCMC", "; ".join([*concerns, _why_mcmc(finite, k, limit)]))
     fine = f"k-hat {k:.2f} is at most {limit:.2f}"
     unusual = [*concerns, *_unusual(mmd_p)]
     if unusual:

@@ -93,9 +93,13 @@ def states_over_time(model, fits, data, truth=None, heads=("filtering", "backwar
         axis.set_ylim(-0.03, 1.03)
         axis.set_ylabel("probability" if len(model.states) > 2 else f"P({model.states[-1]})")
         axis.set_title(HEAD_TITLES[head], loc="left", fontsize=10)
-    axes[1].legend(ncols=6, loc="upper right", bbox_to_anchor=(1, 1.3))
     axes[-1].set_xlabel("unit")
     figure.tight_layout()
+    handles = axes[1].get_legend_handles_labels()
+    if len(model.states) == 2:
+        axes[1].legend(*handles, ncols=2, loc="upper right", bbox_to_anchor=(1, 1.3))
+    else:
+        figure.legend(*handles, ncols=len(model.states), loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return figure
 
 
@@ -148,7 +152,8 @@ def _state_bands(axis, model, name, p, time):
     for k in shown:
         color = COLORS[name] if len(shown) == 1 else STATE_COLORS[k % len(STATE_COLORS)]
         low, middle, high = (p[..., k].sel(statistic=s).values for s in ("q005", "median", "q995"))
-        axis.fill_between(time, low, high, color=color, alpha=0.25, linewidth=0)
+        if name == "ABI" or len(shown) == 1:  # the bands of two methods and many states would hide each other
+            axis.fill_between(time, low, high, color=color, alpha=0.25, linewidth=0)
         label = name if len(shown) == 1 else f"{model.states[k]}, {name}"
         axis.plot(time, middle, "-" if name != "MCMC" else "--", color=color, linewidth=1, label=label)
 
