@@ -118,7 +118,8 @@ def _comparison_targets(comparisons, targets):
         yield MODEL, f"participants with k-hat at most {PARETO_K_LIMIT}", targets.reliable, text, enough
         for key, words, target in zip(("c2st", "c2st_psis"), ("before", "after"), targets.median_c2st):
             value = statistics.median([c[key] for c in people if c[key] is not None] or [math.nan])
-            yield MODEL, f"median C2ST of the participants {words} PSIS", target, f"{value:.3f}", value
+            text = "no weights to be relied on" if math.isnan(value) else f"{value:.3f}"
+            yield MODEL, f"median C2ST of the participants {words} PSIS", target, text, value
 
 
 def _of_source(comparisons, source):

@@ -186,13 +186,15 @@ def test_simulated_participants_never_write_where_real_ones_do():
     assert "dutilh" not in outputs(output)
 
 
-def test_missing_participants_leave_the_rest(tmp_path):
-    """The run says at its start what was tried; everything that does not need the data is planned."""
-    empty = tmp_path / "none"
-    code, output = snakemake(config=(f"participant_files=['{empty}']",), more=["--forceall"])
+def test_missing_participants_leave_the_rest(finished, monkeypatch):
+    """Neither here nor to be had: the run says what was tried; everything that does not need the data is planned."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    (finished / "data").rename(finished / "elsewhere")
+    code, output = snakemake(config=(), more=["--forceall"], folder=finished)
+    (finished / "elsewhere").rename(finished / "data")
     assert code == 0, output
     warning = next(line for line in output.splitlines() if line.startswith("WARNING: no data of participants"))
-    assert str(empty) in warning and "participants=simulated" in warning
+    assert "looked in data/dutilh2011, downloaded from" in warning and "participants=simulated" in warning
     counts = job_counts(output)
     assert counts["train"] == 3 and counts["fit_abi"] == 2 and counts["table1"] == 1
 

@@ -74,9 +74,12 @@ def log_joint(model, theta, data):
 def evidence(log_ratios):
     """log p(y) and its standard error from raw log weights (S,) of draws from q.
 
-    The error is that of the mean weight, on the log scale; it means something where k-hat is small.
+    The error is that of the mean weight, on the log scale; it means something where k-hat is small. Without any
+    weight the evidence is -inf and its error inf.
     """
     total = np.logaddexp.reduce(log_ratios)
+    if not np.isfinite(total):
+        return -math.inf, math.inf
     value = total - np.log(len(log_ratios))
     second = np.logaddexp.reduce(2 * log_ratios)
     # sum w^2 / (sum w)^2 - 1 / S is the squared relative error of the mean
