@@ -17,6 +17,7 @@ import pandas as pd
 
 from amortmix import plots
 from amortmix.storage import files
+from amortmix_paper import plots as paper_plots
 
 ROOT = Path(__file__).parents[1]
 CASES = ("gaussian_mixture", "gaussian_hmm", "evidence_accumulation")
@@ -84,7 +85,7 @@ def main():
     o.out.mkdir(parents=True, exist_ok=True)
     with files.atomic(o.out / "benchmark.csv") as temporary:
         frame.to_csv(temporary, index=False)
-    plots.save(plots.benchmark(frame), o.out, "benchmark")
+    plots.save(paper_plots.benchmark(frame), o.out, "benchmark")
     print(frame.to_string(index=False))
 
 

@@ -14,8 +14,8 @@ import tempfile
 from typing import NamedTuple
 
 import pandas as pd
-from amortmix.inference.verdict import MMD_ALPHA
 
+from amortmix.inference.verdict import MMD_ALPHA
 from amortmix_paper.participants import MODEL, letter_of
 from amortmix_paper.table1 import PUBLISHED, cell
 

@@ -4,8 +4,8 @@ from amortmix_paper.job import job
 
 with job(snakemake):
     from amortmix.mcmc import engine
+    from amortmix.mcmc.tree import tree_of
     from amortmix.storage import files, tree
-    from amortmix_paper.mcmc_tree import mcmc_tree
     from amortmix_paper.models import bound_model
 
     params = snakemake.params
@@ -22,6 +22,6 @@ with job(snakemake):
             print(f"WARNING: {error}")
             fit = tree.not_run(str(error))
         else:
-            fit = mcmc_tree(model, table, found, attrs)
+            fit = tree_of(model, table, found, attrs)
             print({k: fit.attrs[k] for k in ("engine", "seconds", "rhat_max", "divergences")})
     files.save_netcdf(snakemake.output[0], fit)

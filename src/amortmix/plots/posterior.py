@@ -5,7 +5,6 @@ import numpy as np
 import seaborn as sns
 
 from amortmix.model.columns import Choice, NonNegativeInteger
-from amortmix.networks.classifiers import smoothing
 from amortmix.plots.style import COLORS, HEAD_TITLES, STATE_COLORS
 
 #: Parameters that one figure of pairs shows; the first ones.
@@ -86,7 +85,7 @@ def states_over_time(model, fits, data, truth=None, heads=("filtering", "backwar
     """Data and the probabilities of the states at each unit, with 99 % bands (figures 11 and 17)."""
     figure, axes = plt.subplots(len(heads) + 1, 1, figsize=(10, 1.9 * (len(heads) + 1)), sharex=True)
     time = np.arange(1, data.y.shape[0] + 1)
-    _series(axes[0], model, data, time, truth)
+    series(axes[0], model, data, time, truth)
     for axis, head in zip(axes[1:], heads):
         for name, tree in fits.items():
             _state_bands(axis, model, name, tree["latent_probabilities"][head], time)
@@ -103,49 +102,6 @@ def states_over_time(model, fits, data, truth=None, heads=("filtering", "backwar
     return figure
 
 
-RULE_STYLES = {"exact": ("#0072B2", "-"), "printed": ("#E69F00", "-"), "shifted": ("#CC79A7", "-")}
-
-
-def smoothing_rules(model, data, truth, exact):
-    """Smoothing of one series by each rule from exact filters. ``exact``: head -> log probabilities (N, K)."""
-    figure, axes = plt.subplots(3, 1, figsize=(10, 6.5), sharex=True)
-    time = np.arange(1, data.y.shape[0] + 1)
-    _series(axes[0], model, data, time, truth)
-    smoother = np.exp(exact["smoothing"])[:, -1]
-    for rule, (color, style) in RULE_STYLES.items():
-        p = np.exp(smoothing(exact, rule))[:, -1]
-        axes[1].plot(time, p, style, color=color, linewidth=1.2, label=rule)
-        axes[2].plot(time, p - smoother, style, color=color, linewidth=1.2)
-    axes[1].plot(time, smoother, ".", color=COLORS["truth"], markersize=3, label="exact smoother")
-    axes[1].set_ylabel(f"P({model.states[-1]})")
-    axes[1].legend(ncols=4, loc="lower right", bbox_to_anchor=(1, 1.0))
-    axes[2].set_ylabel("error")
-    axes[2].set_xlabel("unit")
-    figure.tight_layout()
-    return figure
-
-
-def smoothing_participants(model, by_rule):
-    """Distance of each rule's smoothing from the exact smoother at every trial of each participant.
-
-    ``by_rule``: name -> {rule: (N,)} with ``exact smoother``.
-    """
-    figure, axes = plt.subplots(len(by_rule), 1, figsize=(10, 1.35 * len(by_rule) + 0.6), sharex=True, squeeze=False)
-    for axis, (name, rules) in zip(axes[:, 0], by_rule.items()):
-        smoother = rules["exact smoother"]
-        # the rule that is right last: it is the one to be seen
-        for rule, (color, style) in reversed(RULE_STYLES.items()):
-            error = rules[rule] - smoother
-            axis.plot(np.arange(1, len(error) + 1), error, style, color=color, linewidth=0.9, label=rule)
-        axis.set_ylim(-1.05, 1.05)
-        axis.set_ylabel(name.rsplit("_", 1)[-1], rotation=0, ha="right", va="center")
-    axes[0, 0].legend(ncols=3, loc="lower right", bbox_to_anchor=(1, 1.0))
-    axes[-1, 0].set_xlabel("trial")
-    figure.supylabel(f"P({model.states[-1]}) minus that of the exact smoother", fontsize=10)
-    figure.tight_layout()
-    return figure
-
-
 def _state_bands(axis, model, name, p, time):
     """Median and 99 % band: of the last of two states in the colour of the method, else of all in their own."""
     shown = [len(model.states) - 1] if len(model.states) == 2 else range(len(model.states))
@@ -158,7 +114,8 @@ def _state_bands(axis, model, name, p, time):
         axis.plot(time, middle, "-" if name != "MCMC" else "--", color=color, linewidth=1, label=label)
 
 
-def _series(axis, model, data, time, truth):
+def series(axis, model, data, time, truth):
+    """The first component of a series of units, in the colours of the true states where they are known."""
     seen = data.mask > 0
     unit = np.broadcast_to(time[:, None], data.mask.shape)[seen]
     value = data.y[..., 0][seen]
@@ -188,7 +145,7 @@ def predictive(model, data, replicated, bins=30):
         observed, samples = np.asarray(data.y)[seen][:, j], [r[seen][:, j] for r in replicated]
         low, high = np.quantile(np.concatenate([observed, samples[0]]), [0.0, 0.995])
         edges = _edges(model.columns[column], low, high, bins)
-        _predicted_counts(axis, edges, samples)
+        predicted_counts(axis, edges, samples)
         counts = np.histogram(observed, edges)[0]
         axis.plot((edges[1:] + edges[:-1]) / 2, counts, ".", color=COLORS["truth"], markersize=4, label="observed")
         axis.set_xlabel(column)
@@ -206,38 +163,7 @@ def _edges(kind, low, high, bins):
     return np.linspace(low, high + 1e-9, bins + 1)
 
 
-def response_times(model, observed, replicated, bins=24):
-    """Posterior predictive check: response times by state and answer, one row per participant.
-
-    Parameters
-    ----------
-    observed : dict
-        Name -> (y (N, 1, 2), probability (N, K) of each state): a trial counts in every state by its probability.
-    replicated : dict
-        Name -> (y (S, N, 1, 2), z (S, N)) from `report.replicate`.
-    """
-    kinds = [(k, correct) for k in range(len(model.states)) for correct in (1, 0)]
-    figure, axes = plt.subplots(len(observed), len(kinds), figsize=(12, 1.5 * len(observed) + 0.5), squeeze=False)
-    for row, (name, (y, p)) in zip(axes, observed.items()):
-        edges = np.linspace(0, np.quantile(y[..., 0], 0.99), bins + 1)
-        for axis, (k, correct) in zip(row, kinds):
-            counts = np.histogram(y[:, 0, 0], edges, weights=p[:, k] * (y[:, 0, 1] == correct))[0]
-            _predicted_counts(
-                axis, edges, [r[(s == k) & (r[:, 0, 1] == correct), 0, 0] for r, s in zip(*replicated[name])]
-            )
-            axis.plot((edges[1:] + edges[:-1]) / 2, counts, ".", color=COLORS["truth"], markersize=3, label="observed")
-        row[0].set_ylabel(name.rsplit("_", 1)[-1], rotation=0, ha="right", va="center")
-    for axis, (k, correct) in zip(axes[0], kinds):
-        axis.set_title(f"{model.states[k]}, {'correct' if correct else 'error'}", fontsize=10)
-    for axis in axes[-1]:
-        axis.set_xlabel("response time (s)")
-    figure.supylabel("trials", fontsize=10)
-    figure.tight_layout()
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
-    return figure
-
-
-def _predicted_counts(axis, edges, samples):
+def predicted_counts(axis, edges, samples):
     """Median and 95 % band of the histograms of replicated samples."""
     low, middle, high = np.quantile([np.histogram(r, edges)[0] for r in samples], [0.025, 0.5, 0.975], axis=0)
     axis.stairs(high, edges, baseline=low, fill=True, color=COLORS["ABI"], alpha=0.25, label="predicted, 95 %")

@@ -1,0 +1,177 @@
+"""Figures of the paper and of this project's comparisons: smoothing rules, participants, ablation, benchmark."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from amortmix.networks.classifiers import smoothing
+from amortmix.plots.posterior import predicted_counts, series
+from amortmix.plots.style import COLORS
+
+RULE_STYLES = {"exact": ("#0072B2", "-"), "printed": ("#E69F00", "-"), "shifted": ("#CC79A7", "-")}
+
+
+def smoothing_rules(model, data, truth, exact):
+    """Smoothing of one series by each rule from exact filters. ``exact``: head -> log probabilities (N, K)."""
+    figure, axes = plt.subplots(3, 1, figsize=(10, 6.5), sharex=True)
+    time = np.arange(1, data.y.shape[0] + 1)
+    series(axes[0], model, data, time, truth)
+    smoother = np.exp(exact["smoothing"])[:, -1]
+    for rule, (color, style) in RULE_STYLES.items():
+        p = np.exp(smoothing(exact, rule))[:, -1]
+        axes[1].plot(time, p, style, color=color, linewidth=1.2, label=rule)
+        axes[2].plot(time, p - smoother, style, color=color, linewidth=1.2)
+    axes[1].plot(time, smoother, ".", color=COLORS["truth"], markersize=3, label="exact smoother")
+    axes[1].set_ylabel(f"P({model.states[-1]})")
+    axes[1].legend(ncols=4, loc="lower right", bbox_to_anchor=(1, 1.0))
+    axes[2].set_ylabel("error")
+    axes[2].set_xlabel("unit")
+    figure.tight_layout()
+    return figure
+
+
+def smoothing_participants(model, by_rule):
+    """Distance of each rule's smoothing from the exact smoother at every trial of each participant.
+
+    ``by_rule``: name -> {rule: (N,)} with ``exact smoother``.
+    """
+    figure, axes = plt.subplots(len(by_rule), 1, figsize=(10, 1.35 * len(by_rule) + 0.6), sharex=True, squeeze=False)
+    for axis, (name, rules) in zip(axes[:, 0], by_rule.items()):
+        smoother = rules["exact smoother"]
+        # the rule that is right last: it is the one to be seen
+        for rule, (color, style) in reversed(RULE_STYLES.items()):
+            error = rules[rule] - smoother
+            axis.plot(np.arange(1, len(error) + 1), error, style, color=color, linewidth=0.9, label=rule)
+        axis.set_ylim(-1.05, 1.05)
+        axis.set_ylabel(name.rsplit("_", 1)[-1], rotation=0, ha="right", va="center")
+    axes[0, 0].legend(ncols=3, loc="lower right", bbox_to_anchor=(1, 1.0))
+    axes[-1, 0].set_xlabel("trial")
+    figure.supylabel(f"P({model.states[-1]}) minus that of the exact smoother", fontsize=10)
+    figure.tight_layout()
+    return figure
+
+
+def response_times(model, observed, replicated, bins=24):
+    """Posterior predictive check: response times by state and answer, one row per participant.
+
+    Parameters
+    ----------
+    observed : dict
+        Name -> (y (N, 1, 2), probability (N, K) of each state): a trial counts in every state by its probability.
+    replicated : dict
+        Name -> (y (S, N, 1, 2), z (S, N)) from `report.replicate`.
+    """
+    kinds = [(k, correct) for k in range(len(model.states)) for correct in (1, 0)]
+    figure, axes = plt.subplots(len(observed), len(kinds), figsize=(12, 1.5 * len(observed) + 0.5), squeeze=False)
+    for row, (name, (y, p)) in zip(axes, observed.items()):
+        edges = np.linspace(0, np.quantile(y[..., 0], 0.99), bins + 1)
+        for axis, (k, correct) in zip(row, kinds):
+            counts = np.histogram(y[:, 0, 0], edges, weights=p[:, k] * (y[:, 0, 1] == correct))[0]
+            predicted_counts(
+                axis, edges, [r[(s == k) & (r[:, 0, 1] == correct), 0, 0] for r, s in zip(*replicated[name])]
+            )
+            axis.plot((edges[1:] + edges[:-1]) / 2, counts, ".", color=COLORS["truth"], markersize=3, label="observed")
+        row[0].set_ylabel(name.rsplit("_", 1)[-1], rotation=0, ha="right", va="center")
+    for axis, (k, correct) in zip(axes[0], kinds):
+        axis.set_title(f"{model.states[k]}, {'correct' if correct else 'error'}", fontsize=10)
+    for axis in axes[-1]:
+        axis.set_xlabel("response time (s)")
+    figure.supylabel("trials", fontsize=10)
+    figure.tight_layout()
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    return figure
+
+
+def mmd_null(null, observed):
+    """Null distribution of the MMD above the observed data sets, a row each. ``observed``: name -> statistic."""
+    ranked = sorted(observed.items(), key=lambda item: -item[1])
+    figure, (top, bottom) = plt.subplots(
+        2, 1, figsize=(7, 2.2 + 0.22 * len(ranked)), sharex=True, height_ratios=(2.0, 0.22 * len(ranked) + 0.2)
+    )
+    top.hist(null, bins=40, color="#cccccc", density=True)
+    top.set_ylabel("density")
+    bottom.plot([value for _, value in ranked], range(len(ranked)), "o", color=COLORS["ABI"], markersize=5)
+    bottom.set_yticks(range(len(ranked)), [name.rsplit("_", 1)[-1] for name, _ in ranked], fontsize=8)
+    bottom.set_ylim(len(ranked) - 0.4, -0.6)
+    bottom.set_ylabel("observed")
+    for axis in (top, bottom):
+        axis.axvline(np.quantile(null, 0.9), color=COLORS["truth"], linestyle="--", linewidth=1)
+    bottom.set_xlabel("MMD of one data set from the simulations (dashed: 10 % of simulations lie beyond)")
+    figure.tight_layout()
+    return figure
+
+
+def c2st(comparisons, published):
+    """C2ST of each data set, before and after PSIS, beside its value under shuffled labels and the published one.
+
+    Parameters
+    ----------
+    comparisons : dict
+        Name -> comparison.json.
+    published : dict
+        Letter -> published C2ST.
+    """
+    known = {name.rsplit("_", 1)[-1]: c for name, c in comparisons.items() if c["c2st"] is not None}
+    kinds = {
+        "shuffled labels": (COLORS["prior"], "o", {k: c["c2st_null"] for k, c in known.items()}),
+        "published": (COLORS["truth"], "x", published),
+        "ABI": (COLORS["ABI"], "o", {k: c["c2st"] for k, c in known.items()}),
+        "PSIS": (COLORS["PSIS"], "s", {k: c["c2st_psis"] for k, c in known.items()}),
+    }
+    figure, axis = plt.subplots(figsize=(7, 3))
+    for name, (color, marker, values) in kinds.items():
+        if values:
+            axis.plot(list(known), [values.get(k, np.nan) for k in known], marker, color=color, label=name)
+    axis.set_ylim(0.48, 1.02)
+    axis.set_ylabel("C2ST")
+    axis.set_xlabel("data set")
+    figure.legend(ncols=len(kinds), loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    figure.tight_layout()
+    return figure
+
+
+def ablation(rows):
+    """What each change costs in nats, with two standard errors; ``rows``: variant, loss, loss_se of one case study."""
+    figure, axis = plt.subplots(figsize=(8, 0.6 + 0.34 * len(rows)))
+    places = range(len(rows))
+    axis.errorbar(rows["loss"], places, xerr=2 * rows["loss_se"], fmt="o", color=COLORS["ABI"], capsize=2)
+    axis.set_yticks(places, rows["variant"])
+    axis.axvline(0, color=COLORS["truth"], linewidth=0.8)
+    axis.invert_yaxis()
+    axis.set_xlabel("amortization gap above that of the recipe (nats)")
+    figure.tight_layout()
+    return figure
+
+
+def benchmark(rows):
+    """Ratios first, then how the cost grows; ``rows``: part, model, method, x, value, unit."""
+    figure, axes = plt.subplots(1, 3, figsize=(11, 3), width_ratios=(1.4, 1, 1))
+    ratios = _ratios(rows)
+    axes[0].barh(list(ratios), list(ratios.values()), color=COLORS["ABI"], height=0.6)
+    for place, value in enumerate(ratios.values()):
+        axes[0].annotate(f" {value:,.3g}", (value, place), va="center", fontsize=9)
+    axes[0].set_xscale("log")
+    axes[0].axvline(1, color=COLORS["truth"], linewidth=0.8)
+    axes[0].set_title("times as fast", fontsize=10)
+    axes[0].invert_yaxis()
+    growth = {"units": "one fit, 250 draws with states", "data sets": "all fits, 1,000 draws each"}
+    for axis, (part, title) in zip(axes[1:], growth.items()):
+        known = rows[rows["part"] == part]
+        axis.loglog(known["x"], known["value"], "o-", color=COLORS["ABI"])
+        axis.set_xlabel(part)
+        axis.set_ylabel("seconds")
+        axis.set_title(title, fontsize=10)
+    figure.tight_layout()
+    return figure
+
+
+def _ratios(rows):
+    """What is compared in words -> how many times as fast as the other method."""
+    found = {}
+    for case, group in rows[rows["part"] == "training"].groupby("case", sort=False):
+        ours = group["method"] == "amortmix"
+        ratio = group.loc[ours, "value"].iloc[0] / group.loc[~ours, "value"].iloc[0]
+        found[f"training, {case.replace('_', ' ')}\n(BayesFlow fit, NumPy simulator)"] = ratio
+    fits = rows[rows["part"] == "eleven fits"].set_index("method")["value"]
+    if "Stan" in fits:
+        found["eleven participants\n(Stan)"] = fits["Stan"] / fits["amortmix"]
+    return found
