@@ -9,7 +9,8 @@ stage() {
   echo "== $name: $(( (SECONDS - began) / 60 )) min $(( (SECONDS - began) % 60 )) s"
 }
 stage "lint" make --no-print-directory lint
-stage "smoke run on the real participants" snakemake --cores all --quiet rules --configfile config/presets/smoke.yaml
+stage "smoke run on the real participants and three models of a user" snakemake --cores all --quiet rules \
+  --configfile config/presets/smoke.yaml --config datasets=tests/workflow/own_models.tsv
 stage "notebooks" pytest -q -n 2 --dist loadfile --nbval-lax --nbval-current-env results/smoke/paper/notebooks
 # a file of tests stays in one process, which trains its networks once
 stage "unit and workflow tests" pytest -q -n 2 --dist loadfile tests

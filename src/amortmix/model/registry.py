@@ -69,7 +69,9 @@ def load_source(text, origin):
     model = getattr(module, "MODEL", None)
     if not isinstance(model, Model):
         raise BadInput(f"{origin}: no MODEL; expected MODEL = am.Mixture(...) or am.HiddenMarkov(...)")
-    return model.changed(name=stem, title="") if model.name == "model" and not model.title.strip("model") else model
+    if model.name != "model":
+        return model
+    return model.changed(name=stem, title="" if model.title == "model" else model.title)
 
 
 def _line(error, origin):
