@@ -26,6 +26,9 @@ def test_a_model_without_a_name_has_that_of_its_file(tmp_path):
     path.write_text(TEXT.replace('    name="two_rates",\n', ""))
     model = registry.load_file(path)
     assert (model.name, model.title) == ("my_rates2", "my rates2")
+    path.write_text(TEXT.replace('    name="two_rates",\n', '    title="Rates",\n'))
+    model = registry.find(path)
+    assert (model.name, model.title) == ("my_rates2", "Rates")
 
 
 MISTAKES = {
@@ -57,12 +60,3 @@ def test_what_does_not_exist_is_one_line(tmp_path):
         registry.find("hmm")
     with pytest.raises(BadInput, match="no such file; expected a Python file that defines MODEL"):
         registry.find(tmp_path / "mine.py")
-
-
-def test_a_model_without_a_name_has_that_of_its_file(tmp_path):
-    """Whether or not it has a title."""
-    text = Path("models/poisson_hmm.py").read_text()
-    for title, expected in (("", "my counts"), ('title="Counts",\n', "Counts")):
-        (tmp_path / "my_counts.py").write_text(text.replace("HiddenMarkov(\n", f"HiddenMarkov(\n    {title}"))
-        model = registry.find(tmp_path / "my_counts.py")
-        assert (model.name, model.title) == ("my_counts", expected)
