@@ -29,6 +29,13 @@ def called(*command, cwd, **options):
     return done.stdout
 
 
+def has_uv():
+    """Whether uv runs in the repository; a version manager may offer it there alone."""
+    if shutil.which("uv") is None:
+        return False
+    return subprocess.run(["uv", "--version"], cwd=ROOT, capture_output=True).returncode == 0
+
+
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory):
     """A folder outside the repository with an environment that has the wheel and what it depends on."""
@@ -44,9 +51,9 @@ def elsewhere(tmp_path_factory):
     pins = re.findall(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
     (folder / "constraints.txt").write_text("\n".join(f"{n}=={v}" for n, v in pins))
     python = folder / "env" / "bin" / "python"
-    if shutil.which("uv"):
-        called("uv", "venv", "--python", sys.executable, folder / "env", cwd=folder)
-        called("uv", "pip", "install", "--python", python, "-c", "constraints.txt", wheel, cwd=folder)
+    if has_uv():
+        called("uv", "venv", "--python", sys.executable, folder / "env", cwd=ROOT)
+        called("uv", "pip", "install", "--python", python, "-c", folder / "constraints.txt", wheel, cwd=ROOT)
     else:
         called(sys.executable, "-m", "venv", folder / "env", cwd=folder)
         called(python, "-m", "pip", "install", "--quiet", "-c", "constraints.txt", wheel, cwd=folder)

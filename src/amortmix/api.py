@@ -3,13 +3,14 @@
 nets = am.load("evidence_accumulation");   fit = nets.fit("me.csv");   nets = am.train(MODEL, minutes=10)
 """
 
+import warnings
 from functools import cached_property
 from pathlib import Path
 
 from amortmix.diagnostics.quality import quality_of
 from amortmix.diagnostics.validation import SETTINGS, simulate_held_out, validate
 from amortmix.inference.amortized import Amortized
-from amortmix.inference.fit import Fit
+from amortmix.inference.fit import USABLE, Fit
 from amortmix.inference.fitting import Fitter
 from amortmix.inference.many import Fits
 from amortmix.inference.many import fit_many as _fit_many
@@ -27,6 +28,8 @@ DRAWS = 4000
 #: Draws of the flow, for each posterior draw, among which corrected ones are chosen.
 PROPOSALS = 4
 REFERENCE_SEED = 2026
+#: Networks with fewer steps are hardly trained, and every fit says so.
+FEWEST_STEPS = 500
 
 
 class Networks:
@@ -93,7 +96,10 @@ class Networks:
         >>> fit = am.load("evidence_accumulation").fit("me.csv")
         >>> fit.verdict, fit.summary()
         """
-        return self._fitter(draws, proposals).fit(data, seed)
+        found = self._fitter(draws, proposals).fit(data, seed)
+        if found.verdict not in USABLE:
+            warnings.warn(f"{found.verdict}: {found.reason}", UserWarning, stacklevel=2)
+        return found
 
     def fit_many(self, data, by=None, draws=DRAWS, seed=1, proposals=None) -> Fits:
         """The posteriors of many data sets, one after the other with networks that are compiled once.
@@ -166,8 +172,8 @@ def load(name, prior=None, model=None):
         A model of `amortmix.models`, or a folder that `train` wrote.
     prior : str, optional
         Variant of the prior; by default the first that there is.
-    model : Model, optional
-        The declaration that your networks must belong to; if it has changed they are refused.
+    model : Model or path, optional
+        The declaration that your networks must belong to, or its file; if it has changed they are refused.
 
     Raises
     ------
@@ -181,7 +187,7 @@ def load(name, prior=None, model=None):
         folder = pretrained.folder_of(str(name), prior)
     elif prior is not None and load_bundle(folder).card["priors"] != prior:
         raise BadInput(f"{folder}: its networks are not of the prior {prior!r}; expected to load it without `prior`")
-    return Networks(load_bundle(folder, model))
+    return Networks(load_bundle(folder, None if model is None else registry.find(model)))
 
 
 def train(model, minutes=None, steps=None, folder=None, prior=None, recipe=None, seed=1, assess=True):
@@ -226,7 +232,9 @@ def train(model, minutes=None, steps=None, folder=None, prior=None, recipe=None,
     bundle = _trained(model, recipe, folder, seed, minutes if steps is None else None)
     nets = Networks(bundle)
     nets.reference.save(folder / "reference.npz")
-    if assess:
+    if not nets.card["meaningful"]:
+        print(f"Train longer: {nets.card['steps']} steps are too few for anything but a trial.")
+    elif assess:
         quality = nets.validate()
         files.write_json(folder / "metrics.json", quality.metrics)
         print(quality.sentence)
@@ -254,7 +262,7 @@ def _trained(model, recipe, folder, seed, minutes):
         minutes=minutes,
         on_recipe=lambda r: files.write_json(chosen, r),
     )
-    save_bundle(folder, training, model, seed)
+    save_bundle(folder, training, model, seed, meaningful=training.history[-1]["step"] >= FEWEST_STEPS)
     checkpoint.unlink(missing_ok=True)
     chosen.unlink(missing_ok=True)
     return Bundle(model, training.estimator, files.read_json(folder / "card.json"), folder)

@@ -20,7 +20,8 @@ app = typer.Typer(
 )
 TEMPLATES = Path(__file__).parent / "templates"
 
-ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="a model's name, a .py file, or a folder of networks")]
+Declaration = Annotated[str, typer.Argument(metavar="MODEL", help="a .py file, or the name of a model")]
+Trained = Annotated[str, typer.Argument(metavar="NETWORKS", help="a folder of networks, or the name of a model")]
 Prior = Annotated[str | None, typer.Option(help="variant of the prior; by default the first")]
 Seed = Annotated[int, typer.Option(help="decides every random number")]
 
@@ -73,7 +74,7 @@ def new(
 
 
 @app.command()
-def check(model: ModelName, seed: Seed = 1):
+def check(model: Declaration, seed: Seed = 1):
     """Try a declaration: shapes, bijection, density against simulator, padding, and more.
 
     Example: amortmix check models/two_rates.py
@@ -89,8 +90,10 @@ def check(model: ModelName, seed: Seed = 1):
 
 @app.command()
 def train(
-    model: ModelName,
-    minutes: Annotated[float | None, typer.Option(help="budget; by default the steps of the recipe")] = None,
+    model: Declaration,
+    minutes: Annotated[
+        float | None, typer.Option(help="budget with compilation; the validation at the end comes on top")
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="budget in gradient steps")] = None,
     out: Annotated[Path | None, typer.Option(help="folder of the networks; by default networks/MODEL")] = None,
     prior: Prior = None,
@@ -108,7 +111,7 @@ def train(
 
 @app.command()
 def validate(
-    model: ModelName,
+    model: Trained,
     prior: Prior = None,
     datasets: Annotated[int, typer.Option(help="simulated data sets")] = 500,
     seed: Seed = 2,
@@ -125,7 +128,7 @@ def validate(
 
 @app.command()
 def fit(
-    model: ModelName,
+    model: Trained,
     data: Annotated[list[Path], typer.Argument(help="CSV files")],
     by: Annotated[str | None, typer.Option(help="column that says which rows are one data set")] = None,
     out: Annotated[Path, typer.Option(help="folder of the results")] = Path("fits"),

@@ -86,12 +86,12 @@ class Amortized:
         found = []
         low, high = self.card["units"]
         if not low <= n <= high:
-            found.append(f"N = {n} units lies outside {low} to {high}, the range of training: do not rely on this fit")
+            found.append(f"N = {n} units lies outside {low} to {high}, the range of training")
         low, high = self.card["observations"]
         if p.min() < low or p.max() > high:
             found.append(
                 f"P = {int(p.min())} to {int(p.max())} observations per unit lies outside {low} to {high}, "
-                "the range of training: do not rely on this fit"
+                "the range of training"
             )
         return found
 

@@ -3,6 +3,7 @@
 A `Fit` is an ArviZ DataTree (`amortmix.storage.tree`) with a verdict and methods for the usual questions.
 """
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +14,13 @@ import pandas as pd
 import xarray as xr
 
 from amortmix.inference import predictive
-from amortmix.model import hmm, registry
+from amortmix.model import hmm, identity, registry
 from amortmix.model.declare import Model
 from amortmix.storage import files
 from amortmix.storage import tree as trees
 
+#: Verdicts whose draws can be used.
+USABLE = ("ABI", "PSIS", "CONVERGED")
 #: Ends of the band that `Fit.states` shows.
 BAND = {"low": "q025", "high": "q975"}
 
@@ -164,7 +167,7 @@ class Fit:
         from amortmix import plots
 
         samples = {"PSIS" if self.tree.attrs.get("posterior") == "psis" else "ABI": self.theta}
-        return plots.joint_posterior(self._model(), samples, truth)
+        return self._marked(plots.joint_posterior(self._model(), samples, truth))
 
     def plot_states(self):
         """The data and the probabilities of the states: a matplotlib figure."""
@@ -172,16 +175,22 @@ class Fit:
 
         model, data = self._model(), trees.observed(self.tree)
         if model.dependent:
-            return plots.states_over_time(model, {"ABI": self.tree}, data)
+            return self._marked(plots.states_over_time(model, {"ABI": self.tree}, data))
         means = (data.y[..., 0] * data.mask).sum(1) / data.mask.sum(1)
-        return plots.classification(model, {"ABI": self.tree}, means)
+        return self._marked(plots.classification(model, {"ABI": self.tree}, means))
 
     def plot_predictive(self, replications=200, seed=1):
         """Observed values of each column among replicated ones: a matplotlib figure."""
         from amortmix import plots
 
         y, _ = self.replicate(replications, seed)
-        return plots.predictive(self._model(), trees.observed(self.tree), y)
+        return self._marked(plots.predictive(self._model(), trees.observed(self.tree), y))
+
+    def _marked(self, figure):
+        """A figure of draws that are not to be used says so above itself."""
+        if self.verdict not in USABLE:
+            figure.suptitle(f"{self.verdict}: these draws are not to be used", color="#a33f00", y=1.08)
+        return figure
 
     def _model(self):
         if self.model is None:
@@ -214,22 +223,29 @@ def load_fit(path, model=None):
     Parameters
     ----------
     path : path
-    model : Model, optional
-        Of a fit to a user's own model; those of the library are found by name.
+    model : Model or path, optional
+        The declaration of a fit to a user's own model, or its file; those of the library are found by name.
 
     Raises
     ------
     BadInput
-        If the file is damaged or no fit.
+        If the file is damaged or no fit, or a fit of another declaration.
     """
     tree = files.load_netcdf(path)
     if not isinstance(tree, xr.DataTree) or "verdict" not in tree.attrs:
         raise files.BadInput(f"{path}: no fit of this library; expected a file that Fit.save wrote")
     name = tree.attrs["model"]
     if model is None and name in registry.names():
-        model = registry.find(name)
-        if tree.attrs.get("priors") in model.variants:
-            model = model.with_prior(tree.attrs["priors"])
-    if model is not None and model.name != name:
-        raise files.BadInput(f"{path}: a fit of {name}; expected one of {model.name}")
-    return Fit(tree, model)
+        model = name
+    return Fit(tree, None if model is None else _belonging(registry.find(model), tree, path))
+
+
+def _belonging(model, tree, path):
+    """The model under the prior of a fit; BadInput if the fit is of another, or of another declaration of it."""
+    if model.name != tree.attrs["model"]:
+        raise files.BadInput(f"{path}: a fit of {tree.attrs['model']}; expected one of {model.name}")
+    if tree.attrs["priors"] in model.variants and model.bound is None:
+        model = model.with_prior(tree.attrs["priors"])
+    if found := identity.difference(model, json.loads(tree.attrs["identity"])):
+        raise files.BadInput(f"{path}: a fit of another {model.name}: {found}; load it without the model")
+    return model

@@ -5,6 +5,7 @@
 the weights only where the likelihood is known. Networks are loaded and compiled once.
 """
 
+import json
 import time
 
 import jax
@@ -14,8 +15,8 @@ from amortmix.inference import predictive, psis
 from amortmix.inference.amortized import Draws
 from amortmix.inference.fit import Fit
 from amortmix.inference.reference import MmdTest, far_outside
-from amortmix.inference.verdict import judge
-from amortmix.model import tables
+from amortmix.inference.verdict import judge, unusual
+from amortmix.model import identity, tables
 from amortmix.storage import tree as trees
 
 #: Corrected draws are the best there are if the proposals are worth at least this share of them.
@@ -76,10 +77,11 @@ class Fitter:
             "seconds": seconds + more,
             "verdict": verdict.word,
             "reason": verdict.reason,
-            "warnings": self._warnings(concerns, verdict),
+            "warnings": self._warnings([*concerns, *unusual(found.get("mmd_p"))], verdict),
             "smoothing_rule": self.amortized.smoothing_rule,
             "meaningful": int(self.amortized.card["meaningful"]),
             "priors": model.prior_name,
+            "identity": json.dumps(identity.parts(model)),
             **(attrs or {}),
         }
         built = trees.build(

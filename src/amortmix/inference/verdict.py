@@ -42,9 +42,9 @@ def judge(has_density, smoothed=None, mmd_p=None, concerns=(), finite=True, mean
     if not finite or math.isnan(k) or not smoothed.is_reliable:
         return Verdict("MCMC", "; ".join([*concerns, _why_mcmc(finite, k, limit)]))
     fine = f"k-hat {k:.2f} is at most {limit:.2f}"
-    unusual = [*concerns, *_unusual(mmd_p)]
-    if unusual:
-        return Verdict("PSIS", f"{'; '.join(unusual)}, and {fine}: use the importance weighted draws")
+    found = [*concerns, *unusual(mmd_p)]
+    if found:
+        return Verdict("PSIS", f"{'; '.join(found)}, and {fine}: use the importance weighted draws")
     if mmd_p is None:
         return Verdict("PSIS", f"{fine}; no simulations are at hand to compare the data with")
     return Verdict("ABI", f"the data look like the simulations (MMD p = {mmd_p:.3f}) and {fine}")
@@ -58,7 +58,8 @@ def _why_mcmc(finite, k, limit):
     return f"Pareto k-hat {k:.2f} is above {limit:.2f}: importance weights cannot correct the flow here"
 
 
-def _unusual(mmd_p):
+def unusual(mmd_p):
+    """A sentence if the summary of the data is unlike those of the simulations, in a list."""
     if mmd_p is not None and mmd_p < MMD_ALPHA:
         return [f"the data are unusual among the simulations (MMD p = {mmd_p:.3f})"]
     return []
@@ -66,7 +67,7 @@ def _unusual(mmd_p):
 
 def _without_density(mmd_p, concerns, finite, meaningful):
     none = "there is no density, so no weights can correct or check the draws"
-    problems = [*([] if finite else ["some draws are not finite"]), *concerns, *_unusual(mmd_p)]
+    problems = [*([] if finite else ["some draws are not finite"]), *concerns, *unusual(mmd_p)]
     if not meaningful:
         problems.append("the networks are hardly trained")
     if problems:

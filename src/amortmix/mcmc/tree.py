@@ -1,8 +1,11 @@
 """A fit by MCMC in the layout of all fits, with exact state probabilities of its draws and a verdict on its chains."""
 
+import json
+
 import jax
 import numpy as np
 
+from amortmix.model import identity
 from amortmix.storage import tree
 
 PARTS = 8  # pieces in which draws are classified: few at a time fit the memory of any machine
@@ -46,6 +49,7 @@ def tree_of(model, table, found, attrs):
         "reason": reason,
         "warnings": [*found.warnings, *([reason] if word != "CONVERGED" else [])],
         "priors": model.prior_name,
+        "identity": json.dumps(identity.parts(model)),
         **attrs,
     }
     latent = tree.summarize_probabilities(probabilities)

@@ -21,6 +21,9 @@ from amortmix.model.columns import Real
 from amortmix.model.data import Data, as_numpy, filled
 from amortmix.storage.files import BadInput
 
+#: Name of a model that is declared outside a file, unless it is given one.
+UNNAMED = "model"
+
 
 class Parameter(NamedTuple):
     """Name in files, LaTeX label and physical unit of one scalar of theta."""
@@ -50,7 +53,7 @@ class Model:
     units, observations : (int, int)
         Smallest and largest N and P: the range in which the networks are trained.
     name, title : str, optional
-        Identifier, by default that of the file, and heading.
+        Identifier, by default that of the file that declares MODEL, and heading.
     variants : dict, optional
         Prior variant -> {hyperparameter: plain numbers}; the first is the default.
     covariates : dict, optional
@@ -82,7 +85,7 @@ class Model:
     columns: Mapping[str, Any] = field(default_factory=lambda: {"y": Real()})
     units: tuple
     observations: tuple = (1, 1)
-    name: str = "model"
+    name: str = UNNAMED
     title: str = ""
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"default": {}})
     covariates: Mapping[str, Any] = field(default_factory=dict)
@@ -100,6 +103,8 @@ class Model:
     checked: bool = True
 
     def __post_init__(self):
+        if self.name == UNNAMED:
+            object.__setattr__(self, "name", declared.name_of_file(self.prior) or UNNAMED)
         if not self.title:
             object.__setattr__(self, "title", self.name.replace("_", " "))
         if self.checked:

@@ -1,7 +1,11 @@
 """Whether a declaration can be used, and the names of its scalars."""
 
+import inspect
 import keyword
+import linecache
+import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
@@ -35,6 +39,13 @@ def check(model):
     for site, column in model.below.items():
         if column not in model.columns:
             raise BadInput(f"{where}: {site} is below {column!r}; expected one of {', '.join(model.columns)}")
+
+
+def name_of_file(prior):
+    """The name of the file that declares ``MODEL`` with this prior, or None where there is none."""
+    path = inspect.getsourcefile(prior) or ""
+    declares = re.search(r"^MODEL\b", "".join(linecache.getlines(path)), re.MULTILINE)
+    return Path(path).stem if declares else None
 
 
 def _check_ranges(model):

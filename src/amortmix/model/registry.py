@@ -69,9 +69,7 @@ def load_source(text, origin):
     model = getattr(module, "MODEL", None)
     if not isinstance(model, Model):
         raise BadInput(f"{origin}: no MODEL; expected MODEL = am.Mixture(...) or am.HiddenMarkov(...)")
-    if model.name != "model":
-        return model
-    return model.changed(name=stem, title="" if model.title == "model" else model.title)
+    return model
 
 
 def _line(error, origin):

@@ -141,7 +141,9 @@ def fit_to_budget(run, state, key, recipe, seconds):
             jax.block_until_ready(run(copy, key, 0, TRIAL_STEPS, total, phase.batch, phase.particles))
             spent = time.perf_counter() - started
         per_step += phase.steps / total * spent / TRIAL_STEPS
-    steps = max(len(phases), (seconds - (time.perf_counter() - began)) / per_step)
+    spent = time.perf_counter() - began
+    steps = max(len(phases), (seconds - spent) / per_step)
+    print(f"compiled in {spent:.0f} s; {steps:,.0f} steps fit into the rest of the budget", flush=True)
     chosen = [[max(1, int(steps * p.steps / total)), *p[1:]] for p in phases]
     return recipe | {"schedule": recipe["schedule"] | {"phases": chosen}}
 
