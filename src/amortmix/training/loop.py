@@ -144,7 +144,8 @@ def fit_to_budget(run, state, key, recipe, seconds):
     spent = time.perf_counter() - began
     steps = max(len(phases), (seconds - spent) / per_step)
     print(f"compiled in {spent:.0f} s; {steps:,.0f} steps fit into the rest of the budget", flush=True)
-    chosen = [[max(1, int(steps * p.steps / total)), *p[1:]] for p in phases]
+    given = recipe["schedule"]["phases"]
+    chosen = [[max(1, int(steps * n / total)), *rest] for n, *rest in given]
     return recipe | {"schedule": recipe["schedule"] | {"phases": chosen}}
 
 

@@ -41,6 +41,7 @@ def plan_of(schedule):
         yield from [phase._replace(steps=n) for n in [size] * whole + [rest] * (rest > 0)]
 
 
+@keras.saving.register_keras_serializable("amortmix")
 class Annealing(keras.optimizers.schedules.LearningRateSchedule):
     """Warm-up and cosine; ``total``, the number of steps, may be traced, so that any budget is one compilation."""
 
