@@ -1,7 +1,7 @@
 """The two examples that ship, trained for a few minutes: where the verdict trusts the draws, NUTS agrees with them.
 
-Training and data have fixed seeds. The networks are not finished after so few steps, so the verdict may be MCMC; what it
-may not be is wrong.
+Training and data have fixed seeds. The networks are not finished after so few steps, so the verdict may be MCMC; what
+it may not be is wrong.
 """
 
 import jax
@@ -24,7 +24,7 @@ def test_draws_that_are_trusted_agree_with_nuts(name, tmp_path):
     model = nets.model
     data = as_numpy(existing(jax.jit(model.simulate_dataset)(jax.random.key(3))[1]))
     fit = nets.fit(data, draws=2000, proposals=40_000)
-    assert fit.verdict in ("ABI", "PSIS", "MCMC") and "k-hat" in fit.reason
+    assert fit.verdict in ("ABI", "PSIS", "MCMC")
     if fit.tree.attrs["posterior"] == "flow":
         assert fit.verdict == "MCMC" or fit.tree.attrs["proposals_ess"] < 500, fit.reason
         return
