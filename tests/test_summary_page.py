@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ElementTree
 
 import matplotlib.pyplot as plt
 import nbformat
+import pandas as pd
 
 from amortmix.model import registry
 from amortmix_paper import pretrained, summary_page, table1
@@ -180,9 +181,17 @@ def test_all_data_sets_are_shown_but_of_many_participants_four():
 def test_a_card_says_if_training_simulated_from_a_proposal():
     """Its training curves are then not of the data sets of its held-out curves."""
     card = json.loads((pretrained.folder("gaussian_mixture", "paper") / "card.json").read_text())
-    assert "half of the data sets" not in card_lines(card)
+    history = pd.DataFrame({"step": [1000, 2000], "skipped": [0.0, 0.0]})
+    assert "half of the data sets" not in card_lines(card, history)
     card["recipe"]["schedule"]["proposal"] = {"mu_scale": 2.0}
-    assert "half of the data sets trained on last are simulated with mu_scale = 2.0" in card_lines(card)
-    assert "corrupted" not in card_lines(card)
+    assert "half of the data sets trained on last are simulated with mu_scale = 2.0" in card_lines(card, history)
+    assert "corrupted" not in card_lines(card, history)
     card["recipe"]["schedule"]["misfit"] = 0.25
-    assert "25% of the data sets trained on last are corrupted" in card_lines(card)
+    assert "25% of the data sets trained on last are corrupted" in card_lines(card, history)
+
+
+def test_a_page_says_how_many_steps_were_left_out():
+    card = json.loads((pretrained.folder("gaussian_mixture", "paper") / "card.json").read_text())
+    history = pd.DataFrame({"step": [1000, 2000], "skipped": [3.0, 0.0]})
+    assert "3 of the 2,000 steps of this curve were left out: their gradient" in card_lines(card, history)
+    assert "left out" not in card_lines(card, history.assign(skipped=0.0))

@@ -102,16 +102,16 @@ def test_columns_know_their_values():
 
 
 MISTAKES = {
-    "no column": (RACE, frame(rt=[0.5]), "the table, row 1: no column accumulator; expected rt, accumulator"),
-    "no unit": (GAUSSIAN, frame(y=[0.5]), "the table, row 1: no column unit; expected unit, y"),
-    "no rows": (RACE, RACE_FRAME[:0], "the table: no rows after row 1; expected one for each observation"),
-    "text": (RACE, frame(rt=[0.5, "fast"], accumulator=1), "the table, row 3: rt is 'fast'; expected a finite number"),
-    "missing": (RACE, frame(rt=[np.nan, 0.5], accumulator=1), "the table, row 2: rt is nan; expected a finite number"),
-    "negative": (RACE, frame(rt=[0.5, -0.5], accumulator=1), "the table, row 3: rt is -0.5; expected a response time"),
-    "milliseconds": (RACE, frame(rt=[500.0], accumulator=1), "the table, row 2: rt is 500.0; expected a response time"),
-    "code": (RACE, frame(rt=[0.5], accumulator=[0]), "the table, row 2: accumulator is 0; expected 1 (correct) or 2"),
-    "fraction": (COUNTS, COUNT_FRAME.assign(count=[1, 0.5, 2]), "the table, row 3: count is 0.5; expected a count"),
-    "no covariate": (COUNTS, COUNT_FRAME[["unit", "count"]], "the table, row 1: no column hours; expected unit, count"),
+    "no column": (RACE, frame(rt=[0.5]), "the table: no column accumulator; expected rt, accumulator"),
+    "no unit": (GAUSSIAN, frame(y=[0.5]), "the table: no column unit; expected unit, y"),
+    "no rows": (RACE, RACE_FRAME[:0], "the table: no rows of data; expected one for each observation"),
+    "text": (RACE, frame(rt=[0.5, "fast"], accumulator=1), "the table, row 1: rt is 'fast'; expected a finite number"),
+    "missing": (RACE, frame(rt=[np.nan, 0.5], accumulator=1), "the table, row 0: rt is nan; expected a finite number"),
+    "negative": (RACE, frame(rt=[0.5, -0.5], accumulator=1), "the table, row 1: rt is -0.5; expected a response time"),
+    "milliseconds": (RACE, frame(rt=[500.0], accumulator=1), "the table, row 0: rt is 500.0; expected a response time"),
+    "code": (RACE, frame(rt=[0.5], accumulator=[0]), "the table, row 0: accumulator is 0; expected 1 (correct) or 2"),
+    "fraction": (COUNTS, COUNT_FRAME.assign(count=[1, 0.5, 2]), "the table, row 1: count is 0.5; expected a count"),
+    "no covariate": (COUNTS, COUNT_FRAME[["unit", "count"]], "the table: no column hours; expected unit, count"),
     "covariate differs": (
         COUNTS,
         COUNT_FRAME.assign(hours=[1, 2, 3]),
@@ -120,9 +120,9 @@ MISTAKES = {
     "no label": (
         GAUSSIAN,
         frame(unit=[1, np.nan], y=1.0),
-        "the table, row 3: unit is nan; expected the label of a unit",
+        "the table, row 1: unit is nan; expected the label of a unit",
     ),
-    "unit twice": (RACE, RACE_FRAME.assign(unit=[1, 2, 1]), "the table, row 4: unit is 1; expected a label of its own"),
+    "unit twice": (RACE, RACE_FRAME.assign(unit=[1, 2, 1]), "the table, row 2: unit is 1; expected a label of its own"),
     "array of covariates": (
         COUNTS,
         np.ones((3, 1)),

@@ -51,8 +51,8 @@ class Networks:
         self._reference, self._fitters = reference, {}
 
     def __repr__(self):
-        (low, high), (fewest, most) = self.card["units"], self.card["observations"]
-        return f"<Networks of {self.model.name}, prior {self.card['priors']}: N {low} to {high}, P {fewest} to {most}>"
+        n, p = files.span(self.card["units"]), files.span(self.card["observations"])
+        return f"<Networks of {self.model.name}, prior {self.card['priors']}: N {n}, P {p}>"
 
     @cached_property
     def reference(self):
@@ -232,6 +232,8 @@ def train(model, minutes=None, steps=None, folder=None, prior=None, recipe=None,
     bundle = _trained(model, recipe, folder, seed, minutes if steps is None else None)
     nets = Networks(bundle)
     nets.reference.save(folder / "reference.npz")
+    if nets.card["skipped"]:
+        print(f"{nets.card['skipped']} of {nets.card['steps']} steps were left out: their gradient was not finite.")
     if not nets.card["meaningful"]:
         print(f"Train longer: {nets.card['steps']} steps are too few for anything but a trial.")
     elif assess:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from amortmix.storage.files import BadInput, atomic
+from amortmix.storage.files import BadInput, atomic, span
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -44,11 +44,11 @@ def models():
     from amortmix.storage.pretrained import index
 
     for row in index():
-        (low, high), (fewest, most) = row["units"], row["observations"]
+        units, observations = span(row["units"]), span(row["observations"])
         print(f"{row['model']}, prior {row['priors']}: {row['title']}")
         print(f"    states       {', '.join(row['states'])}")
         print(f"    parameters   {', '.join(row['parameters'])}")
-        print(f"    trained for  N = {low} to {high} units, P = {fewest} to {most} observations each")
+        print(f"    trained for  N = {units} units, P = {observations} observations each")
         print(f"    quality      gap {row['gap']} nats per data set, excess cross-entropy {row['excess']} per unit")
 
 
@@ -86,6 +86,7 @@ def check(model: Declaration, seed: Seed = 1):
     print(report)
     if not report.passed:
         raise typer.Exit(1)
+    print(f"next: amortmix train {model} --minutes 10")
 
 
 @app.command()
@@ -148,7 +149,7 @@ def fit(
         if by is None:
             parts[path.stem] = path
         else:
-            parts |= {f"{path.stem}_{name}": part for name, part in split(path, by).items()}
+            parts |= {f"{path.stem}_{name}": part for name, part in split(nets.model, path, by).items()}
     fits = nets.fit_many(parts, draws=draws, seed=seed)
     for name, found in fits.items():
         found.save(out / f"{name}.nc")

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from amortmix.networks.classifiers import RULES, smoothing
-from amortmix.storage import tree
+from amortmix.storage import files, tree
 from amortmix_paper.participants import letter_of
 
 #: The paper's Pareto k-hat needs a Monte Carlo margin when posterior means are compared, in posterior sd.
@@ -48,8 +48,15 @@ def table_answer(comparisons, priors, trouble):
     return text
 
 
-def card_lines(card):
-    """The model card as a short list."""
+def card_lines(card, history):
+    """The model card as a short list.
+
+    Parameters
+    ----------
+    card : dict
+    history : DataFrame
+        The learning curve.
+    """
     schedule = card["recipe"]["schedule"]
     proposal, misfit = schedule.get("proposal", {}), schedule.get("misfit", 0)
     simulated = ", ".join(f"{name} = {value}" for name, value in proposal.items())
@@ -58,13 +65,16 @@ def card_lines(card):
         notes.append(f"- half of the data sets trained on last are simulated with {simulated}, none of those held out")
     if misfit:
         notes.append(f"- {misfit:.0%} of the data sets trained on last are corrupted, none of those held out")
+    if skipped := int(history["skipped"].sum()):
+        steps = int(history["step"].iloc[-1])
+        notes.append(f"- {skipped:,} of the {steps:,} steps of this curve were left out: their gradient was not finite")
     return "\n".join(
         [
             f"- preset `{card['preset']}`, priors `{card['priors']}`, seed {card['seed']}, device {card['device']}",
             f"- {card['steps']:,} steps on {card['data_sets']:,} simulated data sets in {card['seconds'] / 60:.1f} "
             f"minutes ({card['data_sets_per_second']:,.0f} data sets/s)",
-            f"- trained on N = {card['units'][0]} to {card['units'][1]} units with "
-            f"P = {card['observations'][0]} to {card['observations'][1]} observations each",
+            f"- trained on N = {files.span(card['units'])} units with "
+            f"P = {files.span(card['observations'])} observations each",
             *notes,
         ]
     )

@@ -12,9 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from amortmix.inference import psis
 from amortmix.model.data import pad
 from amortmix.networks.classifiers import smoothing
 from amortmix.networks.estimator import chain_of, pack
+from amortmix.storage import files
 from amortmix.storage.files import BadInput
 
 DATA_SETS_PER_BATCH = 16
@@ -64,6 +66,9 @@ class Amortized:
         self._classify = jax.jit(self._classify_all)
         self.heads = jax.jit(self._heads)
         self._log_prob = jax.jit(self._log_prob_one)
+        if model.has_density:
+            self._log_joint = jax.jit(lambda theta, data: psis.log_joint(model, theta, data))
+            self._log_units = jax.jit(jax.vmap(model.log_units, in_axes=(0, None)))
 
     @classmethod
     def of(cls, bundle, smoothing_rule="exact"):
@@ -84,14 +89,13 @@ class Amortized:
         p = np.asarray(data.mask).sum(-1)
         p = p[p > 0]
         found = []
-        low, high = self.card["units"]
-        if not low <= n <= high:
-            found.append(f"N = {n} units lies outside {low} to {high}, the range of training")
-        low, high = self.card["observations"]
-        if p.min() < low or p.max() > high:
+        units, observations = self.card["units"], self.card["observations"]
+        if not units[0] <= n <= units[1]:
+            found.append(f"N = {n} units lies outside {files.span(units)}, the range of training")
+        if p.min() < observations[0] or p.max() > observations[1]:
+            seen = files.span((int(p.min()), int(p.max())))
             found.append(
-                f"P = {int(p.min())} to {int(p.max())} observations per unit lies outside {low} to {high}, "
-                "the range of training"
+                f"P = {seen} observations per unit lies outside {files.span(observations)}, the range of training"
             )
         return found
 
@@ -114,6 +118,14 @@ class Amortized:
                 " (of theta: model.bijection(data).inverse)"
             )
         return np.asarray(self._log_prob(self.frame(data), jnp.asarray(u)))
+
+    def log_joint(self, data, theta):
+        """log p(theta, y) of draws theta (S, D), a density of the free coordinates: (S,). Needs a density."""
+        return np.asarray(self._log_joint(theta, self.frame(data)))
+
+    def log_units(self, data, theta):
+        """log likelihood of every unit, (S, N), given the units before it where they depend. Needs a density."""
+        return np.asarray(self._log_units(theta, self.frame(data)))[:, : data.y.shape[0]]
 
     def summarize(self, data):
         """Summary statistics (dim,) of one data set."""

@@ -8,7 +8,6 @@ the weights only where the likelihood is known. Networks are loaded and compiled
 import json
 import time
 
-import jax
 import numpy as np
 
 from amortmix.inference import predictive, psis
@@ -35,16 +34,11 @@ class Fitter:
         Draws of each fit, and draws of the flow among which the corrected ones are chosen.
     reference : Reference, optional
         What simulated data sets look like; without it there is no MMD test.
-    mmd_null : int
-        Draws of the test's null distribution.
     """
 
-    def __init__(self, amortized, draws, proposals, reference=None, mmd_null=1000):
+    def __init__(self, amortized, draws, proposals, reference=None):
         self.amortized, self.draws, self.proposals, self.reference = amortized, draws, proposals, reference
-        model = amortized.model
-        self.log_joint = jax.jit(lambda t, d: psis.log_joint(model, t, d)) if model.has_density else None
-        self._log_units = jax.jit(jax.vmap(model.log_units, in_axes=(0, None))) if model.has_density else None
-        self.mmd_test = MmdTest(reference.summaries, mmd_null) if reference is not None else None
+        self.mmd_test = MmdTest(reference.summaries) if reference is not None else None
         self._compiled = set()
 
     def fit(self, source, seed, attrs=None):
@@ -64,7 +58,7 @@ class Fitter:
         concerns = self.amortized.warnings(table.data)
         if self.reference is not None:
             concerns += far_outside(model, self.reference, table)
-        found = {"summary": self.amortized.summarize(table.data).tolist(), **self._mmd(table, seed)}
+        found = {"summary": self.amortized.summarize(table.data).tolist(), **self._mmd(table)}
         best, stats, smoothed, extra = self._weighted(table, drawn, seed)
         if not model.has_density and finite:
             concerns += predictive.surprises(model, best.theta, table.data, seed)
@@ -96,10 +90,10 @@ class Fitter:
         )
         return Fit(built, model, self.amortized)
 
-    def _mmd(self, table, seed):
+    def _mmd(self, table):
         if self.mmd_test is None:
             return {}
-        statistic, p, _ = self.mmd_test(self.amortized.summarize(table.data), seed)
+        statistic, p = self.mmd_test(self.amortized.summarize(table.data))
         return {"mmd": statistic, "mmd_p": p}
 
     def _warnings(self, concerns, verdict):
@@ -114,7 +108,7 @@ class Fitter:
     def _weighted(self, table, drawn, seed):
         """The best `Draws`, statistics of the flow's draws, `Psis` or None, and what the weights say."""
         stats = {"log_q": drawn.log_q}
-        if self.log_joint is None:
+        if not self.amortized.model.has_density:
             return drawn, stats, None, {"posterior": "flow"}
         proposals, log_target = self._proposals(table.data, drawn, seed)
         log_joint = log_target[: self.draws]
@@ -140,20 +134,18 @@ class Fitter:
 
         They come in pieces of equal size, so that one compiled function serves all.
         """
-        framed, pieces = self.amortized.frame(data), [drawn]
+        pieces = [drawn]
         for i in range(1, -(-self.proposals // self.draws)):
             own = int(np.random.SeedSequence([seed, i]).generate_state(1)[0])
             pieces.append(self.amortized.sample(data, self.draws, own))
-        log_target = np.concatenate([np.asarray(self.log_joint(piece.theta, framed)) for piece in pieces])
+        log_target = np.concatenate([self.amortized.log_joint(data, piece.theta) for piece in pieces])
         return Draws(*map(np.concatenate, zip(*pieces))), log_target
 
     def _likelihoods(self, theta, table):
         """log likelihood (1, draws, N) of each unit, or None."""
-        if self._log_units is None:
+        if not self.amortized.model.has_density:
             return None
-        framed = self.amortized.frame(table.data)
-        found = self._log_units(theta[:LIKELIHOOD_DRAWS], framed)
-        return np.asarray(found)[None, :, : table.data.y.shape[0]]
+        return self.amortized.log_units(table.data, theta[:LIKELIHOOD_DRAWS])[None]
 
     def _timed(self, work, table, what):
         """Result and seconds; what a new shape costs to compile is not part of the time."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from amortmix.inference.fit import Fit
+from amortmix.model import tables
 from amortmix.progress import progress
 from amortmix.storage.files import BadInput
 
@@ -36,7 +37,7 @@ class Fits(Mapping):
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("data set")
 
 
-def split(data, by):
+def split(model, data, by):
     """{name: table} of a table by a column, or of a mapping as it is.
 
     Raises
@@ -48,21 +49,37 @@ def split(data, by):
         return dict(data)
     where = "the table"
     if isinstance(data, (str, Path)):
-        where, data = str(data), pd.read_csv(data)
+        where, data = str(data), tables.read_csv(model, data)
     if by is None or by not in data.columns:
         raise BadInput(f"{where}: no column {by!r} to split by; expected one of {', '.join(map(str, data.columns))}")
-    return {name: rows.reset_index(drop=True) for name, rows in data.groupby(by, sort=False)}
+    return dict(list(data.groupby(by, sort=False)))
 
 
 def fit_many(fitter, data, by, seed):
-    """`Fits` of many data sets; the message of bad data begins with the name of the data set."""
-    parts, found = split(data, by), {}
-    bar = progress(len(parts), f"fitting {fitter.amortized.model.name}", unit="data sets")
-    for number, (name, part) in enumerate(parts.items()):
-        try:
-            found[name] = fitter.fit(part, seed + number)
-        except BadInput as error:
-            raise BadInput(f"data set {name}: {error}") from None
+    """`Fits` of many data sets; all are read before the first is fitted.
+
+    Raises
+    ------
+    BadInput
+        One line with the name of the first bad data set, and how many others there are.
+    """
+    model = fitter.amortized.model
+    parts, found = _read(model, split(model, data, by)), {}
+    bar = progress(len(parts), f"fitting {model.name}", unit="data sets")
+    for number, (name, table) in enumerate(parts.items()):
+        found[name] = fitter.fit(table, seed + number)
         bar.advance(1, str(name))
     bar.close()
     return Fits(found)
+
+
+def _read(model, parts):
+    read, bad = {}, []
+    for name, part in parts.items():
+        try:
+            read[name] = tables.read(model, part)
+        except BadInput as error:
+            bad.append(f"data set {name}: {error}")
+    if bad:
+        raise BadInput(bad[0] if len(bad) == 1 else f"{bad[0]} (and {len(bad) - 1} more data sets cannot be read)")
+    return read

@@ -2,7 +2,7 @@
 
     MMD^2(s, S) = k(s, s) + mean k(S, S) - 2 mean k(s, S),   s the summary of y, S those of M simulations
 
-with an inverse multiquadratic kernel; the null distribution takes single simulations in the place of y.
+with an inverse multiquadratic kernel; the null distribution takes each simulation in the place of y.
 """
 
 from typing import NamedTuple
@@ -14,7 +14,8 @@ from amortmix.model.data import as_numpy
 from amortmix.storage import files
 from amortmix.storage.files import BadInput
 
-SIMULATIONS, NULL = 1000, 1000
+SIMULATIONS = 1000
+ROWS = 100  # of the kernel matrix at a time
 #: A value counts as far outside if it is so many widths of the simulated range away from it.
 FAR = 0.5
 
@@ -96,31 +97,36 @@ def far_outside(model, reference, table):
 
 
 class MmdTest:
-    """The MMD test of single data sets against a reference; its null distribution is drawn once per seed."""
+    """The MMD test of single data sets against a reference of M simulations.
 
-    def __init__(self, summaries, num_null=NULL):
-        self.summaries, self.num_null = np.asarray(summaries, dtype=np.float32), num_null
+    Its null distribution takes each simulation in the place of y and the others as the reference, so that for data
+    from the model p is uniform over 1/(M + 1), ..., 1 but for the exchange of one simulation.
 
-    def __call__(self, summary, seed):
-        """MMD and p of a summary (dim,).
+    Attributes
+    ----------
+    null : (M,)
+        Under the model, on the scale of the square root as in Table 1.
+    """
 
-        Returns
-        -------
-        statistic, p, null : float, float, (num_null,)
-            On the scale of the square root, as in Table 1.
-        """
-        from bayesflow.diagnostics.metrics import bootstrap_comparison
+    def __init__(self, summaries):
+        self.summaries = np.asarray(summaries, dtype=np.float32)
+        m = len(self.summaries)
+        sums = np.concatenate([self._kernel(rows).sum(1) for rows in np.array_split(self.summaries, -(-m // ROWS))])
+        # every k(s, s) is the same; the term of the reference alone is the same for every data set
+        self.alone = float(self._kernel(self.summaries[:1])[0, 0])
+        self.within = float(sums.mean() / m)
+        self.null = self._root((sums - self.alone) / (m - 1))
+
+    def _kernel(self, rows):
         from bayesflow.metrics.functional.kernels import inverse_multiquadratic
 
-        np.random.seed(seed)  # BayesFlow's bootstrap uses NumPy's global generator
-        within = np.mean(np.asarray(inverse_multiquadratic(self.summaries, self.summaries)))
+        return np.asarray(inverse_multiquadratic(rows, self.summaries), dtype=np.float64)
 
-        def squared_mmd(x, y):
-            """Biased MMD^2; the term of the reference alone is the same for every data set."""
-            return inverse_multiquadratic(x, x).mean() + within - 2 * inverse_multiquadratic(x, y).mean()
+    def _root(self, between):
+        """MMD of the mean kernel between data sets and the reference."""
+        return np.sqrt(np.maximum(self.alone + self.within - 2 * between, 0))
 
-        statistic, null = bootstrap_comparison(
-            np.asarray(summary, np.float32)[None], self.summaries, squared_mmd, self.num_null
-        )
-        root = np.sqrt(np.maximum(null, 0))
-        return float(np.sqrt(max(float(statistic), 0))), float(np.mean(null >= statistic)), root
+    def __call__(self, summary):
+        """MMD and p of a summary (dim,)."""
+        found = self._root(self._kernel(np.asarray(summary, np.float32)[None]).mean(1))[0]
+        return float(found), float((1 + np.sum(self.null >= found)) / (1 + len(self.null)))

@@ -49,7 +49,10 @@ class Report:
         width = max(len(row.name) for row in self.rows)
         lines = [f"  {'ok  ' if row.passed else 'FAIL'}  {row.name:<{width}}  {row.sentence}" for row in self.rows]
         passed = sum(row.passed for row in self.rows)
-        return "\n".join([f"{self.model}: {passed} of {len(self.rows)} checks passed", *lines])
+        head = f"{self.model}: {passed} of {len(self.rows)} checks passed"
+        first = next((row.name for row in self.rows if not row.passed), None)
+        # later checks use what earlier ones made
+        return "\n".join([head if first is None else f"{head}; look at {first} first", *lines])
 
     __repr__ = __str__
 

@@ -14,6 +14,7 @@ from amortmix.model.data import Data
 from amortmix.storage.files import BadInput
 
 UNIT = "unit"
+TABLE = "the table"  # what messages call a DataFrame
 
 
 class Table(NamedTuple):
@@ -48,9 +49,9 @@ def read(model, source, rows=None):
     if isinstance(source, Data):
         return Table(Data(*(None if a is None else np.asarray(a, np.float32) for a in source)), _numbers(source))
     if isinstance(source, (str, Path)):
-        return _from_frame(model, _read_csv(model, source), str(source), rows)
+        return _from_frame(model, read_csv(model, source), str(source), rows)
     if isinstance(source, pd.DataFrame):
-        return _from_frame(model, source, "the table", rows)
+        return _from_frame(model, source, TABLE, rows)
     return _from_array(model, source)
 
 
@@ -63,29 +64,36 @@ def _needed(model):
     return (*repeated, *model.columns, *model.covariates)
 
 
-def _read_csv(model, path):
+def read_csv(model, path):
+    """A table whose index is the number of each row in the file."""
     try:
-        return pd.read_csv(path)
+        frame = pd.read_csv(path)
     except FileNotFoundError:
         raise BadInput(f"{path}: no such file; expected a CSV file with {', '.join(_needed(model))}") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, IsADirectoryError) as error:
         raise BadInput(f"{path}: not a CSV file ({str(error).splitlines()[0]})") from error
+    frame.index = range(2, len(frame) + 2)  # as rows of the file, whose header is row 1
+    return frame
 
 
 def _from_frame(model, frame, where, rows):
     needed = _needed(model)
     missing = [c for c in needed if c not in frame.columns]
     if missing:
-        raise BadInput(f"{where}, row 1: no column {', '.join(missing)}; expected {', '.join(needed)}")
+        header = where if where == TABLE else f"{where}, row 1"
+        raise BadInput(
+            f"{header}: no column {', '.join(missing)}; expected {', '.join(needed)}; found "
+            f"{', '.join(map(str, frame.columns))}"
+        )
     frame = frame.iloc[:rows]
     if not len(frame):
-        raise BadInput(f"{where}: no rows after row 1; expected one for each observation")
+        raise BadInput(f"{where}: no rows of data; expected one for each observation")
     values = {c: _numeric(frame[c], where, c) for c in (*model.columns, *model.covariates)}
     for column, kind in model.columns.items():
         good = kind.accepts(values[column])
         if not good.all():
             raise BadInput(_at(where, frame[column], column, int((~good).argmax()), kind.expected))
-    unit = frame[UNIT] if UNIT in frame.columns else pd.Series(np.arange(1, len(frame) + 1))
+    unit = frame[UNIT] if UNIT in frame.columns else pd.Series(np.arange(1, len(frame) + 1), frame.index)
     if unit.isna().any():
         raise BadInput(_at(where, unit, UNIT, int(unit.isna().argmax()), "the label of a unit"))
     codes, labels = pd.factorize(unit)
@@ -160,7 +168,6 @@ def _shapes(model):
 
 
 def _at(where, column, name, index, expected):
-    # the header is row 1 of the file
     value = column.iloc[index]
     value = value.item() if hasattr(value, "item") else value
-    return f"{where}, row {index + 2}: {name} is {value!r}; expected {expected}"
+    return f"{where}, row {column.index[index]}: {name} is {value!r}; expected {expected}"

@@ -60,6 +60,7 @@ def save_bundle(folder, training, model, seed, preset=None, meaningful=True):
             "recipe": training.recipe,
             "seed": seed,
             "steps": training.history[-1]["step"],
+            "skipped": int(sum(row["skipped"] for row in training.history)),
             "data_sets": before["data_sets"] + training.datasets,
             "seconds": before["seconds"] + training.seconds,
             "started_from": before.get("sha256"),

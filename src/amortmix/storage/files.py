@@ -93,6 +93,12 @@ def plain(value):
     return value.tolist() if hasattr(value, "tolist") else value
 
 
+def span(ends):
+    """A range as text: 8 for (8, 8), 1 to 8 for (1, 8)."""
+    low, high = ends
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
 def sha256(path):
     """Hexadecimal SHA-256 of a file."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -50,8 +50,8 @@ def models():
             "prior": row["priors"],
             "states": ", ".join(row["states"]),
             "parameters": ", ".join(row["parameters"]),
-            "units": "{} to {}".format(*row["units"]),
-            "observations": "{} to {}".format(*row["observations"]),
+            "units": files.span(row["units"]),
+            "observations": files.span(row["observations"]),
             "gap (nats)": row["gap"],
             "excess cross-entropy (nats)": row["excess"],
         }
