@@ -158,8 +158,12 @@ def profile(name, preset, calls):
             example, complete = partial(training_example, model), None
             batch = raw = jax.jit(jax.vmap(example))(keys)
         parts = Parts(estimator, state, batch)
-        tried = {"simulation": (lambda seeds, e=example: jax.vmap(e)(jax.vmap(jax.random.key)(seeds.astype(int))),
-                                jnp.arange(phase.batch, dtype=float))}
+        tried = {
+            "simulation": (
+                lambda seeds, e=example: jax.vmap(e)(jax.vmap(jax.random.key)(seeds.astype(int))),
+                jnp.arange(phase.batch, dtype=float),
+            )
+        }
         if complete is not None:
             tried["draws and weights"] = complete, raw
         tried |= {part: getattr(parts, part)() for part in ("summary", "flow", "classifier", "optimizer")}
@@ -167,10 +171,24 @@ def profile(name, preset, calls):
         whole = _whole(run, state, key, phase, calls)
         found["rest"] = max(0.0, whole - sum(seconds for seconds, _ in found.values())), float("nan")
         for part, (seconds, flops) in found.items():
-            yield {"model": model.name, "batch": phase.batch, "particles": phase.particles, "part": part,
-                   "ms": 1e3 * seconds, "share": seconds / whole, "Gflop/s": 1e-9 * flops / max(seconds, 1e-9)}
-        yield {"model": model.name, "batch": phase.batch, "particles": phase.particles, "part": "step", "ms": 1e3 * whole,
-               "share": 1.0, "Gflop/s": float("nan")}
+            yield {
+                "model": model.name,
+                "batch": phase.batch,
+                "particles": phase.particles,
+                "part": part,
+                "ms": 1e3 * seconds,
+                "share": seconds / whole,
+                "Gflop/s": 1e-9 * flops / max(seconds, 1e-9),
+            }
+        yield {
+            "model": model.name,
+            "batch": phase.batch,
+            "particles": phase.particles,
+            "part": "step",
+            "ms": 1e3 * whole,
+            "share": 1.0,
+            "Gflop/s": float("nan"),
+        }
 
 
 def _whole(run, state, key, phase, calls):

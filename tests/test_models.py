@@ -194,7 +194,10 @@ MISTAKES = {
     "column": ({"below": {"mu": "rt"}}, "model: mu is below 'rt'; expected one of y"),
     "nothing sampled": ({"prior": lambda: {}}, "model: the prior samples nothing"),
     "discrete": ({"prior": discrete_prior}, "model: "),
-    "weights": ({"weights": lambda p: jnp.ones(3)}, "model: weights has shape (3,); expected (2,), one for each of a, b"),
+    "weights": (
+        {"weights": lambda p: jnp.ones(3)},
+        "model: weights has shape (3,); expected (2,), one for each of a,",
+    ),
     "emissions": (
         {"emission": lambda p: [dist.Normal(0, 1)] * 3},
         "model: the emission has 3 distributions; expected 2, one for each of a, b",

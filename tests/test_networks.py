@@ -12,6 +12,7 @@ from conftest import simulate
 from amortmix.model import registry
 from amortmix.networks.classifiers import EmissionClassifier
 from amortmix.networks.estimator import chain_of, pack, training_example
+from amortmix.networks.summaries import MixtureSummary
 
 TOLERANCE = 2e-5
 
@@ -53,6 +54,33 @@ def test_padding_leaves_no_trace(model, trained):
         np.testing.assert_allclose(before[head][:, :n], after[head][:, :n], atol=TOLERANCE, err_msg=head)
 
 
+def summary_of(kind):
+    """A summary network with a rough fit, as default recipes have it, as a function of a packed batch."""
+    recipe = {"kind": kind, "width": 8, "blocks": 2, "states": 4, "rough": 2, "mix": [16], "dim": 6}
+    network = MixtureSummary(None, recipe)
+    network.build((1, 30, 1, 3))
+    return network, jax.jit(lambda packed: network(packed))
+
+
+@pytest.mark.parametrize("kind", ["classes", "states"])
+def test_padding_leaves_no_trace_in_summaries_with_a_rough_fit(kind):
+    _, run = summary_of(kind)
+    units = np.random.default_rng(1).normal(size=(1, 20, 1, 2))
+    packed = np.concatenate([units, np.ones((1, 20, 1, 1))], axis=-1)
+    padded = np.concatenate([packed, np.full((1, 10, 1, 3), [0.7, -3.0, 0.0])], axis=1)
+    np.testing.assert_allclose(run(padded), run(packed), atol=1e-4)
+
+
+def test_the_order_of_units_changes_only_summaries_of_series():
+    units = np.random.default_rng(2).normal(size=(1, 30, 1, 2))
+    packed = np.concatenate([units, np.ones((1, 30, 1, 1))], axis=-1)
+    differences = {
+        k: np.abs(run(packed) - run(packed[:, ::-1])).max()
+        for k, (_, run) in {k: summary_of(k) for k in ("classes", "states")}.items()
+    }
+    assert differences["classes"] < 1e-4 < 1e-3 < differences["states"]
+
+
 @pytest.mark.parametrize("name", ["gaussian_hmm", "evidence_accumulation"])
 def test_each_head_sees_only_its_side(name, trained):
     """Filtering at t sees y_1:t, backward filtering y_t+1:N, reversed y_t:N, the marginal no observation at all."""
@@ -68,6 +96,22 @@ def test_each_head_sees_only_its_side(name, trained):
     assert difference["filtering"][:t].max() == 0 and difference["filtering"][t] > 1e-6
     assert difference["reversed"][t + 1 :].max() == 0 and difference["reversed"][t] > 1e-6
     assert difference["backward_filtering"][t:].max() == 0 and difference["backward_filtering"][t - 1] > 1e-7
+
+
+def test_chains_whose_densities_are_known_start_from_the_exact_answer():
+    """An untrained classifier that is given the log densities has the state probabilities of the model."""
+    model = registry.find("gaussian_hmm")
+    theta, data, _ = simulate(model, 5, np.float32)
+    classifier = EmissionClassifier(n_states=2, widths=[4], known=True)
+    n = len(data.y)
+    conditions = jnp.concatenate([model.log_densities(theta, data), jnp.ones((n, 3))], axis=-1)[None]
+    classifier.build((1, n, 2), conditions.shape, 3)
+    found = classifier(
+        jnp.ones((1, n, 2)), conditions=conditions, present=jnp.ones((1, n)), chain=chain_of(model, theta)[None]
+    )
+    exact = model.state_log_probs(theta, data)
+    for head in ("filtering", "backward_filtering"):
+        np.testing.assert_allclose(np.exp(found[head][0]), np.exp(exact[head]), atol=1e-4, err_msg=head)
 
 
 @pytest.mark.parametrize("name", ["gaussian_hmm", "evidence_accumulation"])

@@ -33,14 +33,23 @@ def default_recipe(model, smoke=False):
             "whitening": [size["flow"]],
             "bound": 5.0,
         },
-        "classifier": {"kind": "emission" if model.dependent else "unit", "widths": size["classifier"]},
+        "classifier": _classifier(model, size),
         "classified_share": 0.25,
         "schedule": _schedule(model, smoke),
     }
 
 
-_FULL = {"width": 48, "mix": [128, 128], "depth": 5, "flow": 128, "bins": 8, "classifier": [48, 48], "local": [24]}
-_SMOKE = {"width": 16, "mix": [32], "depth": 2, "flow": 32, "bins": 4, "classifier": [16], "local": [8]}
+_FULL = {
+    "width": 48,
+    "blocks": 2,
+    "mix": [128, 128],
+    "depth": 5,
+    "flow": 128,
+    "bins": 8,
+    "classifier": [48, 48],
+    "local": [24],
+}
+_SMOKE = {"width": 16, "blocks": 1, "mix": [32], "depth": 2, "flow": 32, "bins": 4, "classifier": [16], "local": [8]}
 
 
 def _local(model, size):
@@ -52,11 +61,18 @@ def _local(model, size):
 
 
 def _summary(model, size):
-    dim = 4 * model.free + 4
+    """Soft responsibilities of more classes than there are states, beside those of a rough fit of as many classes."""
+    kind, k = "states" if model.dependent else "classes", len(model.states)
+    found = {"kind": kind, "width": size["width"], "blocks": size["blocks"], "states": 2 * k + 2, "rough": k}
+    return found | {"mix": size["mix"], "dim": 4 * model.free + 4}
+
+
+def _classifier(model, size):
+    """With the default conditions of a model that has a density, chains start from its log densities."""
     if not model.dependent:
-        return {"kind": "deep_set", "width": size["width"], "depth": 2, "mix": size["mix"], "dim": dim}
-    states = 2 * len(model.states) + 2
-    return {"kind": "states", "width": size["width"], "blocks": 3, "states": states, "mix": size["mix"], "dim": dim}
+        return {"kind": "unit", "widths": size["classifier"]}
+    known = model.has_density and model.conditions is None
+    return {"kind": "emission", "widths": size["classifier"], "known": known}
 
 
 def _schedule(model, smoke):
