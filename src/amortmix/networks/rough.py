@@ -27,8 +27,8 @@ class RoughFit(NamedTuple):
     responsibilities : (B, N, K)
         Zero for units that do not exist; classes in the order of the means of the first feature.
     statistics : (B, any)
-        Mean and log standard deviation of the data set and of every class, shares, and how often classes follow
-        each other.
+        Mean and log standard deviation of the data set and of every class, shares, and in a series how often classes
+        follow each other.
     """
 
     standardized: jax.Array
@@ -36,12 +36,15 @@ class RoughFit(NamedTuple):
     statistics: jax.Array
 
 
-def rough_fit(x, present, classes):
-    """`RoughFit` of features x (B, N, F) where present (B, N) is 1; no gradient flows through it."""
-    return jax.vmap(lambda x, m: _fit(jax.lax.stop_gradient(x), m, classes))(x, present)
+def rough_fit(x, present, classes, series=True):
+    """`RoughFit` of features x (B, N, F) where present (B, N) is 1; no gradient flows through it.
+
+    Without ``series`` the units are exchangeable, and how often classes follow each other is left out.
+    """
+    return jax.vmap(lambda x, m: _fit(jax.lax.stop_gradient(x), m, classes, series))(x, present)
 
 
-def _fit(x, present, k):
+def _fit(x, present, k, series):
     """One data set: x (N, F), present (N,)."""
     n, seen = jnp.maximum(present.sum(), 1.0), present[:, None]
     mean = (x * seen).sum(0) / n
@@ -59,7 +62,8 @@ def _fit(x, present, k):
     share, centre, variance = _moments(z, r, n)
     followed = r[:-1] * seen[1:]
     follows = (followed.T @ r[1:] + PSEUDO / k) / (followed.sum(0) + PSEUDO)[:, None]
-    parts = (mean, jnp.log(spread), mean + spread * centre, jnp.log(spread) + 0.5 * jnp.log(variance), share, follows)
+    parts = (mean, jnp.log(spread), mean + spread * centre, jnp.log(spread) + 0.5 * jnp.log(variance), share)
+    parts += (follows,) if series else ()
     return RoughFit(z, r, jnp.concatenate([jnp.ravel(p) for p in parts]))
 
 

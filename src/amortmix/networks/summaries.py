@@ -94,7 +94,7 @@ class _States(keras.Layer):
         x, statistics = self._inputs(units, present)
         known, given = ([] if statistics is None else [statistics]), []
         if self.rough:
-            fit = rough_fit(x, present, self.rough)
+            fit = rough_fit(x, present, self.rough, self.dependent)
             x, given = jnp.concatenate([x, fit.standardized, fit.responsibilities], axis=-1), [fit.responsibilities]
             known.append(fit.statistics)
         h = self._mixed(self.embed(x), present)
