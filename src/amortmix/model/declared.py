@@ -7,18 +7,15 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from amortmix.model import emissions
 from amortmix.storage.files import BadInput
 
 
 def check(model):
     """Raise `BadInput` with one line if a declaration is not complete or contradicts itself.
 
-    It looks at the fields and traces prior, chain and emission for their shapes; `amortmix.check` tries the model.
+    It looks at the fields and traces the prior once; `amortmix.check` tries the whole model.
     """
     where = model.name
     if not (isinstance(where, str) and where.isidentifier() and not keyword.iskeyword(where)):
@@ -42,45 +39,6 @@ def check(model):
     for site, column in model.below.items():
         if column not in model.columns:
             raise BadInput(f"{where}: {site} is below {column!r}; expected one of {', '.join(model.columns)}")
-    _check_shapes(model)
-
-
-def _check_shapes(model):
-    """Weights, transitions and emission have an entry for each state, and a unit an entry for each column."""
-    found, k, columns, most = _shapes(model), len(model.states), len(model.columns), model.observations[1]
-    per_state = f"one for each of {', '.join(model.states)}"
-    for name, shape in (("weights", (k,)), ("initial", (k,)), ("transitions", (k, k))):
-        if found.get(name, shape) != shape:
-            raise BadInput(f"{model.name}: {name} has shape {found[name]}; expected {shape}, {per_state}")
-    if found.get("states", k) != k:
-        raise BadInput(f"{model.name}: the emission has {found['states']} distributions; expected {k}, {per_state}")
-    for size in found.get("components", ()):
-        if size != columns:
-            raise BadInput(f"{model.name}: the emission gives {size} numbers; expected {', '.join(model.columns)}")
-    if "unit" in found and np.prod(found["unit"]) != most * columns:
-        raise BadInput(f"{model.name}: simulate_unit gives shape {found['unit']}; expected {(most, columns)}")
-
-
-def _shapes(model):
-    """What a user's functions return, as shapes; what they raise is passed on, for its traceback leads to the line."""
-    found, units = {}, model.units[1]
-
-    def trace(theta, x, key):
-        p = model.natural(theta)
-        for name in ("weights", "initial", "transitions"):
-            if getattr(model, name, None) is not None:
-                found[name] = np.shape(getattr(model, name)(p))
-        if model.has_density:
-            parts = emissions.parts(model._emission(p, x))
-            found["states"] = sum(part.batch_shape[-1] if part.batch_shape else 1 for part in parts)
-            found["components"] = [int(np.prod(part.event_shape)) for part in parts]
-        else:
-            given = () if x is None else (dict(zip(model.covariates, x[0])),)
-            found["unit"] = np.shape(model.simulate_unit(key, p, jnp.zeros((), int), *given))
-
-    x = jnp.zeros((units, len(model.covariates))) if model.covariates else None
-    jax.eval_shape(trace, jnp.zeros(len(model.parameters)), x, jax.random.key(0))
-    return found
 
 
 def name_of_file(prior):
