@@ -194,22 +194,6 @@ MISTAKES = {
     "column": ({"below": {"mu": "rt"}}, "model: mu is below 'rt'; expected one of y"),
     "nothing sampled": ({"prior": lambda: {}}, "model: the prior samples nothing"),
     "discrete": ({"prior": discrete_prior}, "model: "),
-    "weights": (
-        {"weights": lambda p: jnp.ones(3)},
-        "model: weights has shape (3,); expected (2,), one for each of a,",
-    ),
-    "emissions": (
-        {"emission": lambda p: [dist.Normal(0, 1)] * 3},
-        "model: the emission has 3 distributions; expected 2, one for each of a, b",
-    ),
-    "components": (
-        {"emission": lambda p: dist.Normal(jnp.zeros((2, 3)), 1).to_event(1)},
-        "model: the emission gives 3 numbers; expected y",
-    ),
-    "unit": (
-        {"emission": None, "simulate_unit": lambda key, p, z: jnp.zeros(3)},
-        "model: simulate_unit gives shape (3,); expected (1, 1)",
-    ),
 }
 
 
