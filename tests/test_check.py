@@ -255,7 +255,7 @@ def test_an_error_of_a_users_function_is_one_row():
 def test_a_report_prints_as_a_table():
     report = Report("mine", [Row("design", True, "N from 1 to 2"), Row("prior", False, "p is 0")])
     assert str(report).splitlines() == [
-        "mine: 1 of 2 checks passed",
+        "mine: 1 of 2 checks passed; look at prior first",
         "  ok    design  N from 1 to 2",
         "  FAIL  prior   p is 0",
     ]
