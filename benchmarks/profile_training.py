@@ -10,7 +10,6 @@ import os
 
 # before JAX is imported: one thread, as a training has in a run
 os.environ["NPROC"] = os.environ["OMP_NUM_THREADS"] = "1"
-os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
 import time
 from functools import partial

@@ -54,31 +54,14 @@ def test_padding_leaves_no_trace(model, trained):
         np.testing.assert_allclose(before[head][:, :n], after[head][:, :n], atol=TOLERANCE, err_msg=head)
 
 
-def summary_of(kind):
-    """A summary network with a rough fit, as default recipes have it, as a function of a packed batch."""
-    recipe = {"kind": kind, "width": 8, "blocks": 2, "states": 4, "rough": 2, "mix": [16], "dim": 6}
+def test_padding_leaves_no_trace_in_summaries_with_a_rough_fit():
+    recipe = {"kind": "states", "width": 8, "blocks": 2, "states": 4, "rough": 2, "mix": [16], "dim": 6}
     network = MixtureSummary(None, recipe)
     network.build((1, 30, 1, 3))
-    return network, jax.jit(lambda packed: network(packed))
-
-
-@pytest.mark.parametrize("kind", ["classes", "states"])
-def test_padding_leaves_no_trace_in_summaries_with_a_rough_fit(kind):
-    _, run = summary_of(kind)
     units = np.random.default_rng(1).normal(size=(1, 20, 1, 2))
     packed = np.concatenate([units, np.ones((1, 20, 1, 1))], axis=-1)
     padded = np.concatenate([packed, np.full((1, 10, 1, 3), [0.7, -3.0, 0.0])], axis=1)
-    np.testing.assert_allclose(run(padded), run(packed), atol=1e-4)
-
-
-def test_the_order_of_units_changes_only_summaries_of_series():
-    units = np.random.default_rng(2).normal(size=(1, 30, 1, 2))
-    packed = np.concatenate([units, np.ones((1, 30, 1, 1))], axis=-1)
-    differences = {
-        k: np.abs(run(packed) - run(packed[:, ::-1])).max()
-        for k, (_, run) in {k: summary_of(k) for k in ("classes", "states")}.items()
-    }
-    assert differences["classes"] < 1e-4 < 1e-3 < differences["states"]
+    np.testing.assert_allclose(jax.jit(network)(padded), jax.jit(network)(packed), atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["gaussian_hmm", "evidence_accumulation"])

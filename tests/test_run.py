@@ -104,7 +104,7 @@ def test_a_run_changes_models_without_python(tmp_path):
         ({"gaussian_hmm": {"recipe": {"flow": {"depht": 7}}}}, "recipe.flow: unknown key depht; expected bins, bound"),
         (
             {"gaussian_hmm": {"recipe": {"summary": {"kind": "x"}}}},
-            "summary.kind: 'x'; expected deep_set or classes or recurrent",
+            "summary.kind: 'x'; expected deep_set or recurrent",
         ),
         ({"gaussian_hmm": {"recipe": {"schedule": {"phases": 10}}}}, r"phases: 10; expected a list of \[steps, batch"),
     ],

@@ -99,8 +99,8 @@ def far_outside(model, reference, table):
 class MmdTest:
     """The MMD test of single data sets against a reference of M simulations.
 
-    Its null distribution takes each simulation in the place of y and the others as the reference, so that for data
-    from the model p is uniform over 1/(M + 1), ..., 1 but for the exchange of one simulation.
+    Its null distribution takes each simulation in the place of y and the others as the reference. For data from the
+    model p is then uniform over 1 / (M + 1), ..., 1, up to terms of the order 1 / M.
 
     Attributes
     ----------

@@ -1,10 +1,10 @@
-"""A rough fit of a Gaussian mixture to the units of a data set, from which networks start instead of from nothing.
+"""A rough fit of a Gaussian mixture to the units of a series, from which networks start instead of from nothing.
 
     r_ik ∝ w_k prod_f Normal(x_if; m_kf, s_kf)        (E)
     w, m, s = shares, means and standard deviations of x weighted by r        (M)
 
-A few steps of EM from the range and the order of the first feature. For many mixtures and hidden Markov models the
-statistics weighted by r are close to sufficient ones; the networks learn what is left. Nothing here is trained.
+A few steps of EM from the range and the order of the first feature. For many hidden Markov models the statistics
+weighted by r are close to sufficient ones; the networks learn what is left. Nothing here is trained.
 """
 
 from typing import NamedTuple
@@ -27,7 +27,7 @@ class RoughFit(NamedTuple):
     responsibilities : (B, N, K)
         Zero for units that do not exist; classes in the order of the means of the first feature.
     statistics : (B, any)
-        Mean and log standard deviation of the data set and of every class, shares, and in a series how often classes
+        Mean and log standard deviation of the data set and of every class, shares, and how often classes
         follow each other.
     """
 
@@ -36,15 +36,12 @@ class RoughFit(NamedTuple):
     statistics: jax.Array
 
 
-def rough_fit(x, present, classes, series=True):
-    """`RoughFit` of features x (B, N, F) where present (B, N) is 1; no gradient flows through it.
-
-    Without ``series`` the units are exchangeable, and how often classes follow each other is left out.
-    """
-    return jax.vmap(lambda x, m: _fit(jax.lax.stop_gradient(x), m, classes, series))(x, present)
+def rough_fit(x, present, classes):
+    """`RoughFit` of features x (B, N, F) where present (B, N) is 1; no gradient flows through it."""
+    return jax.vmap(lambda x, m: _fit(jax.lax.stop_gradient(x), m, classes))(x, present)
 
 
-def _fit(x, present, k, series):
+def _fit(x, present, k):
     """One data set: x (N, F), present (N,)."""
     n, seen = jnp.maximum(present.sum(), 1.0), present[:, None]
     mean = (x * seen).sum(0) / n
@@ -62,8 +59,7 @@ def _fit(x, present, k, series):
     share, centre, variance = _moments(z, r, n)
     followed = r[:-1] * seen[1:]
     follows = (followed.T @ r[1:] + PSEUDO / k) / (followed.sum(0) + PSEUDO)[:, None]
-    parts = (mean, jnp.log(spread), mean + spread * centre, jnp.log(spread) + 0.5 * jnp.log(variance), share)
-    parts += (follows,) if series else ()
+    parts = (mean, jnp.log(spread), mean + spread * centre, jnp.log(spread) + 0.5 * jnp.log(variance), share, follows)
     return RoughFit(z, r, jnp.concatenate([jnp.ravel(p) for p in parts]))
 
 

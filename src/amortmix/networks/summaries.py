@@ -67,24 +67,14 @@ class _States(keras.Layer):
     """
 
     PATCH = 8
-    dependent = True
 
     def __init__(self, width, blocks, states, recurrent=0, rough=0):
         super().__init__()
         self.recurrent, self.rough = recurrent, rough
         self.embed = dense_stack([width])
-        self.blocks = [self._block(width, b) for b in range(blocks)]
+        self.blocks = [ShiftConvolution(width, 2**b) for b in range(blocks)]
         self.responsibility = keras.layers.Dense(states)
         self.recurrence = GatedRecurrence(recurrent, directions=2) if recurrent else None
-
-    def _block(self, width, number):
-        return ShiftConvolution(width, 2**number)
-
-    def _mixed(self, h, present):
-        """Features of each unit from those of its neighbours."""
-        for block in self.blocks:
-            h = block(h * present[..., None])
-        return h
 
     def _inputs(self, units, mask):
         """What the convolutions see of each unit, and further statistics of the data set (B, any)."""
@@ -94,19 +84,20 @@ class _States(keras.Layer):
         x, statistics = self._inputs(units, present)
         known, given = ([] if statistics is None else [statistics]), []
         if self.rough:
-            fit = rough_fit(x, present, self.rough, self.dependent)
+            fit = rough_fit(x, present, self.rough)
             x, given = jnp.concatenate([x, fit.standardized, fit.responsibilities], axis=-1), [fit.responsibilities]
             known.append(fit.statistics)
-        h = self._mixed(self.embed(x), present)
+        h = self.embed(x)
+        for block in self.blocks:
+            h = block(h * present[..., None])
         s = keras.ops.sigmoid(self.responsibility(h)) * present[..., None]
         s = jnp.concatenate([s, *given], axis=-1)
         seen = jnp.concatenate([x, h], axis=-1)
         share = masked_mean(s, present)
         weighted = jnp.einsum("bns,bnf->bsf", s, seen) / (jnp.sum(s, axis=1)[..., None] + 1.0)
-        flat = [weighted.reshape(weighted.shape[0], -1)]
-        if self.dependent:
-            products = jnp.einsum("bns,bnr->bsr", s[:, :-1], s[:, 1:])
-            flat.append((products / jnp.sum(present, axis=-1)[:, None, None]).reshape(len(s), -1))
+        n = jnp.sum(present, axis=-1)
+        transitions = jnp.einsum("bns,bnr->bsr", s[:, :-1], s[:, 1:]) / n[:, None, None]
+        flat = [a.reshape(a.shape[0], -1) for a in (weighted, transitions)]
         pooled = [masked_mean(seen, present), share, *known, *flat]
         if self.recurrence is not None:
             pooled.append(self._patches(h, present))
@@ -119,20 +110,6 @@ class _States(keras.Layer):
         patch_mask = jnp.pad(mask, ((0, 0), (0, whole - n))).reshape(b, -1, self.PATCH).max(-1)
         states = self.recurrence(h, patch_mask)
         return jnp.concatenate([masked_mean(states[g], patch_mask) for g in (0, 1)], axis=-1)
-
-
-class _Classes(_States):
-    """Exchangeable units that belong to classes: as `_States`, with equivariant blocks and without transitions."""
-
-    dependent = False
-
-    def _block(self, width, number):
-        return EquivariantBlock(width)
-
-    def _mixed(self, h, present):
-        for block in self.blocks:
-            h = block(h, present)
-        return h
 
 
 class _Trials(_States):
@@ -164,7 +141,7 @@ class _Trials(_States):
         return jnp.concatenate([x, log_t, inverse, choice[..., None] * log_t], axis=-1), fraction
 
 
-KINDS = {"deep_set": _DeepSet, "classes": _Classes, "recurrent": _Recurrent, "states": _States, "trials": _Trials}
+KINDS = {"deep_set": _DeepSet, "recurrent": _Recurrent, "states": _States, "trials": _Trials}
 
 
 @serializable(PACKAGE)

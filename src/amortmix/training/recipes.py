@@ -39,17 +39,8 @@ def default_recipe(model, smoke=False):
     }
 
 
-_FULL = {
-    "width": 48,
-    "blocks": 2,
-    "mix": [128, 128],
-    "depth": 5,
-    "flow": 128,
-    "bins": 8,
-    "classifier": [48, 48],
-    "local": [24],
-}
-_SMOKE = {"width": 16, "blocks": 1, "mix": [32], "depth": 2, "flow": 32, "bins": 4, "classifier": [16], "local": [8]}
+_FULL = {"width": 48, "mix": [128, 128], "depth": 5, "flow": 128, "bins": 8, "classifier": [48, 48], "local": [24]}
+_SMOKE = {"width": 16, "mix": [32], "depth": 2, "flow": 32, "bins": 4, "classifier": [16], "local": [8]}
 
 
 def _local(model, size):
@@ -61,10 +52,12 @@ def _local(model, size):
 
 
 def _summary(model, size):
-    """Soft responsibilities of more classes than there are states, beside those of a rough fit of as many classes."""
-    kind, k = "states" if model.dependent else "classes", len(model.states)
-    found = {"kind": kind, "width": size["width"], "blocks": size["blocks"], "states": 2 * k + 2, "rough": k}
-    return found | {"mix": size["mix"], "dim": 4 * model.free + 4}
+    """A Deep Set, or for a chain soft responsibilities of many classes beside those of a rough fit of K."""
+    shared = {"width": size["width"], "mix": size["mix"], "dim": 4 * model.free + 4}
+    if not model.dependent:
+        return {"kind": "deep_set", "depth": 2, **shared}
+    k = len(model.states)
+    return {"kind": "states", "blocks": 2, "states": 2 * k + 2, "rough": k, **shared}
 
 
 def _classifier(model, size):
