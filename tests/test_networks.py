@@ -13,6 +13,7 @@ from amortmix.model import registry
 from amortmix.networks.classifiers import EmissionClassifier
 from amortmix.networks.estimator import chain_of, pack, training_example
 from amortmix.networks.summaries import MixtureSummary
+from amortmix.training.recipes import default_recipe
 
 TOLERANCE = 2e-5
 
@@ -81,19 +82,21 @@ def test_each_head_sees_only_its_side(name, trained):
     assert difference["backward_filtering"][t:].max() == 0 and difference["backward_filtering"][t - 1] > 1e-7
 
 
-def test_chains_whose_densities_are_known_start_from_the_exact_answer():
-    """An untrained classifier that is given the log densities has the state probabilities of the model."""
-    model = registry.find("gaussian_hmm")
+@pytest.mark.parametrize("observations", [(1, 1), (3, 5)])
+def test_chains_whose_densities_are_known_start_from_the_exact_answer(observations):
+    """The untrained classifier of the default recipe has the state probabilities of the model."""
+    model = registry.find("gaussian_hmm").changed(conditions=None, observations=observations)
     theta, data, _ = simulate(model, 5, np.float32)
-    classifier = EmissionClassifier(n_states=2, widths=[4], known=True)
     n = len(data.y)
-    conditions = jnp.concatenate([model.log_densities(theta, data), jnp.ones((n, 3))], axis=-1)[None]
-    classifier.build((1, n, 2), conditions.shape, 3)
-    found = classifier(
-        jnp.ones((1, n, 2)), conditions=conditions, present=jnp.ones((1, n)), chain=chain_of(model, theta)[None]
-    )
+    conditions = model.unit_conditions(model.bijection(data).inverse(theta), data)[None]
+    known = default_recipe(model)["classifier"]["known"]
+    classifier = EmissionClassifier(n_states=2, widths=[4], known=known)
+    classifier.build((1, n, 2), conditions.shape, model.free)
+    units, present = jnp.ones((1, n, 2)), jnp.ones((1, n))
+    found = classifier(units, conditions=conditions, present=present, chain=chain_of(model, theta)[None])
     exact = model.state_log_probs(theta, data)
     for head in ("filtering", "backward_filtering"):
+        # differences of log densities beyond 15 are cut off
         np.testing.assert_allclose(np.exp(found[head][0]), np.exp(exact[head]), atol=1e-4, err_msg=head)
 
 

@@ -47,7 +47,7 @@ def split(model, data, by):
     """
     if isinstance(data, Mapping):
         return dict(data)
-    where = "the table"
+    where = tables.TABLE
     if isinstance(data, (str, Path)):
         where, data = str(data), tables.read_csv(model, data)
     if by is None or by not in data.columns:

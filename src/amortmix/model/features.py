@@ -65,12 +65,12 @@ def each_unit(u, data):
 
 
 def conditions(model, u, data):
-    """What the classifier sees by default: log densities where they are known, number of observations, and u."""
+    """What the classifier sees by default: number of observations, log densities where they are known, and u."""
     found = []
+    if model.observations[1] > 1:
+        found.append(data.mask.sum(1, keepdims=True) - _middle(model.observations))
     if model.has_density:
         log_lik = model.log_densities(model.bijection(data).forward(u), data)
         relative = log_lik - jnp.max(log_lik, axis=-1, keepdims=True)
         found.append(jnp.where(jnp.isfinite(relative), jnp.maximum(relative, -CERTAIN), -CERTAIN))
-    if model.observations[1] > 1:
-        found.append(data.mask.sum(1, keepdims=True) - _middle(model.observations))
     return jnp.concatenate([*found, each_unit(u, data)], axis=-1)

@@ -159,20 +159,20 @@ class EmissionClassifier(keras.Layer):
     by the cross-entropy of every head through the exact recursions: no likelihood is evaluated, no error grows
     along the series, and a unit costs two small layers instead of two recurrent states.
 
-    With ``known`` the first K conditions are such log densities already: training starts from them.
+    ``known`` is the place of the first of K conditions that are such log densities already: training starts from them.
     """
 
-    def __init__(self, n_states, widths, known=False, **kwargs):
+    def __init__(self, n_states, widths, known=None, **kwargs):
         super().__init__(**kwargs)
         self.n_states, self.widths, self.known = n_states, list(widths), known
         self.unit = dense_stack(widths)
-        self.emission = keras.layers.Dense(n_states, kernel_initializer="zeros" if known else "glorot_uniform")
+        self.emission = keras.layers.Dense(n_states, kernel_initializer="glorot_uniform" if known is None else "zeros")
 
     def call(self, units, conditions, present, chain):
         """``chain`` (B, K + 1, K): log p(z_1), and below it the log transition matrix."""
         e = self.emission(self.unit(jnp.concatenate([units, conditions], axis=-1)))
-        if self.known:
-            e = e + conditions[..., : self.n_states]
+        if self.known is not None:
+            e = e + conditions[..., self.known : self.known + self.n_states]
         e = log_softmax(e, axis=-1) * present[..., None]
         heads = jax.vmap(hmm.state_log_probs)(chain[:, 0], chain[:, 1:], e)
         # uniform after the last unit, as in `FilterClassifier`

@@ -61,11 +61,11 @@ def _summary(model, size):
 
 
 def _classifier(model, size):
-    """With the default conditions of a model that has a density, chains start from its log densities."""
+    """Chains start from their log densities, which default conditions have after the number of observations."""
     if not model.dependent:
         return {"kind": "unit", "widths": size["classifier"]}
-    known = model.has_density and model.conditions is None
-    return {"kind": "emission", "widths": size["classifier"], "known": known}
+    known = {"known": int(model.observations[1] > 1)} if model.has_density and model.conditions is None else {}
+    return {"kind": "emission", "widths": size["classifier"], **known}
 
 
 def _schedule(model, smoke):
