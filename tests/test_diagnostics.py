@@ -2,18 +2,22 @@
 
 import jax
 import jax.numpy as jnp
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import xarray as xr
 from bayesflow.metrics.functional.kernels import inverse_multiquadratic
 from scipy import stats
 
 from amortmix.diagnostics import comparison, simulated, states
+from amortmix.diagnostics.quality import quality_of
 from amortmix.inference import psis
 from amortmix.inference.reference import MmdTest
 from amortmix.inference.verdict import judge
 from amortmix.mcmc.engine import McmcFit
 from amortmix.model import registry
 from amortmix.model.data import Data, as_numpy
+from amortmix.plots import quality
 
 
 def gaussian_weights(target_sd, n=20_000):
@@ -264,3 +268,24 @@ def test_draws_on_the_edge_have_no_weight():
     without = psis.smooth(target, proposal)
     np.testing.assert_allclose(with_edge.log_weights[:-1], without.log_weights, atol=0.02)
     assert with_edge.weights[-1] == 0 and abs(with_edge.pareto_k - without.pareto_k) < 0.02
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 1.0])
+def test_draws_that_are_not_finite_are_counted_and_figures_say_so(share):
+    """Hardly trained networks overflow on some data sets: of none, some and all."""
+    model = registry.find("gaussian_hmm")
+    rng = np.random.default_rng(8)
+    theta = rng.normal(size=(20, 4))
+    draws = (theta[:, None] + rng.normal(size=(20, 50, 4))).astype(np.float32)
+    overflown = int(share * 20)
+    draws[:overflown, :3, 2], draws[:overflown, 3, 3] = np.inf, np.nan
+    found = xr.Dataset({"theta": (("m", "d"), theta), "draws": (("m", "s", "d"), draws)})
+    words = f"draws of {overflown} of 20 data sets are not finite"
+    for plot in (quality.recovery, quality.z_score_contraction):
+        figure = plot(model, found)
+        title = figure.get_suptitle()
+        assert title.startswith(words) if overflown else title == ""
+        plt.close(figure)
+    metrics = {"datasets": 20, "not_finite": overflown, "sbc": {"inside": True}}
+    said = quality_of(metrics, found)
+    assert said.good == (overflown == 0) and (words in said.sentence) == (overflown > 0)

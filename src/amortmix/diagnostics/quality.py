@@ -45,6 +45,9 @@ def quality_of(metrics, recovery):
         error = max(c["ece"] for c in metrics["state_calibration"].values())
         good &= error <= CALIBRATION_ERROR
         numbers.append(f"calibration error of the states {error:.4f} (at most {CALIBRATION_ERROR})")
+    if overflown := metrics.get("not_finite", 0):
+        good = False
+        numbers.append(f"draws of {overflown} of {metrics['datasets']} data sets are not finite")
     inside = metrics["sbc"]["inside"]
     numbers.append(f"SBC ranks {'inside' if inside else 'outside'} their simultaneous 95 % bands")
     good = bool(good and inside)

@@ -66,6 +66,7 @@ def validate(amortized, settings, seed, held_out):
         "parameters": model.parameter_names,
         "datasets": len(theta),
         "draws": settings["draws"],
+        "not_finite": int((~np.isfinite(draws).all((1, 2))).sum()),
         "sbc": simulated.calibration(theta, draws, seed),
         "recovery": simulated.recovery(theta, draws),
     }

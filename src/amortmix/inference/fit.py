@@ -188,9 +188,9 @@ class Fit:
 
     def _marked(self, figure):
         """A figure of draws that are not to be used says so above itself."""
-        if self.verdict not in USABLE:
-            figure.suptitle(f"{self.verdict}: these draws are not to be used", color="#a33f00", y=1.08)
-        return figure
+        from amortmix.plots.style import warn
+
+        return warn(figure, "" if self.verdict in USABLE else f"{self.verdict}: these draws are not to be used")
 
     def _model(self):
         if self.model is None:

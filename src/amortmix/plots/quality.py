@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from bayesflow.diagnostics import plots as bayesflow_plots
 
-from amortmix.plots.style import COLORS, FONTS, STATE_COLORS, columns, finish_grid, grid, grid_size, labels
+from amortmix.plots.style import COLORS, FONTS, STATE_COLORS, columns, finish_grid, grid, grid_size, labels, warn
 
 
 def calibration(model, recovery, seed=1):
@@ -28,12 +28,28 @@ def calibration(model, recovery, seed=1):
     return figure
 
 
+#: Draws that are not finite are shown so many ranges of the truths away from them.
+FAR = 10
+
+
+def _cut_off(theta, draws):
+    """Truths (M, D), draws (M, S, D) without any that is not finite, and words that say whether there were some."""
+    overflown = int((~np.isfinite(draws).all((1, 2))).sum())
+    words = f"draws of {overflown} of {len(draws)} data sets are not finite, and cut off here" if overflown else ""
+    # in double precision, for the squares of large draws
+    theta, draws = theta.astype(float), draws.astype(float)
+    low, high = theta.min(0), theta.max(0)
+    far = FAR * (high - low)
+    known = np.nan_to_num(draws, nan=np.inf, posinf=np.inf, neginf=-np.inf)
+    return theta, np.where(np.isfinite(draws), draws, np.clip(known, low - far, high + far)), words
+
+
 def recovery(model, recovery, keep=None, limit=500):
     """Truth against posterior median with 95 % intervals (figures 5, 9, 13); at most ``limit`` data sets."""
     theta, draws = recovery["theta"].values, recovery["draws"].values
     if keep is not None:
         theta, draws = theta[keep], draws[keep]
-    theta, draws = theta[:limit], draws[:limit]
+    theta, draws, words = _cut_off(theta[:limit], draws[:limit])
     figure, axes = grid(model)
     for j, (axis, label) in enumerate(zip(axes.flat, labels(model))):
         low, middle, high = np.quantile(draws[..., j], [0.025, 0.5, 0.975], axis=1)
@@ -48,7 +64,7 @@ def recovery(model, recovery, keep=None, limit=500):
         correlation = np.corrcoef(theta[:, j], middle)[0, 1]
         axis.set_title(f"{label},  r = {correlation:.3f}")
         axis.set_xlabel("truth")
-    return finish_grid(figure, axes, model, "posterior median, 95 %")
+    return warn(finish_grid(figure, axes, model, "posterior median, 95 %"), words)
 
 
 def reliability(model, excess):
@@ -70,15 +86,17 @@ def reliability(model, excess):
 
 def z_score_contraction(model, recovery):
     """Posterior z-score against contraction."""
-    return bayesflow_plots.z_score_contraction(
-        recovery["draws"].values,
-        recovery["theta"].values,
+    theta, draws, words = _cut_off(recovery["theta"].values, recovery["draws"].values)
+    figure = bayesflow_plots.z_score_contraction(
+        draws,
+        theta,
         variable_names=[p.label for p in model.parameters],
         color=COLORS["ABI"],
         num_col=columns(model),
         figsize=grid_size(model),
         **FONTS,
     )
+    return warn(figure, words)
 
 
 def gap_by_region(model, recovery, bins=6):

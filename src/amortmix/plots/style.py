@@ -67,3 +67,10 @@ def finish_grid(figure, axes, model, ylabel):
 def grid_size(model):
     width = columns(model)
     return (3.1 * width, 2.9 * -(-len(model.parameters) // width))
+
+
+def warn(figure, words):
+    """Words, if there are any, above a figure that must not be read without them; the figure."""
+    if words:
+        figure.suptitle(words, color="#a33f00", y=1.08)
+    return figure
