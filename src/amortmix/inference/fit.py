@@ -188,7 +188,7 @@ class Fit:
 
     def _marked(self, figure):
         """A figure of draws that are not to be used says so above itself."""
-        from amortmix.plots.style import warn
+        from amortmix.plots import warn
 
         return warn(figure, "" if self.verdict in USABLE else f"{self.verdict}: these draws are not to be used")
 

@@ -15,7 +15,7 @@ from amortmix.plots.quality import (
     reliability,
     z_score_contraction,
 )
-from amortmix.plots.style import save
+from amortmix.plots.style import save, warn
 
 __all__ = [
     "calibration",
@@ -29,5 +29,6 @@ __all__ = [
     "reliability",
     "save",
     "states_over_time",
+    "warn",
     "z_score_contraction",
 ]
