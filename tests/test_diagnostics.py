@@ -58,7 +58,21 @@ def test_resampled_draws_are_draws_of_the_target():
     assert len(np.unique(theta)) == 2000 and 2000 < smoothed.ess < 40_000
     assert abs(theta.mean() - 0.3) < 5 * 0.7 / np.sqrt(2000)
     assert abs(theta.var() - 0.49) < 5 * 0.49 * np.sqrt(2 / 2000)
-    assert psis.resample(np.array([0.0, -np.inf, -np.inf]), 2, seed=1) is None
+    assert psis.resample(np.array([0.0] + 7 * [-np.inf]), 2, seed=1) is None
+
+
+def test_few_draws_are_taken_as_often_as_their_weights_say():
+    """Systematic resampling: n w rounded up or down for each draw, in random order; the mean is unbiased."""
+    log_weights = np.log(stats.dirichlet(np.ones(50)).rvs(1, random_state=3)[0])
+    counts = np.array([np.bincount(psis.resample(log_weights, 40, seed=s), minlength=50) for s in range(4000)])
+    expected = 40 * np.exp(log_weights)
+    assert np.all((counts == np.floor(expected)) | (counts == np.ceil(expected)))
+    # a count is one of two numbers, so its variance is at most 1 / 4: 5 standard errors of the mean
+    assert np.abs(counts.mean(0) - expected).max() < 5 * 0.5 / np.sqrt(4000)
+    chosen = psis.resample(log_weights, 40, seed=1)
+    assert np.any(np.diff(chosen) < 0)
+    only = np.where(np.arange(50) == 7, 0.0, -np.inf)
+    assert np.all(psis.resample(only, 40, seed=1) == 7) and psis.resample(np.full(5, -np.inf), 3, seed=1) is None
 
 
 def test_evidence_and_its_error():

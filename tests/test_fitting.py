@@ -1,5 +1,7 @@
 """A fit and its file: exact densities, weights, corrected draws, verdicts, and what is missing without them."""
 
+import time
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +12,8 @@ from test_amortized import without_density
 from amortmix.inference import psis
 from amortmix.inference.amortized import Amortized
 from amortmix.inference.fit import load_fit
-from amortmix.inference.fitting import Fitter
+from amortmix.inference.fitting import AMPLE, STATES_ERROR, Fitter
+from amortmix.inference.many import fit_many, in_order
 from amortmix.inference.reference import Reference, make_reference
 from amortmix.storage import pretrained
 from amortmix.storage import tree as trees
@@ -133,13 +136,14 @@ def test_data_far_outside_the_simulations_are_named(good):
 
 def test_draws_that_are_not_finite_are_never_fine(good, monkeypatch):
     _, data, _ = simulate(good.amortized.model, 8, dtype=np.float32)
-    sample = good.amortized.sample
+    answer = good.amortized.answer
 
     def broken(*arguments):
-        drawn = sample(*arguments)
-        return drawn._replace(theta=np.where(np.arange(len(drawn.theta))[:, None] == 3, np.nan, drawn.theta))
+        found = answer(*arguments)
+        third = np.arange(len(found.draws.theta))[:, None] == 3
+        return found._replace(draws=found.draws._replace(theta=np.where(third, np.nan, found.draws.theta)))
 
-    monkeypatch.setattr(good.amortized, "sample", broken)
+    monkeypatch.setattr(good.amortized, "answer", broken)
     fit = good.fit(data, seed=1)
     assert fit.verdict == "MCMC" and "not finite" in fit.reason and any("not finite" in w for w in fit.warnings)
 
@@ -151,3 +155,76 @@ def test_a_reference_is_kept_as_a_file(good, tmp_path):
     (tmp_path / "reference.npz").write_bytes(b"PK")
     with pytest.raises(BadInput, match=r"reference\.npz: damaged"):
         Reference.load(tmp_path / "reference.npz")
+
+
+def test_one_program_says_what_its_parts_say(good):
+    """Draws of `sample`, the exact log joint density of each, and the summary."""
+    amortized = good.amortized
+    _, data, _ = simulate(amortized.model, 5, dtype=np.float32)
+    found, drawn = amortized.answer(data, 50, 3), amortized.sample(data, 50, 3)
+    np.testing.assert_allclose(found.draws.theta, drawn.theta, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found.log_joint, amortized.log_joint(data, drawn.theta), rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(found.summary, amortized.summarize(data), rtol=1e-4, atol=1e-4)
+
+
+def test_more_proposals_only_where_the_effective_number_asks(good, trained):
+    """Good networks keep to the fewest; hardly trained ones go to the most, and no further."""
+    _, data, _ = simulate(good.amortized.model, 5, dtype=np.float32)
+    fit = Fitter(good.amortized, DRAWS, (DRAWS, 3 * DRAWS), good.reference).fit(data, seed=1)
+    assert fit.tree.attrs["proposals"] == DRAWS and fit.tree.attrs["proposals_ess"] >= AMPLE * DRAWS
+    bad = hardly(trained).amortized
+    with pytest.raises(BadInput, match=r"\[600, 200\] draws: expected"):
+        Fitter(bad, DRAWS, (3 * DRAWS, DRAWS))
+    attrs = Fitter(bad, DRAWS, (DRAWS, 3 * DRAWS)).fit(data, seed=1).tree.attrs
+    assert attrs["proposals"] == 3 * DRAWS and attrs["pareto_k"] > 0.7
+
+
+def test_few_proposals_and_few_states_agree_with_many(good):
+    """Weighted means of the two ways to resample within 5 standard errors, states within 5 of their stated error."""
+    _, data, _ = simulate(good.amortized.model, 5, dtype=np.float32)
+    few = Fitter(good.amortized, 1000, (1000, 4000), good.reference, states=(64, 1000)).numbers(data, seed=1)
+    many = Fitter(good.amortized, 1000, 10_000, good.reference).numbers(data, seed=2)
+    spread = many.best.theta.std(0)
+    error = spread * np.sqrt(1 / few.attrs["proposals_ess"] + 1 / 1000 + 1 / 1000)
+    assert np.all(np.abs(few.best.theta.mean(0) - many.best.theta.mean(0)) < 5 * error)
+    assert few.attrs["states_draws"] < 1000 and few.attrs["states_error"] <= STATES_ERROR
+    difference = few.states["smoothing"][0] - many.states["smoothing"][0]
+    assert np.abs(difference).max() < 5 * np.hypot(few.attrs["states_error"], many.attrs["states_error"])
+
+
+def test_states_take_as_many_draws_as_their_error_needs(good, monkeypatch):
+    """With a smaller error asked for, more draws; the stated error is the spread over the root of their number."""
+    _, data, _ = simulate(good.amortized.model, 5, dtype=np.float32)
+    fitter = Fitter(good.amortized, 400, (400, 400), states=(50, 400))
+    monkeypatch.setattr("amortmix.inference.fitting.STATES_ERROR", 0.008)
+    found = fitter.numbers(data, seed=1)
+    number = found.attrs["states_draws"]
+    assert 50 < number <= 400 and number % 50 == 0
+    p = good.amortized.probabilities(data, found.best.u[:number])["smoothing"]
+    np.testing.assert_allclose(found.attrs["states_error"], (p.std(0) / np.sqrt(number)).max(), rtol=1e-4)
+    assert found.attrs["states_error"] <= 0.008 or number == 400
+
+
+def test_a_fit_does_not_depend_on_those_beside_it(good, tmp_path, monkeypatch):
+    """Threads or none, with neighbours or alone, in memory or on disk: the same numbers, in the order of the names."""
+    sets = {name: simulate(good.amortized.model, 20 + i, dtype=np.float32)[1] for i, name in enumerate("dcba")}
+    monkeypatch.setenv("NPROC", "3")
+    fits = fit_many(good, sets, None, seed=5)
+    kept = fit_many(good, sets, None, seed=5, folder=tmp_path)
+    assert list(fits) == list(sets) == list(fits.summary().index) and len(kept) == 4
+    for number, (name, data) in enumerate(sets.items()):
+        alone = good.fit(data, seed=5 + number)
+        np.testing.assert_array_equal(fits[name].theta, alone.theta)
+        np.testing.assert_array_equal(kept[name].theta, alone.theta)
+        assert fits.summary().loc[name, "verdict"] == kept[name].verdict == alone.verdict
+        np.testing.assert_array_equal(kept[name].paths(3), alone.paths(3))
+    with pytest.raises(BadInput, match="'a/b': cannot be the name of a file"):
+        fit_many(good, {"a/b": data}, None, seed=1, folder=tmp_path)
+
+
+def test_work_comes_back_in_order_and_its_error_too(monkeypatch):
+    monkeypatch.setenv("NPROC", "4")
+    assert list(in_order(lambda i: (time.sleep(0.01 * (i % 3)), i)[1], range(20))) == list(range(20))
+    assert list(in_order(str, [])) == []
+    with pytest.raises(ZeroDivisionError):
+        list(in_order(lambda i: 1 / (i - 7), range(20)))

@@ -130,3 +130,13 @@ def test_a_network_of_another_kind_is_replaced_whole():
     changes = {"summary": {"kind": "recurrent", "width": 16}, "flow": {"depth": 6}}
     expected = {"summary": {"kind": "recurrent", "width": 16}, "flow": {"depth": 6, "bins": 8}, "local": None}
     assert merged(recipe, changes) == expected
+
+
+def test_a_few_settings_are_changed_and_the_others_stay(tmp_path):
+    """What comes with the project for thousands of data sets, over the preset; a bad value is named with its place."""
+    preset = run_of(tmp_path).settings
+    changes = yaml.safe_load(Path("config/thousands.yaml").read_text())
+    run = run_of(tmp_path, **changes)
+    assert run.settings == preset | changes["settings"] and run.settings["validation"] == preset["validation"]
+    with pytest.raises(BadInput, match=r"settings\.abi\.proposals: .*expected"):
+        run_of(tmp_path, settings={"abi": {"draws": 1000, "proposals": "many"}})

@@ -24,9 +24,12 @@ from amortmix.storage.files import BadInput
 from amortmix.training.loop import train as _train
 from amortmix.training.recipes import default_recipe
 
-DRAWS = 4000
-#: Draws of the flow, for each posterior draw, among which corrected ones are chosen.
+#: Posterior draws of one data set, and of each of many.
+DRAWS, DRAWS_OF_MANY = 4000, 1000
+#: Most draws of the flow, for each posterior draw, among which corrected ones are chosen.
 PROPOSALS = 4
+#: Fewest draws over which state probabilities are averaged, for one data set and for each of many.
+STATES, STATES_OF_MANY = 1000, 64
 REFERENCE_SEED = 2026
 #: Networks with fewer steps are hardly trained, and every fit says so.
 FEWEST_STEPS = 500
@@ -64,10 +67,10 @@ class Networks:
             return Reference.load(path)
         return make_reference(self.amortized, REFERENCE_SEED)
 
-    def _fitter(self, draws, proposals):
-        key = draws, proposals or PROPOSALS * draws
+    def _fitter(self, draws, proposals, states):
+        key = draws, proposals or (draws, PROPOSALS * draws), (states, draws)
         if key not in self._fitters:
-            self._fitters[key] = Fitter(self.amortized, *key, reference=self.reference)
+            self._fitters[key] = Fitter(self.amortized, *key[:2], reference=self.reference, states=key[2])
         return self._fitters[key]
 
     def fit(self, data, draws=DRAWS, seed=1, proposals=None):
@@ -80,7 +83,8 @@ class Networks:
         draws : int
         seed : int
         proposals : int, optional
-            Draws of the flow among which corrected ones are chosen.
+            Draws of the flow among which corrected ones are chosen; by default ``draws``, or up to four times as many
+            if their effective number asks for it.
 
         Returns
         -------
@@ -96,26 +100,48 @@ class Networks:
         >>> fit = am.load("evidence_accumulation").fit("me.csv")
         >>> fit.verdict, fit.summary()
         """
-        found = self._fitter(draws, proposals).fit(data, seed)
+        found = self._fitter(draws, proposals, STATES).fit(data, seed)
         if found.verdict not in USABLE:
             warnings.warn(f"{found.verdict}: {found.reason}", UserWarning, stacklevel=2)
         return found
 
-    def fit_many(self, data, by=None, draws=DRAWS, seed=1, proposals=None) -> Fits:
-        """The posteriors of many data sets, one after the other with networks that are compiled once.
+    def fit_many(self, data, by=None, draws=DRAWS_OF_MANY, seed=1, proposals=None, folder=None) -> Fits:
+        """The posteriors of many data sets, with networks that are compiled once and all cores.
+
+        State probabilities are averaged over 64 draws, and over all where their standard error (``states_error`` of a
+        fit) would be above 0.02.
 
         Parameters
         ----------
         data : DataFrame, path, or dict of what `fit` takes
         by : str, optional
             Column of a table that says which rows belong to one data set.
+        draws, seed, proposals : as for `fit`
+        folder : path, optional
+            Where each fit is written, NAME.nc, once it is made; memory then hardly grows with their number.
 
         Returns
         -------
         Fits
             A mapping from name to `Fit` with one ``summary()`` of all.
+
+        Raises
+        ------
+        BadInput
+            One line with the first data set that cannot be read; nothing is fitted then.
+
+        Examples
+        --------
+        >>> fits = am.load("evidence_accumulation").fit_many(frame, by="subject")
+        >>> fits.summary()
         """
-        return _fit_many(self._fitter(draws, proposals), data, by, seed)
+        fits = _fit_many(self._fitter(draws, proposals, STATES_OF_MANY), data, by, seed, folder)
+        words = fits.summary()["verdict"]
+        bad = words[~words.isin(USABLE)]
+        if len(bad):
+            text = f"{len(bad)} of {len(fits)} fits are not to be used, the first is {bad.index[0]}: {bad.iloc[0]}"
+            warnings.warn(f"{text}; see summary()", UserWarning, stacklevel=2)
+        return fits
 
     def mcmc(self, data, seed=1, chains=4, warmup=1000, draws=1000, adapt_delta=0.95, engine=None):
         """The posterior of one data set by MCMC on the same declaration, where it has a density or a ``.stan`` file.

@@ -133,7 +133,9 @@ def fit(
     data: Annotated[list[Path], typer.Argument(help="CSV files")],
     by: Annotated[str | None, typer.Option(help="column that says which rows are one data set")] = None,
     out: Annotated[Path, typer.Option(help="folder of the results")] = Path("fits"),
-    draws: Annotated[int, typer.Option(help="posterior draws of each data set")] = 4000,
+    draws: Annotated[
+        int | None, typer.Option(help="posterior draws: 4000, or 1000 of each of several data sets")
+    ] = None,
     prior: Prior = None,
     seed: Seed = 1,
 ):
@@ -141,7 +143,7 @@ def fit(
 
     Example: amortmix fit evidence_accumulation me.csv --out fits
     """
-    from amortmix.api import load
+    from amortmix.api import DRAWS, DRAWS_OF_MANY, load
     from amortmix.inference.many import split
 
     nets, parts = load(model, prior=prior), {}
@@ -150,9 +152,8 @@ def fit(
             parts[path.stem] = path
         else:
             parts |= {f"{path.stem}_{name}": part for name, part in split(nets.model, path, by).items()}
-    fits = nets.fit_many(parts, draws=draws, seed=seed)
+    fits = nets.fit_many(parts, draws=draws or (DRAWS if len(parts) == 1 else DRAWS_OF_MANY), seed=seed, folder=out)
     for name, found in fits.items():
-        found.save(out / f"{name}.nc")
         _write_csv(found.summary(), out / f"{name}_parameters.csv")
         _write_csv(found.states(), out / f"{name}_states.csv", index=False)
         print(f"{name}: {found.verdict}: {found.reason}")

@@ -5,17 +5,23 @@ import time
 
 from tqdm import tqdm
 
+#: Seconds from one line to the next, at least; the last always comes.
+EVERY = 1.0
+
 
 class _Lines:
-    """One line per step of work for logs and pipes."""
+    """Lines for logs and pipes."""
 
     def __init__(self, total, title, unit, done):
         self.total, self.title, self.unit, self.done = total, title, unit, done
-        self.first, self.began = done, time.perf_counter()
+        self.first, self.began, self.said = done, time.perf_counter(), -EVERY
 
     def advance(self, amount, note=""):
         self.done += amount
         seconds = time.perf_counter() - self.began
+        if seconds < self.said + EVERY and self.done < self.total:
+            return
+        self.said = seconds
         rate = (self.done - self.first) / max(seconds, 1e-9)
         left = (self.total - self.done) / max(rate, 1e-9)
         share = 100 * self.done / max(self.total, 1)

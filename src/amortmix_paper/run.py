@@ -52,8 +52,8 @@ class Run:
         self.config, self.preset, self.seed = config, config["preset"], config["seed"]
         path = PRESETS / f"{self.preset}.yaml"
         preset = yaml.safe_load(path.read_text())
-        # a preset that is given as --configfile is part of the config, and may be changed there
-        self.settings = config.get("settings") or preset["settings"]
+        # settings may be given as --configfile, all of a preset's or a few that differ
+        self.settings = preset["settings"] | config.get("settings", {})
         self._recipes = config.get("recipes") or preset["recipes"]
         check(config | {"settings": self.settings}, "config", path)
         check({name: {"recipe": recipe} for name, recipe in self._recipes.items()}, "models", path)

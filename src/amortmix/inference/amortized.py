@@ -42,6 +42,22 @@ class Draws(NamedTuple):
     log_q: np.ndarray
 
 
+class Answer(NamedTuple):
+    """What the networks say about one data set before any state: draws, their density, the summary.
+
+    Attributes
+    ----------
+    draws : Draws
+    log_joint : (S,) or None
+        log p(theta, y) of the draws, where the density is known.
+    summary : (dim,)
+    """
+
+    draws: Draws
+    log_joint: np.ndarray | None
+    summary: np.ndarray
+
+
 class Amortized:
     """Trained networks of one model, ready for data.
 
@@ -60,6 +76,7 @@ class Amortized:
         self.model, self.estimator, self.card = model, estimator, card
         self.smoothing_rule = smoothing_rule
         self._sample = jax.jit(self._sample_one, static_argnums=2)
+        self._answer = jax.jit(self._answer_one, static_argnums=2)
         self._sample_many = jax.jit(self._sample_all, static_argnums=2)
         self._summarize = jax.jit(lambda data: estimator.summary_network(pack(model, data)[None])[0])
         self._summarize_many = jax.jit(jax.vmap(lambda d: estimator.summary_network(pack(model, d)[None])[0]))
@@ -104,6 +121,13 @@ class Amortized:
         data = self.frame(data)
         theta, u, log_q = self._sample(data, jax.random.key(seed), draws)
         return Draws(*(np.asarray(x) for x in (theta, u, log_q)))
+
+    def answer(self, data, draws, seed):
+        """`Answer` of one data set in one compiled program; its draws are those of `sample`."""
+        drawn, log_joint, summary = self._answer(self.frame(data), jax.random.key(seed), draws)
+        return Answer(
+            Draws(*map(np.asarray, drawn)), *(None if x is None else np.asarray(x) for x in (log_joint, summary))
+        )
 
     def sample_many(self, data, draws, seed):
         """Draws of many data sets in one frame, `Draws` with a leading axis; `data` has batched fields."""
@@ -157,6 +181,11 @@ class Amortized:
         bijection = self.model.bijection(data)
         log_q = log_density - jnp.log(scale).sum() - bijection.log_det(u)
         return bijection.forward(u), u, log_q
+
+    def _answer_one(self, data, key, draws):
+        theta, u, log_q = self._sample_one(data, key, draws)
+        log_joint = psis.log_joint(self.model, theta, data) if self.model.has_density else None
+        return (theta, u, log_q), log_joint, self.estimator.summary_network(pack(self.model, data)[None])[0]
 
     def _sample_all(self, data, keys, draws):
         return jax.lax.map(lambda x: self._sample_one(*x, draws), (data, keys), batch_size=DATA_SETS_PER_BATCH)

@@ -1,12 +1,14 @@
-"""One data set after the other fitted by the networks.
+"""A data set fitted by the networks, which are loaded and compiled once for all.
 
     theta^(s) ~ q(theta | y),   p(z_t | y, theta^(s)) from the heads,   w_s ∝ p(theta^(s), y) / q(theta^(s) | y),
 
-the weights only where the likelihood is known. Networks are loaded and compiled once.
+the weights only where the likelihood is known. More proposals are drawn only where the effective number of those that
+there are asks for it, and states are averaged over as many draws as their error needs.
 """
 
 import json
 import time
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,11 +19,57 @@ from amortmix.inference.reference import MmdTest, far_outside
 from amortmix.inference.verdict import judge, unusual
 from amortmix.model import identity, tables
 from amortmix.storage import tree as trees
+from amortmix.storage.files import BadInput
 
-#: Corrected draws are the best there are if the proposals are worth at least this share of them.
-ENOUGH = 0.25
+#: Corrected draws are the best there are if the proposals are worth at least this share of them; below the second
+#: share more proposals are drawn.
+ENOUGH, AMPLE = 0.25, 0.5
 #: Draws for which the likelihood of each unit is kept.
 LIKELIHOOD_DRAWS = 1000
+#: Largest standard error of a mean state probability for which no more draws are classified.
+STATES_ERROR = 0.02
+
+
+class Fitted(NamedTuple):
+    """Numbers of a fit; `fit` arranges them, which costs more than they do.
+
+    Attributes
+    ----------
+    amortized : Amortized
+    table : Table
+    best, flow : Draws
+        The best draws there are, and the flow's own.
+    stats : dict of (S,)
+        Of the flow's draws.
+    states : {head: (statistics, N, K)}
+    attrs : dict
+    """
+
+    amortized: Any
+    table: tables.Table
+    best: Draws
+    flow: Draws
+    stats: dict
+    states: dict
+    attrs: dict
+
+    def fit(self):
+        """The `Fit`, with the likelihood of each unit where it is known."""
+        model, theta = self.amortized.model, self.best.theta
+        known = None
+        if model.has_density:
+            known = self.amortized.log_units(self.table.data, theta[:LIKELIHOOD_DRAWS])[None]
+        tree = trees.build(
+            model,
+            self.table,
+            theta[None],
+            {k: v[None] for k, v in self.stats.items()},
+            self.states,
+            self.attrs,
+            flow=self.flow.theta[None],
+            log_likelihood=known,
+        )
+        return Fit(tree, model, self.amortized)
 
 
 class Fitter:
@@ -30,15 +78,24 @@ class Fitter:
     Parameters
     ----------
     amortized : Amortized
-    draws, proposals : int
-        Draws of each fit, and draws of the flow among which the corrected ones are chosen.
+    draws : int
+        Posterior draws of each fit.
+    proposals : int or (int, int)
+        Draws of the flow among which the corrected ones are chosen; or the fewest and the most, between which the
+        effective number decides.
     reference : Reference, optional
         What simulated data sets look like; without it there is no MMD test.
+    states : int or (int, int), optional
+        Draws over which state probabilities are averaged, by default all; or the fewest and the most, of which the
+        latter are taken where the former leave a standard error above `STATES_ERROR`.
     """
 
-    def __init__(self, amortized, draws, proposals, reference=None):
-        self.amortized, self.draws, self.proposals, self.reference = amortized, draws, proposals, reference
+    def __init__(self, amortized, draws, proposals, reference=None, states=None):
+        self.amortized, self.draws, self.reference = amortized, draws, reference
+        self.proposals = _ends(proposals)
+        self.states = [min(n, draws) for n in _ends(draws if states is None else states)]
         self.mmd_test = MmdTest(reference.summaries) if reference is not None else None
+        self._identity = json.dumps(identity.parts(amortized.model))
         self._compiled = set()
 
     def fit(self, source, seed, attrs=None):
@@ -51,49 +108,47 @@ class Fitter:
         attrs : dict, optional
             Added to those of the fit.
         """
+        return self.numbers(source, seed, attrs).fit()
+
+    def numbers(self, source, seed, attrs=None):
+        """`Fitted` of one data set; parameters as for `fit`."""
         model = self.amortized.model
         table = tables.read(model, source)
-        drawn, seconds = self._timed(lambda: self.amortized.sample(table.data, self.draws, seed), table, "draws")
+        (drawn, log_joint, summary), seconds = self._timed(
+            lambda: self.amortized.answer(table.data, self.draws, seed), table, "draws"
+        )
         finite = bool(np.isfinite(drawn.theta).all() and np.isfinite(drawn.log_q).all())
         concerns = self.amortized.warnings(table.data)
         if self.reference is not None:
             concerns += far_outside(model, self.reference, table)
-        found = {"summary": self.amortized.summarize(table.data).tolist(), **self._mmd(table)}
-        best, stats, smoothed, extra = self._weighted(table, drawn, seed)
+        found = {"summary": summary.tolist(), **self._mmd(summary)}
+        best, stats, smoothed, extra = self._weighted(table, drawn, log_joint, seed)
         if not model.has_density and finite:
             concerns += predictive.surprises(model, best.theta, table.data, seed)
         verdict = judge(
             model.has_density, smoothed, found.get("mmd_p"), concerns, finite, self.amortized.card["meaningful"]
         )
-        probabilities, more = self._timed(lambda: self.amortized.probabilities(table.data, best.u), table, "states")
+        (states, error, number), more = self._timed(lambda: self._states(table.data, best.u), table, "states")
         found |= extra | {
             "engine": "abi",
             "seconds": seconds + more,
+            "states_draws": number,
+            "states_error": error,
             "verdict": verdict.word,
             "reason": verdict.reason,
             "warnings": self._warnings([*concerns, *unusual(found.get("mmd_p"))], verdict),
             "smoothing_rule": self.amortized.smoothing_rule,
             "meaningful": int(self.amortized.card["meaningful"]),
             "priors": model.prior_name,
-            "identity": json.dumps(identity.parts(model)),
+            "identity": self._identity,
             **(attrs or {}),
         }
-        built = trees.build(
-            model,
-            table,
-            best.theta[None],
-            {k: v[None] for k, v in stats.items()},
-            trees.summarize_probabilities(probabilities),
-            found,
-            flow=drawn.theta[None],
-            log_likelihood=self._likelihoods(best.theta, table),
-        )
-        return Fit(built, model, self.amortized)
+        return Fitted(self.amortized, table, best, drawn, stats, states, found)
 
-    def _mmd(self, table):
+    def _mmd(self, summary):
         if self.mmd_test is None:
             return {}
-        statistic, p = self.mmd_test(self.amortized.summarize(table.data))
+        statistic, p = self.mmd_test(summary)
         return {"mmd": statistic, "mmd_p": p}
 
     def _warnings(self, concerns, verdict):
@@ -105,16 +160,14 @@ class Fitter:
             found.append(f"{verdict.word}: {verdict.reason}")
         return found
 
-    def _weighted(self, table, drawn, seed):
+    def _weighted(self, table, drawn, log_joint, seed):
         """The best `Draws`, statistics of the flow's draws, `Psis` or None, and what the weights say."""
         stats = {"log_q": drawn.log_q}
-        if not self.amortized.model.has_density:
+        if log_joint is None:
             return drawn, stats, None, {"posterior": "flow"}
-        proposals, log_target = self._proposals(table.data, drawn, seed)
-        log_joint = log_target[: self.draws]
         smoothed = psis.smooth(log_joint, drawn.log_q)
         stats |= {"log_joint": log_joint, "log_weight": smoothed.log_weights}
-        among = psis.smooth(log_target, proposals.log_q)
+        proposals, log_target, among = self._proposals(table.data, drawn, log_joint, smoothed, seed)
         value, error = psis.evidence(psis.log_ratio(log_target, proposals.log_q))
         chosen = psis.resample(among.log_weights, self.draws, seed)
         usable = smoothed.is_reliable and chosen is not None and among.ess >= ENOUGH * self.draws
@@ -129,23 +182,38 @@ class Fitter:
         }
         return Draws(*(x[chosen] for x in proposals)) if usable else drawn, stats, smoothed, extra
 
-    def _proposals(self, data, drawn, seed):
-        """The flow's draws and more of them, `Draws` of at least ``proposals``, and their log p(theta, y).
+    def _proposals(self, data, drawn, log_joint, smoothed, seed):
+        """The flow's draws and maybe more of them, `Draws`, their log p(theta, y) and `Psis`.
 
         They come in pieces of equal size, so that one compiled function serves all.
         """
-        pieces = [drawn]
-        for i in range(1, -(-self.proposals // self.draws)):
-            own = int(np.random.SeedSequence([seed, i]).generate_state(1)[0])
-            pieces.append(self.amortized.sample(data, self.draws, own))
-        log_target = np.concatenate([self.amortized.log_joint(data, piece.theta) for piece in pieces])
-        return Draws(*map(np.concatenate, zip(*pieces))), log_target
+        fewest, most = self.proposals
+        pieces, targets, among = [drawn], [log_joint], smoothed
+        while (size := len(pieces) * self.draws) < fewest or (size < most and not self._ample(among)):
+            own = int(np.random.SeedSequence([seed, len(pieces)]).generate_state(1)[0])
+            piece, target, _ = self.amortized.answer(data, self.draws, own)
+            pieces.append(piece)
+            targets.append(target)
+            if len(targets) * self.draws >= fewest:
+                among = psis.smooth(np.concatenate(targets), np.concatenate([p.log_q for p in pieces]))
+        return Draws(*map(np.concatenate, zip(*pieces))), np.concatenate(targets), among
 
-    def _likelihoods(self, theta, table):
-        """log likelihood (1, draws, N) of each unit, or None."""
-        if not self.amortized.model.has_density:
-            return None
-        return self.amortized.log_units(table.data, theta[:LIKELIHOOD_DRAWS])[None]
+    def _ample(self, smoothed):
+        return smoothed.is_reliable and smoothed.ess >= AMPLE * self.draws
+
+    def _states(self, data, u):
+        """State probabilities, the largest standard error of their means, and the number of draws that they are from.
+
+        Draws are classified in pieces of equal size, so that one compiled function serves all.
+        """
+        size, most = self.states
+        pieces, error = [], np.inf
+        while not error <= STATES_ERROR and (len(pieces) + 1) * size <= most:
+            start = len(pieces) * size
+            pieces.append(self.amortized.probabilities(data, u[start : start + size]))
+            heads = {k: np.concatenate([piece[k] for piece in pieces]) for k in pieces[0]}
+            error = _largest_error(heads)
+        return trees.summarize_probabilities(heads), error, len(pieces) * size
 
     def _timed(self, work, table, what):
         """Result and seconds; what a new shape costs to compile is not part of the time."""
@@ -155,3 +223,17 @@ class Fitter:
             result = work()
         self._compiled.add(shape)
         return result, time.perf_counter() - began
+
+
+def _ends(number):
+    """(fewest, most) of a number or of both; BadInput if they are the wrong way round."""
+    fewest, most = (number, number) if np.ndim(number) == 0 else number
+    if not 0 < fewest <= most:
+        raise BadInput(f"[{fewest}, {most}] draws: expected a number above 0, or [fewest, most]")
+    return fewest, most
+
+
+def _largest_error(heads):
+    """Of the means of the head that knows all data, among units and states."""
+    p = heads.get("smoothing", heads.get("classification"))
+    return float(p.std(0).max() / np.sqrt(len(p)))

@@ -1,40 +1,52 @@
-"""Many data sets, fitted one after the other by networks that are loaded and compiled once."""
+"""Many data sets, fitted by networks that are loaded and compiled once, as many at a time as there are cores.
 
+Each has a seed of its own, seed + its place, so that a fit does not depend on those beside it.
+"""
+
+import os
+from collections import deque
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from amortmix.inference.fit import Fit
+from amortmix.inference.fit import Fit, load_fit
 from amortmix.model import tables
 from amortmix.progress import progress
 from amortmix.storage.files import BadInput
 
+#: What `Fits.summary` shows of each fit beside its parameters.
+SHOWN = ("log_evidence", "pareto_k", "mmd_p", "verdict", "reason")
+
 
 class Fits(Mapping):
-    """Name -> `Fit`, in the order of the data sets."""
+    """Name -> `Fit`, in the order of the data sets; each is put together when it is asked for.
 
-    def __init__(self, fits):
-        self._fits = dict(fits)
+    Parameters
+    ----------
+    rows : {name: dict}
+        One row of `summary` each.
+    get : {name: callable}
+        name -> a function without arguments that gives the `Fit`.
+    """
+
+    def __init__(self, rows, get):
+        self._rows, self._get = rows, get
 
     def __getitem__(self, name) -> Fit:
-        return self._fits[name]
+        return self._get[name]()
 
     def __iter__(self):
-        return iter(self._fits)
+        return iter(self._rows)
 
     def __len__(self):
-        return len(self._fits)
+        return len(self._rows)
 
     def summary(self):
         """Mean and sd of every parameter, k-hat, verdict and reason of each data set: DataFrame."""
-        rows = {}
-        for name, fit in self._fits.items():
-            table = fit.summary()
-            row = {f"{p} {c}": table.loc[p, c] for p in table.index for c in ("mean", "sd")}
-            attrs = fit.tree.attrs
-            rows[name] = row | {k: attrs.get(k) for k in ("log_evidence", "pareto_k", "mmd_p", "verdict", "reason")}
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("data set")
+        return pd.DataFrame.from_dict(self._rows, orient="index").rename_axis("data set")
 
 
 def split(model, data, by):
@@ -55,8 +67,13 @@ def split(model, data, by):
     return dict(list(data.groupby(by, sort=False)))
 
 
-def fit_many(fitter, data, by, seed):
+def fit_many(fitter, data, by, seed, folder=None):
     """`Fits` of many data sets; all are read before the first is fitted.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Where each fit is written, NAME.nc, as soon as it is made; then none is kept in memory.
 
     Raises
     ------
@@ -64,13 +81,61 @@ def fit_many(fitter, data, by, seed):
         One line with the name of the first bad data set, and how many others there are.
     """
     model = fitter.amortized.model
-    parts, found = _read(model, split(model, data, by)), {}
+    parts, rows, get = _read(model, split(model, data, by)), {}, {}
+    if folder is not None:
+        _check_names(parts)
     bar = progress(len(parts), f"fitting {model.name}", unit="data sets")
-    for number, (name, table) in enumerate(parts.items()):
-        found[name] = fitter.fit(table, seed + number)
+    jobs = ((table, seed + number) for number, table in enumerate(parts.values()))
+    for name, found in zip(parts, in_order(lambda job: fitter.numbers(*job), jobs)):
+        rows[name] = _row(found)
+        if folder is None:
+            get[name] = found.fit
+        else:
+            path = Path(folder) / f"{name}.nc"
+            found.fit().save(path)
+            get[name] = lambda path=path: replace(load_fit(path, model), amortized=fitter.amortized)
         bar.advance(1, str(name))
     bar.close()
-    return Fits(found)
+    return Fits(rows, get)
+
+
+def _row(found):
+    """What `Fits.summary` shows of a `Fitted`."""
+    theta, names = found.best.theta, found.amortized.model.parameter_names
+    moments = {"mean": theta.mean(0), "sd": theta.std(0, ddof=1)}
+    row = {f"{name} {what}": float(values[j]) for j, name in enumerate(names) for what, values in moments.items()}
+    return row | {k: found.attrs.get(k) for k in SHOWN}
+
+
+def in_order(work, jobs):
+    """Results of ``work`` for each of ``jobs``, in their order; a few are at work at a time, and none waits long.
+
+    Compiled functions leave Python while they run, so threads fill the cores. The first job runs alone: what it
+    compiles serves the others.
+    """
+    jobs, waiting, workers = iter(jobs), deque(), threads()
+    for job in jobs:
+        yield work(job)
+        break
+    with ThreadPoolExecutor(workers) as pool:
+        for job in jobs:
+            waiting.append(pool.submit(work, job))
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def threads():
+    """Cores that this process may use: NPROC, where a job of a workflow was given so many."""
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return int(os.environ.get("NPROC", here))
+
+
+def _check_names(parts):
+    for name in map(str, parts):
+        if Path(name).name != name:
+            raise BadInput(f"data set {name!r}: cannot be the name of a file; expected one without slashes")
 
 
 def _read(model, parts):

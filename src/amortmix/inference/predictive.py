@@ -3,6 +3,8 @@
 y_rep ~ p(y | theta^(s)),   p = P(T(y_rep) >= T(y)),   T the mean, spread, smallest and largest value of a column
 """
 
+from functools import lru_cache
+
 import jax
 import numpy as np
 
@@ -26,8 +28,13 @@ def replicate(model, theta, data, seed, replications=REPLICATIONS):
     """
     theta = theta[:replications]
     keys = jax.random.split(jax.random.key(seed), len(theta))
-    draw = jax.jit(jax.vmap(lambda k, t, d: model.simulate(k, t, d.mask, d.x), in_axes=(0, 0, None)))
-    return tuple(np.asarray(a) for a in draw(keys, theta, data))
+    return tuple(np.asarray(a) for a in _replicator(model)(keys, theta, data))
+
+
+@lru_cache(maxsize=16)
+def _replicator(model):
+    """Compiled once for a model, whatever the number of its data sets."""
+    return jax.jit(jax.vmap(lambda k, t, d: model.simulate(k, t, d.mask, d.x), in_axes=(0, 0, None)))
 
 
 def statistics(y, mask):

@@ -24,9 +24,18 @@ DIMS = ("chain", "draw")
 def summarize_probabilities(probabilities):
     """Mean and quantiles over draws: {head: (statistics, N, K)} of {head: (S, N, K)}."""
     return {
-        head: np.stack([p.mean(0), *np.quantile(p, list(QUANTILES.values()), axis=0)]).astype(np.float32)
-        for head, p in probabilities.items()
+        head: np.concatenate([p.mean(0)[None], _quantiles(p)]).astype(np.float32) for head, p in probabilities.items()
     }
+
+
+def _quantiles(p):
+    """`QUANTILES` of p (S, ...) over its first axis, interpolated linearly; several times faster than NumPy's own."""
+    ordered = np.sort(np.ascontiguousarray(np.moveaxis(p, 0, -1)), axis=-1)
+    place = np.array(list(QUANTILES.values())) * (len(p) - 1)
+    below = place.astype(int)
+    share = (place - below).astype(p.dtype)
+    found = ordered[..., below] * (1 - share) + ordered[..., np.minimum(below + 1, len(p) - 1)] * share
+    return np.moveaxis(found, -1, 0)
 
 
 def build(model, table, theta, stats, latent, attrs, flow=None, log_likelihood=None):
