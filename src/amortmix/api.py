@@ -18,7 +18,7 @@ from amortmix.inference.reference import Reference, make_reference
 from amortmix.mcmc.engine import sample
 from amortmix.mcmc.tree import tree_of
 from amortmix.model import registry, tables
-from amortmix.storage import files, pretrained
+from amortmix.storage import compiled, files, pretrained
 from amortmix.storage.bundle import Bundle, load_bundle, save_bundle
 from amortmix.storage.files import BadInput
 from amortmix.training.loop import train as _train
@@ -68,7 +68,7 @@ class Networks:
         return make_reference(self.amortized, REFERENCE_SEED)
 
     def _fitter(self, draws, proposals, states):
-        key = draws, proposals or (draws, PROPOSALS * draws), (states, draws)
+        key = draws, proposals or (draws, PROPOSALS * draws), (min(states, draws), draws)
         if key not in self._fitters:
             self._fitters[key] = Fitter(self.amortized, *key[:2], reference=self.reference, states=key[2])
         return self._fitters[key]
@@ -206,6 +206,7 @@ def load(name, prior=None, model=None):
     BadInput
         One line that says what is wrong.
     """
+    compiled.keep()
     folder = Path(name)
     if not (folder / "card.json").is_file():
         if len(folder.parts) > 1 or folder.is_dir():
@@ -249,6 +250,7 @@ def train(model, minutes=None, steps=None, folder=None, prior=None, recipe=None,
     >>> nets = am.train(MODEL, minutes=10)
     >>> nets.fit(frame).summary()
     """
+    compiled.keep()
     model = registry.find(model)
     model = model if prior is None else model.with_prior(prior)
     folder = Path("networks", model.name) if folder is None else Path(folder)

@@ -37,12 +37,9 @@ def limit_threads(threads):
 
 def cache_compilations():
     """Keep compiled functions in ``.cache/jax`` under the working directory."""
-    import jax
+    from amortmix.storage import compiled
 
-    jax.config.update("jax_compilation_cache_dir", os.path.abspath(".cache/jax"))
-    # loading networks compiles hundreds of tiny functions: cache those as well
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    compiled.keep(".cache/jax")
 
 
 def _disk_is_full(error):

@@ -13,9 +13,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import platformdirs
-
 from amortmix.mcmc.results import EngineBroken
+from amortmix.storage import files
 
 #: Settings of a compiler that change what it makes.
 FLAGS = ("CC", "CXX", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "LDLIBS", "STANCFLAGS", "STAN_THREADS")
@@ -24,9 +23,7 @@ NEEDED_BYTES = 50 * 2**20
 
 def folder():
     """Where programs are kept: ``amortmix/programs`` in the user's cache, which XDG_CACHE_HOME moves."""
-    cache = os.environ.get("XDG_CACHE_HOME")
-    base = Path(cache) / "amortmix" if cache else Path(platformdirs.user_cache_dir("amortmix"))
-    return base / "programs"
+    return files.users_cache() / "programs"
 
 
 def flags():

@@ -17,7 +17,7 @@ from bayesflow.utils.serialization import deserialize, serializable, serialize
 
 from amortmix.networks import classifiers
 from amortmix.networks.flow import WhitenedFlow
-from amortmix.networks.layers import PACKAGE
+from amortmix.networks.layers import PACKAGE, shapes_of
 from amortmix.networks.summaries import MixtureSummary
 
 
@@ -46,7 +46,7 @@ class MixtureEstimator(BasicEstimator):
             return
         super().build(data_shapes)
         batch, n = data_shapes["summary_variables"][:2]
-        units, _ = self.summary_network.embed(keras.ops.ones((1, *data_shapes["summary_variables"][1:])))
+        units, _ = shapes_of(self.summary_network.embed, (1, *data_shapes["summary_variables"][1:]))
         if not self.classifier.built:
             n_theta = data_shapes["inference_variables"][-1]
             self.classifier.build((batch, n, units.shape[-1]), data_shapes["classifier_conditions"], n_theta)

@@ -23,6 +23,12 @@ def dense_stack(widths):
     return MLP(tuple(widths), activation="silu", dropout=0.0, norm="layer" if len(widths) > 3 else None)
 
 
+def shapes_of(function, shape):
+    """Shapes of what ``function`` makes of an array, whose layers are built on the way, without a number computed."""
+    with keras.StatelessScope():  # initial values wait for its end
+        return jax.eval_shape(function, jax.ShapeDtypeStruct(shape, jnp.float32))
+
+
 def masked_mean(h, mask):
     """Mean of h (..., n, d) over the places where mask (..., n) is one: (..., d)."""
     total = keras.ops.sum(h * mask[..., None], axis=-2)

@@ -22,6 +22,7 @@ from amortmix.networks.layers import (
     ShiftConvolution,
     dense_stack,
     masked_mean,
+    shapes_of,
     shift,
 )
 from amortmix.networks.rough import rough_fit
@@ -182,8 +183,7 @@ class MixtureSummary(SummaryNetwork):
     def build(self, input_shape):
         if self.built:
             return
-        # ones: a valid mask and a valid response time in every place
-        outputs = self.call(keras.ops.ones((1, *input_shape[1:])))
+        outputs = shapes_of(self.call, (1, *input_shape[1:]))
         self.base_distribution.build(outputs.shape)
         self.built = True
 

@@ -3,12 +3,15 @@
 bundle.keras    history.csv    card.json    reference.npz, made from them: what simulated data sets look like
 """
 
+import contextlib
 import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 import jax
 import keras
+import numpy as np
 
 from amortmix.model import identity, registry
 from amortmix.model.declare import Model
@@ -123,7 +126,22 @@ def load_bundle(folder, model=None):
     check_identity(model, card, folder)
     if card["scaling"] is not None:
         model = model.changed(scaling=card["scaling"])
-    return Bundle(model, keras.saving.load_model(path, safe_mode=True, compile=False), card, folder)
+    with _no_initial_values():
+        networks = keras.saving.load_model(path, safe_mode=True, compile=False)
+    return Bundle(model, networks, card, folder)
+
+
+@contextlib.contextmanager
+def _no_initial_values():
+    """Weights start as zeros: those of a file replace them, and random ones are compiled for every shape, for seconds."""
+
+    def zeros(self, shape, dtype=None, **options):
+        return np.zeros(shape, dtype or keras.config.floatx())
+
+    with contextlib.ExitStack() as stack:
+        for kind in {c for c in vars(keras.initializers).values() if isinstance(c, type) and "__call__" in vars(c)}:
+            stack.enter_context(mock.patch.object(kind, "__call__", zeros))
+        yield
 
 
 def check_identity(model, card, folder):

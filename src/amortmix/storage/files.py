@@ -8,6 +8,8 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
+import platformdirs
+
 REMAKE = "delete it and run again: it is made anew"
 PACKAGES = ("bayesflow", "keras", "jax", "jaxlib", "numpyro", "arviz-stats", "numpy", "pystan", "snakemake")
 
@@ -97,6 +99,12 @@ def span(ends):
     """A range as text: 8 for (8, 8), 1 to 8 for (1, 8)."""
     low, high = ends
     return f"{low}" if low == high else f"{low} to {high}"
+
+
+def users_cache():
+    """The user's cache folder for this library, which XDG_CACHE_HOME moves."""
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return Path(cache) / "amortmix" if cache else Path(platformdirs.user_cache_dir("amortmix"))
 
 
 def sha256(path):
