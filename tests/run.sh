@@ -1,6 +1,11 @@
 #!/usr/bin/env bash
 # All stages of `make test`; stops at the first failure. The smoke run comes before pytest, whose tests read it.
 set -euo pipefail
+# Most of the time on a fresh clone would be compilation: clones of one user share compiled functions, which JAX finds
+# by their content, the compiler and its options; what was not read for a month goes.
+export JAX_COMPILATION_CACHE_DIR=${JAX_COMPILATION_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/amortmix/jax}
+mkdir -p "$JAX_COMPILATION_CACHE_DIR"
+find "$JAX_COMPILATION_CACHE_DIR" -type f -atime +30 -delete
 stage() {
   local name=$1 began=$SECONDS
   shift

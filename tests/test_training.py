@@ -171,6 +171,8 @@ import os, sys
 os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={sys.argv[1]}"
 import amortmix, jax
 from amortmix.model import registry
+from amortmix_paper.job import cache_compilations
+cache_compilations()
 from amortmix.training.loop import train
 from amortmix.training.recipes import default_recipe
 model = registry.find("gaussian_mixture")

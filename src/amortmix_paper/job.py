@@ -36,10 +36,11 @@ def limit_threads(threads):
 
 
 def cache_compilations():
-    """Keep compiled functions in ``.cache/jax`` under the working directory."""
+    """Keep compiled functions in JAX_COMPILATION_CACHE_DIR, or in ``.cache/jax`` under the working directory."""
     import jax
 
-    jax.config.update("jax_compilation_cache_dir", os.path.abspath(".cache/jax"))
+    folder = os.environ.get("JAX_COMPILATION_CACHE_DIR") or os.path.abspath(".cache/jax")
+    jax.config.update("jax_compilation_cache_dir", folder)
     # loading networks compiles hundreds of tiny functions: cache those as well
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -17,7 +17,7 @@ def copy_workflow(folder):
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, folder / name)
-    # so that a training starts soon
+    # so that a training starts soon; compiled functions may be in JAX_COMPILATION_CACHE_DIR, which all folders share
     shutil.copytree(ROOT / ".cache", folder / ".cache")
     return folder
 
