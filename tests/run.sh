@@ -17,5 +17,5 @@ stage "lint" make --no-print-directory lint
 stage "smoke run on the real participants and three models of a user" snakemake --cores all --quiet rules \
   --configfile config/presets/smoke.yaml --config datasets=tests/workflow/own_models.tsv
 stage "notebooks" pytest -q -n 2 --dist loadfile --nbval-lax --nbval-current-env results/smoke/paper/notebooks
-# a file of tests stays in one process, which trains its networks once
-stage "unit and workflow tests" pytest -q -n 2 --dist loadfile tests
+# a file of tests stays in one process, which trains its networks once; the order of files is that of tests/conftest.py
+stage "unit and workflow tests" pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests
