@@ -28,9 +28,10 @@ def weights(training):
 
 
 def short(model, steps, **options):
-    """The smoke recipe with a report after every step."""
+    """The smoke recipe with a report after every step, and a flow that compiles soon."""
     schedule = {"phases": [[steps, 16]], "learning_rate": 2e-3} | options
-    return smoke_recipe(model) | {"schedule": schedule}
+    recipe = smoke_recipe(model)
+    return recipe | {"flow": recipe["flow"] | {"depth": 1}, "schedule": schedule}
 
 
 PROPOSAL = {"proposal": {"mu_scale": 2.0}}
