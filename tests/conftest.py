@@ -20,6 +20,15 @@ from amortmix_paper.run import preset_recipes
 
 cache_compilations()
 
+#: The files that take longest, in the order in which two processes take them: the last to start decides when all end.
+LONGEST = ("test_slurm", "test_training", "test_install", "test_examples", "test_faults", "test_dag")
+LONGEST += ("test_diagnostics", "test_engines", "test_api", "test_fitting")
+
+
+def pytest_collection_modifyitems(items):
+    rank = {name: i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+
 
 @pytest.fixture
 def float64():

@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # All stages of `make test`; stops at the first failure. The smoke run comes before pytest, whose tests read it.
 set -euo pipefail
+# Most of the time on a fresh clone would be compilation: clones of one user share compiled functions, which JAX finds
+# by their content, the compiler and its options.
+export JAX_COMPILATION_CACHE_DIR=${JAX_COMPILATION_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/amortmix/tests}
 stage() {
   local name=$1 began=$SECONDS
   shift
@@ -12,5 +15,5 @@ stage "lint" make --no-print-directory lint
 stage "smoke run on the real participants and three models of a user" snakemake --cores all --quiet rules \
   --configfile config/presets/smoke.yaml --config datasets=tests/workflow/own_models.tsv
 stage "notebooks" pytest -q -n 2 --dist loadfile --nbval-lax --nbval-current-env results/smoke/paper/notebooks
-# a file of tests stays in one process, which trains its networks once
-stage "unit and workflow tests" pytest -q -n 2 --dist loadfile tests
+# a file of tests stays in one process, which trains its networks once; the order of files is that of tests/conftest.py
+stage "unit and workflow tests" pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests

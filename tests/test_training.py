@@ -28,9 +28,10 @@ def weights(training):
 
 
 def short(model, steps, **options):
-    """The smoke recipe with a report after every step."""
+    """The smoke recipe with a report after every step, and a flow that compiles soon."""
     schedule = {"phases": [[steps, 16]], "learning_rate": 2e-3} | options
-    return smoke_recipe(model) | {"schedule": schedule}
+    recipe = smoke_recipe(model)
+    return recipe | {"flow": recipe["flow"] | {"depth": 1}, "schedule": schedule}
 
 
 PROPOSAL = {"proposal": {"mu_scale": 2.0}}
@@ -171,6 +172,8 @@ import os, sys
 os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={sys.argv[1]}"
 import amortmix, jax
 from amortmix.model import registry
+from amortmix_paper.job import cache_compilations
+cache_compilations()
 from amortmix.training.loop import train
 from amortmix.training.recipes import default_recipe
 model = registry.find("gaussian_mixture")

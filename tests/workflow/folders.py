@@ -17,8 +17,9 @@ def copy_workflow(folder):
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, folder / name)
-    # so that a training starts soon
-    shutil.copytree(ROOT / ".cache", folder / ".cache")
+    # so that a training starts soon; compiled functions may be in JAX_COMPILATION_CACHE_DIR, which all folders share
+    if (ROOT / ".cache").is_dir():
+        shutil.copytree(ROOT / ".cache", folder / ".cache")
     return folder
 
 
