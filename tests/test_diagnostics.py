@@ -46,8 +46,7 @@ def test_weights_correct_a_wide_proposal():
     assert abs(variance - 0.25) < 5 * 0.25 * np.sqrt(2 / smoothed.ess)
     assert abs(smoothed.weights.sum() - 1) < 1e-9
     chosen = psis.resample(smoothed.log_weights, 4000, seed=1)
-    assert len(set(chosen)) == 4000
-    assert np.std(x[chosen]) < 0.75
+    assert abs(np.var(x[chosen]) - 0.25) < 5 * 0.25 * np.sqrt(2 / smoothed.ess)
 
 
 def test_resampled_draws_are_draws_of_the_target():
@@ -58,10 +57,10 @@ def test_resampled_draws_are_draws_of_the_target():
     assert len(np.unique(theta)) == 2000 and 2000 < smoothed.ess < 40_000
     assert abs(theta.mean() - 0.3) < 5 * 0.7 / np.sqrt(2000)
     assert abs(theta.var() - 0.49) < 5 * 0.49 * np.sqrt(2 / 2000)
-    assert psis.resample(np.array([0.0] + 7 * [-np.inf]), 2, seed=1) is None
+    assert psis.resample(np.full(8, -np.inf), 2, seed=1) is None
 
 
-def test_few_draws_are_taken_as_often_as_their_weights_say():
+def test_draws_are_taken_as_often_as_their_weights_say():
     """Systematic resampling: n w rounded up or down for each draw, in random order; the mean is unbiased."""
     log_weights = np.log(stats.dirichlet(np.ones(50)).rvs(1, random_state=3)[0])
     counts = np.array([np.bincount(psis.resample(log_weights, 40, seed=s), minlength=50) for s in range(4000)])
@@ -72,7 +71,7 @@ def test_few_draws_are_taken_as_often_as_their_weights_say():
     chosen = psis.resample(log_weights, 40, seed=1)
     assert np.any(np.diff(chosen) < 0)
     only = np.where(np.arange(50) == 7, 0.0, -np.inf)
-    assert np.all(psis.resample(only, 40, seed=1) == 7) and psis.resample(np.full(5, -np.inf), 3, seed=1) is None
+    assert np.all(psis.resample(only, 40, seed=1) == 7)
 
 
 def test_evidence_and_its_error():

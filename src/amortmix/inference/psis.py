@@ -14,8 +14,6 @@ import numpy as np
 from arviz_stats.base import array_stats
 
 DRAWS_PER_BATCH = 1000
-#: Draws are taken once each from at least so many times their number.
-DISTINCT = 4
 
 
 class Psis(NamedTuple):
@@ -89,22 +87,14 @@ def evidence(log_ratios):
 
 
 def resample(log_weights, n, seed):
-    """Indices of ``n`` draws with probabilities proportional to their weights, in random order.
+    """Indices of ``n`` draws, each taken as often as its weight says, in random order.
 
-    Among many more draws than ``n`` none is taken twice: duplicates would leak across the folds of a classifier test.
-    They are the largest of log w_s + g_s with standard Gumbel g_s, which underflows for no weight. Among fewer than
-    ``DISTINCT`` times ``n`` that would leave the weights no effect, and draw s is taken n w_s times, rounded up or down
-    (systematic resampling; the expectation of any function is unbiased).
-
-    None if fewer than ``n`` of many, or no draw of few, have a weight at all.
+    Systematic resampling: draw s is taken n w_s times, rounded up or down, so that the mean of any function is unbiased
+    and no draw with n w_s <= 1 is taken twice. None if no draw has a weight.
     """
-    random, possible = np.random.default_rng(seed), np.isfinite(log_weights)
-    if len(log_weights) >= DISTINCT * n:
-        if possible.sum() < n:
-            return None
-        return np.argsort(-(log_weights + random.gumbel(size=len(log_weights))))[:n]
-    if not possible.any():
+    if not np.isfinite(log_weights).any():
         return None
+    random = np.random.default_rng(seed)
     ends = np.cumsum(np.exp(log_weights - np.logaddexp.reduce(log_weights)))
     places = (random.uniform() + np.arange(n)) / n
     return random.permutation(np.minimum(np.searchsorted(ends, places * ends[-1], side="right"), len(ends) - 1))

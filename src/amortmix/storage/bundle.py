@@ -133,7 +133,7 @@ def load_bundle(folder, model=None):
 
 @contextlib.contextmanager
 def _no_initial_values():
-    """Weights start as zeros: those of a file replace them, and random ones are compiled for every shape, for seconds."""
+    """Weights start as zeros: those of a file replace them, and random ones would be compiled for every shape."""
 
     def zeros(self, shape, dtype=None, **options):
         return np.zeros(shape, dtype or keras.config.floatx())

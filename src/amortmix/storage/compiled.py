@@ -13,8 +13,8 @@ from amortmix.storage import files
 def keep(folder=None):
     """Keep compiled functions in ``folder``, by default ``amortmix/compiled`` in the user's cache.
 
-    A folder that JAX was told before, by JAX_COMPILATION_CACHE_DIR or in Python, stays. One that cannot be written costs
-    time, nothing else.
+    A folder that JAX was told before, by JAX_COMPILATION_CACHE_DIR or in Python, stays. One that cannot be written only
+    costs time.
     """
     import jax
 
