@@ -19,7 +19,6 @@ from amortmix.networks.estimator import chain_of, pack
 from amortmix.storage import files
 from amortmix.storage.files import BadInput
 
-DATA_SETS_PER_BATCH = 16
 #: Draws x units that are classified at a time: few, so that they stay in the cache, but some draws of any series.
 ROWS_PER_BATCH, FEWEST_DRAWS = 50_000, 8
 
@@ -188,7 +187,8 @@ class Amortized:
         return (theta, u, log_q), log_joint, self.estimator.summary_network(pack(self.model, data)[None])[0]
 
     def _sample_all(self, data, keys, draws):
-        return jax.lax.map(lambda x: self._sample_one(*x, draws), (data, keys), batch_size=DATA_SETS_PER_BATCH)
+        # one after the other: the layers of a thousand draws just stay in the cache of a core
+        return jax.lax.map(lambda x: self._sample_one(*x, draws), (data, keys))
 
     def _log_prob_one(self, data, u):
         mean, scale = self.estimator.moments()
