@@ -20,6 +20,7 @@ import numpy as np
 import yaml
 from numpy_simulators import SIMULATORS
 
+from amortmix import api
 from amortmix.inference.amortized import Amortized
 from amortmix.model import registry, tables
 from amortmix.model.data import Data
@@ -137,19 +138,16 @@ def _participants(model):
 
 
 def inference(fits):
-    """Eleven participants x 4,000 draws with all state probabilities by the shipped networks, warm, and by MCMC."""
+    """Eleven participants x 4,000 draws with weights, states and verdict by the shipped networks, warm, and by MCMC."""
     from amortmix.mcmc import engine
 
     name = "evidence_accumulation"
-    amortized = _shipped(name)
-    model, people = amortized.model, _participants(amortized.model)
-
-    def fit(data):
-        drawn = amortized.sample(data, DRAWS, seed=1)
-        amortized.probabilities(data, drawn.u)
-
-    yield row("first fit", name, "amortmix", None, _seconds(lambda: fit(people[0])), "s")
-    yield row("eleven fits", name, "amortmix", 11, sum(_seconds(lambda d=d: fit(d)) for d in people), "s")
+    nets = api.load(name, prior="paper")
+    model, people = nets.model, _participants(nets.model)
+    named = {str(i): data for i, data in enumerate(people)}
+    yield row("first fit", name, "amortmix", None, _seconds(lambda: nets.fit(people[0]).theta), "s")
+    nets.fit_many(named, draws=DRAWS)
+    yield row("eleven fits", name, "amortmix", 11, _seconds(lambda: len(nets.fit_many(named, draws=DRAWS))), "s")
     if int(fits):
         engine.compile_model(model)
         settings = {"chains": 4, "warmup": 1000, "draws": 1000, "adapt_delta": 0.97}
@@ -176,16 +174,15 @@ def length(largest):
 
 
 def many(largest):
-    """Seconds of 1,000 draws of theta for up to 10^4 data sets of 100 units."""
+    """Seconds of up to 10^4 fits of 100 units each: 1,000 draws, weights, states and verdict."""
     name = "gaussian_hmm"
-    amortized = _shipped(name)
+    nets = api.load(name, prior="paper")
     for n in [10**k for k in range(5) if 10**k <= int(largest)]:
         keys = jax.random.split(jax.random.key(1), n)
-        _, data, _ = jax.vmap(amortized.model.simulate_dataset)(keys)
-        blocks = [jax.tree.map(lambda x, i=i: np.asarray(x[i : i + 1000]), data) for i in range(0, n, 1000)]
-        amortized.sample_many(blocks[0], 1000, seed=1)
-        seconds = [_seconds(lambda b=b: amortized.sample_many(b, 1000, seed=1).theta) for b in blocks]
-        yield row("data sets", name, "amortmix", n, sum(seconds), "s")
+        _, data, _ = jax.jit(jax.vmap(nets.model.simulate_dataset))(keys)
+        named = {str(i): jax.tree.map(lambda x, i=i: np.asarray(x[i]), data) for i in range(n)}
+        nets.fit_many({"0": named["0"]})
+        yield row("data sets", name, "amortmix", n, _seconds(lambda named=named: len(nets.fit_many(named))), "s")
 
 
 PARTS = {f.__name__: f for f in (train, plain, inference, length, many)}

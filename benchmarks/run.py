@@ -31,7 +31,7 @@ def measure(part, *arguments):
     A training has one thread, as in a run; fits have all cores, as the chains of Stan beside them.
     """
     threads = {"NPROC": "1", "OMP_NUM_THREADS": "1"} if part in ("train", "plain") else {}
-    environment = os.environ | threads
+    environment = os.environ | threads | {"JAX_ENABLE_COMPILATION_CACHE": "false"}
     print("measuring", part, *arguments, flush=True)
     command = [sys.executable, str(Path(__file__).with_name("parts.py")), part, *map(str, arguments)]
     done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
