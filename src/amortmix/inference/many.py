@@ -59,10 +59,10 @@ def split(model, data, by):
     """
     if isinstance(data, Mapping):
         return dict(data)
-    where = tables.TABLE
     if isinstance(data, (str, Path)):
-        where, data = str(data), tables.read_csv(model, data)
+        data = tables.read_csv(model, data)
     if by is None or by not in data.columns:
+        where = data.attrs.get(tables.FILE, tables.TABLE)
         raise BadInput(f"{where}: no column {by!r} to split by; expected one of {', '.join(map(str, data.columns))}")
     return dict(list(data.groupby(by, sort=False)))
 

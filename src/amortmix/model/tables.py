@@ -15,6 +15,7 @@ from amortmix.storage.files import BadInput
 
 UNIT = "unit"
 TABLE = "the table"  # what messages call a DataFrame
+FILE = "file"  # attribute of a DataFrame that was read from a file: messages name it
 
 
 class Table(NamedTuple):
@@ -51,7 +52,7 @@ def read(model, source, rows=None):
     if isinstance(source, (str, Path)):
         return _from_frame(model, read_csv(model, source), str(source), rows)
     if isinstance(source, pd.DataFrame):
-        return _from_frame(model, source, TABLE, rows)
+        return _from_frame(model, source, source.attrs.get(FILE, TABLE), rows)
     return _from_array(model, source)
 
 
@@ -73,6 +74,7 @@ def read_csv(model, path):
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, IsADirectoryError) as error:
         raise BadInput(f"{path}: not a CSV file ({str(error).splitlines()[0]})") from error
     frame.index = range(2, len(frame) + 2)  # as rows of the file, whose header is row 1
+    frame.attrs[FILE] = str(path)
     return frame
 
 
