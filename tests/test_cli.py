@@ -1,5 +1,7 @@
 """The command line: what a new user types, and one line for everything that cannot be."""
 
+import shutil
+
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
@@ -77,3 +79,12 @@ def test_a_bad_value_of_a_part_names_file_and_row(monkeypatch, tmp_path, capsys)
     assert run(monkeypatch, "fit", "evidence_accumulation", people, "--by", "who", "--out", tmp_path / "out") == 1
     assert f"data set people_b: {people}, row 4: accumulator is 7; expected 1" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_two_files_of_one_name_are_refused(monkeypatch, tmp_path, capsys):
+    for folder in ("first", "second"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(TRIALS, tmp_path / folder / "me.csv")
+    files = tmp_path / "first" / "me.csv", tmp_path / "second" / "me.csv"
+    assert run(monkeypatch, "fit", "evidence_accumulation", *files, "--out", tmp_path / "out") == 1
+    assert f"{files[1]}: a second data set named me; expected files whose names differ" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -50,4 +51,15 @@ def test_networks_load_as_keras_loads_them(name):
     for a, b in zip(ours.variables, theirs.variables, strict=True):
         assert a.shape == b.shape and a.dtype == b.dtype
         if "seed_generator" not in a.path:  # Keras does not keep them
+            np.testing.assert_array_equal(a.value, b.value)
+
+
+def test_networks_load_in_several_threads_and_leave_keras_as_it_was():
+    folder = pretrained.folder_of("gaussian_hmm", "paper")
+    before = keras.initializers.VarianceScaling.__call__
+    with ThreadPoolExecutor(3) as pool:
+        loaded = list(pool.map(lambda _: load_bundle(folder).estimator, range(3)))
+    assert keras.initializers.VarianceScaling.__call__ is before
+    for other in loaded[1:]:
+        for a, b in zip(loaded[0].trainable_variables, other.trainable_variables, strict=True):
             np.testing.assert_array_equal(a.value, b.value)

@@ -28,11 +28,10 @@ from amortmix.training.recipes import default_recipe
 DRAWS, DRAWS_OF_MANY = 4000, 1000
 #: Most draws of the flow, for each posterior draw, among which corrected ones are chosen.
 PROPOSALS = 4
-#: Fewest draws over which state probabilities are averaged, for one data set and for each of many.
+#: Fewest draws of the states, likewise.
 STATES, STATES_OF_MANY = 1000, 64
 REFERENCE_SEED = 2026
-#: Networks with fewer steps are hardly trained, and every fit says so.
-FEWEST_STEPS = 500
+FEWEST_STEPS = 500  # of networks that are trained at all; others say so in every fit
 
 
 class Networks:
@@ -68,7 +67,8 @@ class Networks:
         return make_reference(self.amortized, REFERENCE_SEED)
 
     def _fitter(self, draws, proposals, states):
-        key = draws, proposals or (draws, PROPOSALS * draws), (min(states, draws), draws)
+        most = (draws, PROPOSALS * draws) if proposals is None else proposals
+        key = draws, tuple(most) if isinstance(most, list) else most, (min(states, draws), draws)
         if key not in self._fitters:
             self._fitters[key] = Fitter(self.amortized, *key[:2], reference=self.reference, states=key[2])
         return self._fitters[key]
@@ -105,20 +105,24 @@ class Networks:
             warnings.warn(f"{found.verdict}: {found.reason}", UserWarning, stacklevel=2)
         return found
 
-    def fit_many(self, data, by=None, draws=DRAWS_OF_MANY, seed=1, proposals=None, folder=None) -> Fits:
+    def fit_many(
+        self, data, by=None, draws=DRAWS_OF_MANY, seed=1, proposals=None, folder=None, states=STATES_OF_MANY
+    ) -> Fits:
         """The posteriors of many data sets, with networks that are compiled once and all cores.
-
-        State probabilities are averaged over 64 draws, and over all where their standard error (``states_error`` of a
-        fit) would be above 0.02.
 
         Parameters
         ----------
         data : DataFrame, path, or dict of what `fit` takes
         by : str, optional
             Column of a table that says which rows belong to one data set.
-        draws, seed, proposals : as for `fit`
+        draws, proposals : as for `fit`
+        seed : int
+            Of the first data set; each further one has the next.
         folder : path, optional
-            Where each fit is written, NAME.nc, once it is made; memory then hardly grows with their number.
+            Where each fit is written, NAME.nc, once it is made, so that memory hardly grows with their number.
+        states : int
+            Fewest draws over which state probabilities are averaged; more are taken while the largest standard error of
+            a mean is above 0.02 (``states_draws`` and ``states_error`` of a fit).
 
         Returns
         -------
@@ -128,18 +132,16 @@ class Networks:
         Raises
         ------
         BadInput
-            One line with the first data set that cannot be read; nothing is fitted then.
+            One line with the first data set that is bad; nothing is fitted then.
 
         Examples
         --------
-        >>> fits = am.load("evidence_accumulation").fit_many(frame, by="subject")
-        >>> fits.summary()
+        >>> am.load("evidence_accumulation").fit_many(frame, by="subject").summary()
         """
-        fits = _fit_many(self._fitter(draws, proposals, STATES_OF_MANY), data, by, seed, folder)
-        words = fits.summary()["verdict"]
-        bad = words[~words.isin(USABLE)]
-        if len(bad):
-            text = f"{len(bad)} of {len(fits)} fits are not to be used, the first is {bad.index[0]}: {bad.iloc[0]}"
+        fits = _fit_many(self._fitter(draws, proposals, states), data, by, seed, folder)
+        bad = [(name, row["verdict"]) for name, row in fits.rows.items() if row["verdict"] not in USABLE]
+        if bad:
+            text = f"{len(bad)} of {len(fits)} fits are not to be used, the first is {bad[0][0]}: {bad[0][1]}"
             warnings.warn(f"{text}; see summary()", UserWarning, stacklevel=2)
         return fits
 

@@ -143,16 +143,19 @@ def fit(
 
     Example: amortmix fit evidence_accumulation me.csv --out fits
     """
-    from amortmix.api import DRAWS, DRAWS_OF_MANY, load
+    from amortmix.api import DRAWS, DRAWS_OF_MANY, STATES, STATES_OF_MANY, load
     from amortmix.inference.many import split
 
     nets, parts = load(model, prior=prior), {}
     for path in data:
-        if by is None:
-            parts[path.stem] = path
-        else:
-            parts |= {f"{path.stem}_{name}": part for name, part in split(nets.model, path, by).items()}
-    fits = nets.fit_many(parts, draws=draws or (DRAWS if len(parts) == 1 else DRAWS_OF_MANY), seed=seed, folder=out)
+        found = {"": path} if by is None else split(nets.model, path, by)
+        for part, rows in found.items():
+            name = path.stem if by is None else f"{path.stem}_{part}"
+            if name in parts:
+                raise BadInput(f"{path}: a second data set named {name}; expected files whose names differ")
+            parts[name] = rows
+    usual, states = (DRAWS, STATES) if len(parts) == 1 else (DRAWS_OF_MANY, STATES_OF_MANY)
+    fits = nets.fit_many(parts, draws=usual if draws is None else draws, seed=seed, folder=out, states=states)
     for name, found in fits.items():
         _write_csv(found.summary(), out / f"{name}_parameters.csv")
         _write_csv(found.states(), out / f"{name}_states.csv", index=False)

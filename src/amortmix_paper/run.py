@@ -52,7 +52,7 @@ class Run:
         self.config, self.preset, self.seed = config, config["preset"], config["seed"]
         path = PRESETS / f"{self.preset}.yaml"
         preset = yaml.safe_load(path.read_text())
-        # settings may be given as --configfile, all of a preset's or a few that differ
+        # settings may be given as --configfile: a preset's, or the sections that differ
         self.settings = preset["settings"] | config.get("settings", {})
         self._recipes = config.get("recipes") or preset["recipes"]
         check(config | {"settings": self.settings}, "config", path)

@@ -24,6 +24,8 @@ from amortmix.storage.files import BadInput
 #: Corrected draws are the best there are if the proposals are worth at least this share of them; below the second
 #: share more proposals are drawn.
 ENOUGH, AMPLE = 0.25, 0.5
+#: Fewer draws have no tail to which a Pareto distribution could be fitted.
+FEWEST = 25
 #: Draws for which the likelihood of each unit is kept.
 LIKELIHOOD_DRAWS = 1000
 #: Largest standard error of a mean state probability for which no more draws are classified.
@@ -81,16 +83,23 @@ class Fitter:
     draws : int
         Posterior draws of each fit.
     proposals : int or (int, int)
-        Draws of the flow among which the corrected ones are chosen; or the fewest and the most, between which the
-        effective number decides.
+        Draws of the flow among which the corrected ones are chosen, rounded up to a multiple of ``draws``; or the
+        fewest and the most, between which k-hat and the effective number decide.
     reference : Reference, optional
         What simulated data sets look like; without it there is no MMD test.
     states : int or (int, int), optional
-        Draws over which state probabilities are averaged, by default all; or the fewest and the most, of which the
-        latter are taken where the former leave a standard error above `STATES_ERROR`.
+        Draws over which state probabilities are averaged, by default all; or the fewest and the most, between which
+        as many are taken as bring the largest standard error of a mean to `STATES_ERROR`.
+
+    Raises
+    ------
+    BadInput
+        If a number cannot be.
     """
 
     def __init__(self, amortized, draws, proposals, reference=None, states=None):
+        if draws < FEWEST:
+            raise BadInput(f"draws is {draws}; expected at least {FEWEST}, which k-hat needs")
         self.amortized, self.draws, self.reference = amortized, draws, reference
         self.proposals = _ends(proposals)
         self.states = [min(n, draws) for n in _ends(draws if states is None else states)]
@@ -124,7 +133,8 @@ class Fitter:
         found = {"summary": summary.tolist(), **self._mmd(summary)}
         best, stats, smoothed, extra = self._weighted(table, drawn, log_joint, seed)
         if not model.has_density and finite:
-            concerns += predictive.surprises(model, best.theta, table.data, seed)
+            # in the frame of training: other sizes would be compiled one by one
+            concerns += predictive.surprises(model, best.theta, self.amortized.frame(table.data), seed)
         verdict = judge(
             model.has_density, smoothed, found.get("mmd_p"), concerns, finite, self.amortized.card["meaningful"]
         )
@@ -208,12 +218,13 @@ class Fitter:
         """
         size, most = self.states
         pieces, error = [], np.inf
-        while not error <= STATES_ERROR and (len(pieces) + 1) * size <= most:
-            start = len(pieces) * size
-            pieces.append(self.amortized.probabilities(data, u[start : start + size]))
+        done = 0
+        while not error <= STATES_ERROR and done < most:
+            pieces.append(self.amortized.probabilities(data, u[done : min(done + size, most)]))
+            done = min(done + size, most)
             heads = {k: np.concatenate([piece[k] for piece in pieces]) for k in pieces[0]}
             error = _largest_error(heads)
-        return trees.summarize_probabilities(heads), error, len(pieces) * size
+        return trees.summarize_probabilities(heads), error, done
 
     def _timed(self, work, table, what):
         """Result and seconds; what a new shape costs to compile is not part of the time."""

@@ -1,6 +1,6 @@
 """Many data sets, fitted by networks that are loaded and compiled once, as many at a time as there are cores.
 
-Each has a seed of its own, seed + its place, so that a fit does not depend on those beside it.
+Each has a seed of its own, seed + its place, and is fitted as if it were alone.
 """
 
 import os
@@ -21,32 +21,37 @@ from amortmix.storage.files import BadInput
 SHOWN = ("log_evidence", "pareto_k", "mmd_p", "verdict", "reason")
 
 
+#: Bytes of the name of a data set that has a file: endings are added to it.
+LONGEST_NAME = 200
+
+
 class Fits(Mapping):
     """Name -> `Fit`, in the order of the data sets; each is put together when it is asked for.
 
     Parameters
     ----------
     rows : {name: dict}
-        One row of `summary` each.
+        One row of `summary` each; also an attribute.
     get : {name: callable}
         name -> a function without arguments that gives the `Fit`.
     """
 
     def __init__(self, rows, get):
-        self._rows, self._get = rows, get
+        self.rows, self._get = rows, get
 
     def __getitem__(self, name) -> Fit:
         return self._get[name]()
 
     def __iter__(self):
-        return iter(self._rows)
+        return iter(self.rows)
 
     def __len__(self):
-        return len(self._rows)
+        return len(self.rows)
 
     def summary(self):
         """Mean and sd of every parameter, k-hat, verdict and reason of each data set: DataFrame."""
-        return pd.DataFrame.from_dict(self._rows, orient="index").rename_axis("data set")
+        index = pd.Index(list(self.rows), name="data set", tupleize_cols=False)
+        return pd.DataFrame(list(self.rows.values()), index=index)
 
 
 def split(model, data, by):
@@ -83,19 +88,22 @@ def fit_many(fitter, data, by, seed, folder=None):
     model = fitter.amortized.model
     parts, rows, get = _read(model, split(model, data, by)), {}, {}
     if folder is not None:
-        _check_names(parts)
+        folder = Path(folder).absolute()
+        _check_names(parts, folder)
     bar = progress(len(parts), f"fitting {model.name}", unit="data sets")
     jobs = ((table, seed + number) for number, table in enumerate(parts.values()))
-    for name, found in zip(parts, in_order(lambda job: fitter.numbers(*job), jobs)):
-        rows[name] = _row(found)
-        if folder is None:
-            get[name] = found.fit
-        else:
-            path = Path(folder) / f"{name}.nc"
-            found.fit().save(path)
-            get[name] = lambda path=path: replace(load_fit(path, model), amortized=fitter.amortized)
-        bar.advance(1, str(name))
-    bar.close()
+    try:
+        for name, found in zip(parts, in_order(lambda job: fitter.numbers(*job), jobs)):
+            if folder is None:
+                get[name] = found.fit
+            else:
+                path = folder / f"{name}.nc"
+                found.fit().save(path)
+                get[name] = lambda path=path: replace(load_fit(path, model), amortized=fitter.amortized)
+            rows[name] = _row(found)
+            bar.advance(1, str(name))
+    finally:
+        bar.close()
     return Fits(rows, get)
 
 
@@ -129,13 +137,23 @@ def in_order(work, jobs):
 def threads():
     """Cores that this process may use: NPROC, where a job of a workflow was given so many."""
     here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return int(os.environ.get("NPROC", here))
+    return max(1, int(os.environ.get("NPROC") or here))
 
 
-def _check_names(parts):
+def _check_names(parts, folder):
+    """Every data set can have a file of its own in the folder; BadInput names the first that cannot."""
+    if folder.exists() and not folder.is_dir():
+        raise BadInput(f"{folder}: a file; expected a folder for the fits")
+    seen = set()
     for name in map(str, parts):
-        if Path(name).name != name:
-            raise BadInput(f"data set {name!r}: cannot be the name of a file; expected one without slashes")
+        file = Path(name).name == name and name not in ("", "..") and "\0" not in name
+        if not file or len(name.encode()) > LONGEST_NAME:
+            raise BadInput(
+                f"data set {name[:50]!r}: cannot be the name of a file; expected a short one without slashes"
+            )
+        if name.casefold() in seen:  # some file systems do not tell A from a
+            raise BadInput(f"data set {name!r}: a second one of this name; expected names that differ")
+        seen.add(name.casefold())
 
 
 def _read(model, parts):

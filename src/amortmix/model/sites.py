@@ -7,6 +7,7 @@ A prior is an ordinary NumPyro function: its arguments are hyperparameters, it r
 need.
 """
 
+import threading
 from typing import NamedTuple
 
 import jax
@@ -51,11 +52,16 @@ class Site(NamedTuple):
         return columns.reshape(-1, self.shape[-1])[:, :-1].ravel()
 
 
+#: NumPyro keeps the handlers of all threads in one list: only one thread at a time may run a prior.
+_HANDLERS = threading.RLock()
+
+
 def _trace(prior, hyperparameters, key, values=None):
     seeded = handlers.seed(prior, key)
     if values is not None:
         seeded = handlers.substitute(seeded, data=values)
-    return handlers.trace(seeded).get_trace(**hyperparameters)
+    with _HANDLERS:
+        return handlers.trace(seeded).get_trace(**hyperparameters)
 
 
 def find_sites(prior, hyperparameters, where):
@@ -114,7 +120,8 @@ def log_density(prior, hyperparameters, sites, theta):
 def natural(prior, hyperparameters, sites, theta):
     """What the prior returns at theta (D,): the quantities that emissions, weights and transitions take."""
     seeded = handlers.seed(prior, jax.random.key(0))
-    return handlers.substitute(seeded, data=unflatten(sites, theta))(**hyperparameters)
+    with _HANDLERS:
+        return handlers.substitute(seeded, data=unflatten(sites, theta))(**hyperparameters)
 
 
 def bijection(sites, bounds):

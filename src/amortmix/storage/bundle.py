@@ -4,6 +4,7 @@ bundle.keras    history.csv    card.json    reference.npz, made from them: what 
 """
 
 import contextlib
+import threading
 import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -131,6 +132,9 @@ def load_bundle(folder, model=None):
     return Bundle(model, networks, card, folder)
 
 
+_ONE_AT_A_TIME = threading.Lock()
+
+
 @contextlib.contextmanager
 def _no_initial_values():
     """Weights start as zeros: those of a file replace them, and random ones would be compiled for every shape."""
@@ -138,7 +142,7 @@ def _no_initial_values():
     def zeros(self, shape, dtype=None, **options):
         return np.zeros(shape, dtype or keras.config.floatx())
 
-    with contextlib.ExitStack() as stack:
+    with _ONE_AT_A_TIME, contextlib.ExitStack() as stack:
         for kind in {c for c in vars(keras.initializers).values() if isinstance(c, type) and "__call__" in vars(c)}:
             stack.enter_context(mock.patch.object(kind, "__call__", zeros))
         yield

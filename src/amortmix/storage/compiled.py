@@ -13,15 +13,14 @@ from amortmix.storage import files
 def keep(folder=None):
     """Keep compiled functions in ``folder``, by default ``amortmix/compiled`` in the user's cache.
 
-    A folder that JAX was told before, by JAX_COMPILATION_CACHE_DIR or in Python, stays. One that cannot be written only
-    costs time.
+    A folder that JAX was told before, by JAX_COMPILATION_CACHE_DIR or in Python, stays. One that cannot be
+    written costs time and a warning. The folder may be deleted at any time.
     """
     import jax
 
-    if jax.config.jax_compilation_cache_dir:
-        return
-    base = files.users_cache() / "compiled" if folder is None else Path(folder).absolute()
-    jax.config.update("jax_compilation_cache_dir", str(base / processor()))
+    if not jax.config.jax_compilation_cache_dir:
+        base = files.users_cache() / "compiled" if folder is None else Path(folder).absolute()
+        jax.config.update("jax_compilation_cache_dir", str(base / processor()))
     # loading networks compiles many tiny functions: keep those as well
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

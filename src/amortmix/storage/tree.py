@@ -35,6 +35,7 @@ def _quantiles(p):
     below = place.astype(int)
     share = (place - below).astype(p.dtype)
     found = ordered[..., below] * (1 - share) + ordered[..., np.minimum(below + 1, len(p) - 1)] * share
+    found = np.where(np.isnan(ordered[..., -1:]), np.nan, found)  # NaN comes last in order
     return np.moveaxis(found, -1, 0)
 
 
