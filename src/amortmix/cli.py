@@ -148,8 +148,8 @@ def fit(
 
     nets, parts = load(model, prior=prior), {}
     for path in data:
-        found = {"": path} if by is None else split(nets.model, path, by)
-        for part, rows in found.items():
+        split_up = {"": path} if by is None else split(nets.model, path, by)
+        for part, rows in split_up.items():
             name = path.stem if by is None else f"{path.stem}_{part}"
             if name in parts:
                 raise BadInput(f"{path}: a second data set named {name}; expected files whose names differ")

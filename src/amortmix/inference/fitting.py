@@ -8,12 +8,12 @@ there are asks for it, and states are averaged over as many draws as their error
 
 import json
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from amortmix.inference import predictive, psis
-from amortmix.inference.amortized import Draws
+from amortmix.inference.amortized import Amortized, Draws
 from amortmix.inference.fit import Fit
 from amortmix.inference.reference import MmdTest, far_outside
 from amortmix.inference.verdict import judge, unusual
@@ -47,7 +47,7 @@ class Fitted(NamedTuple):
     attrs : dict
     """
 
-    amortized: Any
+    amortized: Amortized
     table: tables.Table
     best: Draws
     flow: Draws

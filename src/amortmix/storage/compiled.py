@@ -29,7 +29,7 @@ def keep(folder=None):
 def processor():
     """A name for the kind of processor: what is compiled for one may end another's process.
 
-    JAX does not tell them apart, and nodes of a cluster share their folders.
+    Nodes of a cluster share their folders, and JAX does not promise to tell their processors apart.
     """
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

@@ -29,7 +29,7 @@ def summarize_probabilities(probabilities):
 
 
 def _quantiles(p):
-    """`QUANTILES` of p (S, ...) over its first axis, interpolated linearly; several times faster than NumPy's own."""
+    """`QUANTILES` of p (S, ...) over its first axis, interpolated linearly; for few draws faster than NumPy's own."""
     ordered = np.sort(np.ascontiguousarray(np.moveaxis(p, 0, -1)), axis=-1)
     place = np.array(list(QUANTILES.values())) * (len(p) - 1)
     below = place.astype(int)
