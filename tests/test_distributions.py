@@ -1,5 +1,7 @@
 """Densities against quadrature and SciPy, samplers against their densities, tails without NaN."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import mpmath
@@ -8,7 +10,7 @@ import numpyro.distributions as dist
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import integrate, stats
+from scipy import integrate, special, stats
 
 from amortmix.model import distributions as d
 
@@ -128,3 +130,14 @@ def test_ordered_normal_is_ordered_and_normalized(float64):
         kept = x[np.all(np.diff(x, axis=1) > 0, axis=1)]
         for k in range(len(loc)):
             assert stats.ks_2samp(np.asarray(draws)[:, k], kept[:, k]).pvalue > FALSE_ALARM
+
+
+@pytest.mark.parametrize(("dtype", "close"), [(np.float32, 1e-6), (np.float64, 1e-13)])
+def test_mills_ratio_and_its_slope(dtype, close, float64):
+    """Against SciPy's scaled complementary error function; the slope is x M(x) - 1."""
+    x = np.concatenate([np.linspace(0, 20, 2001), np.geomspace(1e-6, 1e6, 501)]).astype(dtype)
+    exact = math.sqrt(math.pi / 2) * special.erfcx(x.astype(float) / math.sqrt(2))
+    value, slope = jax.vmap(jax.value_and_grad(d._mills))(jnp.asarray(x))
+    np.testing.assert_allclose(value, exact, rtol=close)
+    near = x < 20  # farther out x M(x) - 1 itself is rounding noise in double precision
+    np.testing.assert_allclose(slope[near], (x * exact - 1)[near], atol=20 * close)

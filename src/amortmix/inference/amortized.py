@@ -210,12 +210,12 @@ class Amortized:
     def _classify_all(self, data, u):
         """Probabilities of every head for all draws, `ROWS_PER_BATCH` at a time."""
 
-        def one(x):
-            log_probs = {k: v[0] for k, v in self._heads(data, x[None]).items()}
+        def batch(x):
+            log_probs = self._heads(data, x)
             if self.model.dependent:
                 log_probs["smoothing"] = smoothing(log_probs, self.smoothing_rule)
                 if self.smoothing_rule != "shifted":
                     del log_probs["reversed"]
             return {k: jnp.exp(v) for k, v in log_probs.items()}
 
-        return jax.lax.map(one, u, batch_size=max(FEWEST_DRAWS, ROWS_PER_BATCH // data.y.shape[0]))
+        return psis.in_batches(batch, u, max(FEWEST_DRAWS, ROWS_PER_BATCH // data.y.shape[0]))

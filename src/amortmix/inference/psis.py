@@ -63,12 +63,22 @@ def log_joint(model, theta, data):
     """
     inverse = model.bijection(data).inverse
 
-    def one(t):
-        density = model.log_prior(t) + model.log_likelihood(t, data)
-        return jnp.where(jnp.all(jnp.isfinite(inverse(t))), density, -jnp.inf)
+    def batch(t):
+        density = jax.vmap(model.log_prior)(t) + model.log_likelihoods(t, data)
+        return jnp.where(jnp.all(jnp.isfinite(inverse(t)), axis=-1), density, -jnp.inf)
 
     # in batches: the filters of all draws at once would not fit into memory
-    return jax.lax.map(one, theta, batch_size=DRAWS_PER_BATCH)
+    return in_batches(batch, theta, DRAWS_PER_BATCH)
+
+
+def in_batches(work, rows, size):
+    """work(rows) for rows (S, D), ``size`` rows at a time and then the rest: a tree of arrays (S, ...)."""
+    whole = len(rows) // size * size
+    found = [] if whole == len(rows) else [work(rows[whole:])]
+    if whole:
+        batches = jax.lax.map(work, rows[:whole].reshape(-1, size, rows.shape[1]))
+        found.insert(0, jax.tree.map(lambda a: a.reshape(whole, *a.shape[2:]), batches))
+    return jax.tree.map(lambda *parts: jnp.concatenate(parts), *found)
 
 
 def evidence(log_ratios):

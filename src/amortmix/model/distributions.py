@@ -9,13 +9,14 @@ Times in seconds.
 """
 
 import math
+from functools import cache
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import log_ndtr, ndtr
 from jax.scipy.stats import norm
 from numpyro.distributions import Distribution, constraints
+from scipy.special import erfcx
 
 from amortmix.model.constraints import increasing, positive_increments
 
@@ -27,37 +28,55 @@ def wald_log_pdf(t, alpha, nu):
     return jnp.log(alpha) - LOG_SQRT_2PI - 1.5 * jnp.log(t) - (alpha - nu * t) ** 2 / (2 * t)
 
 
-def _mills_far(x):
-    """Mills ratio (1 - Phi(x)) / phi(x) for x > 8 by its continued fraction (exact to float64)."""
-    ratio = x
-    for k in range(16, 0, -1):
-        ratio = x + k / ratio
-    return 1 / ratio
+#: Where the variable of `_mills` is 1/2: its polynomial needs the fewest terms near here.
+MILLS_CENTRE = 3.0
+#: Degrees at which the polynomial is exact to rounding.
+MILLS_DEGREE = {4: 11, 8: 24}
+
+
+@cache
+def _mills_coefficients(degree):
+    """Of M(x) / t as a polynomial in 2 t - 1, from Chebyshev interpolation; constant term first."""
+
+    def scaled(s):
+        t = (s + 1) / 2
+        return np.sqrt(np.pi / 2) * erfcx(MILLS_CENTRE * (1 - t) / t / np.sqrt(2)) / t
+
+    return tuple(np.polynomial.chebyshev.cheb2poly(np.polynomial.chebyshev.chebinterpolate(scaled, degree)))
 
 
 def _mills(x):
-    """Mills ratio for x >= 0, without overflow and with finite gradients."""
-    near = jnp.minimum(x, 8.0)
-    far = jnp.maximum(x, 8.0)
-    return jnp.where(x < 8.0, ndtr(-near) * jnp.exp(near**2 / 2 + LOG_SQRT_2PI), _mills_far(far))
+    """Mills ratio M(x) = (1 - Phi(x)) / phi(x) for x >= 0: t times a polynomial in t = c / (c + x).
+
+    t runs from 1 to 0 as x goes from 0 to infinity and M(x) / t from 1.25 to 1 / c, so that nothing overflows or
+    cancels in any tail.
+    """
+    t = MILLS_CENTRE / (MILLS_CENTRE + x)
+    *lower, found = _mills_coefficients(MILLS_DEGREE[x.dtype.itemsize])
+    for coefficient in reversed(lower):
+        found = found * (2 * t - 1) + coefficient
+    return t * found
 
 
 def wald_log_survival(t, alpha, nu):
     """log P(T > t), accurate where the textbook formula overflows or cancels.
 
-    With x = (nu t - alpha) / sqrt(t) and w = (nu t + alpha) / sqrt(t), exp(2 alpha nu) phi(w) = phi(x), so
-    S(t) = Phi(-x) - phi(x) M(w) = phi(x) (M(x) - M(w)), M being the Mills ratio: no exponential of
-    2 alpha nu is ever formed.
+    With x = (nu t - alpha) / sqrt(t) and w = (nu t + alpha) / sqrt(t), exp(2 alpha nu) phi(w) = phi(x), so with M the
+    Mills ratio
+
+        S(t) = Phi(-x) - phi(x) M(w) = phi(x) (M(x) - M(w))        for x > 0
+                                     = 1 - phi(x) (M(-x) + M(w))   for x <= 0:
+
+    no exponential of 2 alpha nu is ever formed.
     """
     root = jnp.sqrt(t)
     x, w = (nu * t - alpha) / root, (nu * t + alpha) / root
-    late = jnp.maximum(x, 0.0)
-    # M(x) - M(w) can fall to rounding noise only where alpha / sqrt(t) does: keep its log finite
-    gap = jnp.maximum(_mills(late) - _mills(jnp.maximum(w, 0.0)), jnp.finfo(t.dtype).tiny)
-    log_late = -(late**2) / 2 - LOG_SQRT_2PI + jnp.log(gap)
-    early = jnp.minimum(x, 0.0)
-    ratio = jnp.exp(-(early**2) / 2 - LOG_SQRT_2PI - log_ndtr(-early)) * _mills(jnp.maximum(w, 0.0))
-    log_early = log_ndtr(-early) + jnp.log1p(-jnp.minimum(ratio, 1 - jnp.finfo(t.dtype).eps))
+    size = jnp.abs(x)
+    log_phi, at_x, at_w = -(x**2) / 2 - LOG_SQRT_2PI, _mills(size), _mills(jnp.maximum(w, 0.0))
+    limits = jnp.finfo(at_x.dtype)
+    # the difference can fall to rounding noise only where alpha / sqrt(t) does: keep its log finite
+    log_late = log_phi + jnp.log(jnp.maximum(at_x - at_w, limits.tiny))
+    log_early = jnp.log1p(-jnp.minimum(jnp.exp(log_phi) * (at_x + at_w), 1 - limits.eps))
     return jnp.where(x > 0, log_late, log_early)
 
 

@@ -6,6 +6,7 @@ z_1 ~ p(z_1 | theta),   z_t ~ p(z_t | z_t-1, theta),   y_t ~ p(y_t | z_t, theta)
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import jax
 import jax.numpy as jnp
 
 from amortmix.model import hmm
@@ -63,6 +64,11 @@ class HiddenMarkov(Model):
     def log_likelihood(self, theta, data):
         """log p(y | theta), all paths of states summed out."""
         return hmm.filter(*self._recursion(theta, data)).log_marginal
+
+    def log_likelihoods(self, theta, data):
+        """log p(y | theta) of many theta (S, D): (S,)."""
+        parts = jax.vmap(self._recursion, in_axes=(0, None))(theta, data)
+        return hmm.filter(*(jnp.moveaxis(x, 0, -1) for x in parts)).log_marginal
 
     def log_units(self, theta, data):
         """log p(y_t | y_1:t-1, theta) of each unit (N,), zero where there is none; they sum to the log likelihood."""

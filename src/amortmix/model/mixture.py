@@ -62,6 +62,10 @@ class Mixture(Model):
         """log p(y | theta), the classes summed out."""
         return jnp.sum(self.log_units(theta, data))
 
+    def log_likelihoods(self, theta, data):
+        """log p(y | theta) of many theta (S, D): (S,)."""
+        return jax.vmap(self.log_likelihood, in_axes=(0, None))(theta, data)
+
     def log_units(self, theta, data):
         """log p(y_i | theta) of each unit (N,), zero where there is none; they sum to the log likelihood."""
         return logsumexp(self._log_joint_units(theta, data), axis=-1) * data.unit_mask

@@ -11,7 +11,6 @@ log p(y_t | z_t, theta) up to a constant, and the recursions of `amortmix.hmm` a
 All outputs are log probabilities (B, N, K).
 """
 
-import jax
 import jax.numpy as jnp
 import keras
 from bayesflow.utils.serialization import serializable
@@ -174,7 +173,8 @@ class EmissionClassifier(keras.Layer):
         if self.known is not None:
             e = e + conditions[..., self.known : self.known + self.n_states]
         e = log_softmax(e, axis=-1) * present[..., None]
-        heads = jax.vmap(hmm.state_log_probs)(chain[:, 0], chain[:, 1:], e)
+        chain, e = jnp.moveaxis(chain, 0, -1), jnp.moveaxis(e, 0, -1)  # data sets last, as the recursions like it
+        heads = {k: jnp.moveaxis(v, -1, 0) for k, v in hmm.state_log_probs(chain[0], chain[1:], e).items()}
         # uniform after the last unit, as in `FilterClassifier`
         heads["reversed"] = log_softmax(heads["reversed"] * present[..., None], axis=-1)
         return {head: heads[head] for head in ("filtering", "backward_filtering", "reversed", "marginal")}

@@ -107,6 +107,13 @@ def counted(model, proposal, u, data):
     return 2 / (1 + jnp.exp(jnp.where(jnp.isfinite(log_ratio), log_ratio, 0.0)))
 
 
+def log_joints(model, u, data):
+    """log p(u, y) of many u (S, d), see `amortmix.model.declare.Model.log_joint`: (S,)."""
+    bijection = model.bijection(data)
+    theta = bijection.forward(u)
+    return model.log_likelihoods(theta, data) + jax.vmap(model.log_prior)(theta) + bijection.log_det(u)
+
+
 def weigh(model, proposal, estimator, state, batch):
     """A batch of `refined_example` as the estimator takes it: draws from its present q, and their coefficients.
 
@@ -132,8 +139,7 @@ def weigh(model, proposal, estimator, state, batch):
         v, log_q = v[:, :-1], log_q[:, :-1]
     if v.shape[1] == 1:
         return batch | {"particles": v, "coefficients": importance * jnp.ones_like(log_q)}
-    density = jax.vmap(jax.vmap(model.log_joint, in_axes=(0, None)))
-    log_target = density(mean + scale * v, data)
+    log_target = jax.vmap(partial(log_joints, model))(mean + scale * v, data)
     # a draw that overflowed changes nothing, and neither does theta* where there is none
     usable = jnp.isfinite(log_q) & (modelled[:, None] | (jnp.arange(v.shape[1]) > 0))
     v = jnp.where(usable[..., None], v, jnp.where(modelled[:, None, None], v[:, :1], 0.0))
