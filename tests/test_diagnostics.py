@@ -148,11 +148,11 @@ class ExactAtOnePoint:
     def __init__(self, model, theta, sharpness):
         self.model, self.theta, self.sharpness = model, jnp.array(theta), sharpness
 
-    def _sample_one(self, data, key, draws):
-        theta = jnp.broadcast_to(self.theta, (draws, len(self.theta)))
+    def flow(self, data, noise):
+        theta = jnp.broadcast_to(self.theta, (len(noise), len(self.theta)))
         return theta, theta, None
 
-    def _heads(self, data, theta):
+    def heads(self, data, theta):
         exact = jax.vmap(lambda t: self.model.state_log_probs(t, data))(theta)
         return {head: jax.nn.log_softmax(self.sharpness * p, axis=-1) for head, p in exact.items()}
 

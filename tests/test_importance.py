@@ -11,8 +11,7 @@ import pytest
 from conftest import smoke_recipe
 from jax.scipy.stats import norm
 
-from amortmix.inference import psis
-from amortmix.inference.amortized import Amortized
+from amortmix.inference.amortized import Amortized, log_joint
 from amortmix.model import registry
 from amortmix.model.supports import identity
 from amortmix.storage import pretrained
@@ -50,7 +49,7 @@ def weighed(q, y, truth, number, key, proposal=None, modelled=None):
             return norm.logpdf(u[0], scale=scale)
 
         return SimpleNamespace(
-            log_joint=lambda u, y: log_prior(u) + norm.logpdf(y, u[0]),
+            log_likelihoods=lambda theta, y: norm.logpdf(y, theta[:, 0]),
             bijection=lambda data: identity,
             log_prior=log_prior,
             with_prior=lambda other: model(other["scale"]),
@@ -172,7 +171,7 @@ def test_weights_are_those_of_importance_sampling_from_the_networks():
         u = mean + scale * found["particles"][i]
         np.testing.assert_allclose(u[0], batch["inference_variables"][i], rtol=1e-4, atol=1e-4)
         theta = model.bijection(data).forward(u)
-        log_weights.append(psis.log_joint(model, theta, data) - amortized.log_prob(data, u))
+        log_weights.append(log_joint(model, theta, data) - amortized.log_prob(data, u))
     expected = importance.coefficients(jnp.stack(log_weights), jnp.ones(len(keys), bool))
     np.testing.assert_allclose(found["coefficients"], expected, atol=2e-3)
     assert np.all(np.sum(expected > 0.01, axis=1) > 1)  # the weights are not all at the truth

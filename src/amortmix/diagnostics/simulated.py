@@ -16,6 +16,7 @@ import numpy as np
 from bayesflow.diagnostics import metrics as bayesflow_metrics
 
 from amortmix.inference import psis
+from amortmix.inference.amortized import log_joint
 from amortmix.model.data import as_numpy
 from amortmix.training.corruption import corrupt
 
@@ -119,7 +120,7 @@ class Importance(NamedTuple):
 
 def _log_joint(model):
     """Jitted (theta (M, S, D), Data of M) -> log p(theta, y) (M, S)."""
-    return jax.jit(lambda t, d: jax.lax.map(lambda x: psis.log_joint(model, *x), (t, d), batch_size=4))
+    return jax.jit(lambda t, d: jax.lax.map(lambda x: log_joint(model, *x), (t, d), batch_size=4))
 
 
 def importance(amortized, data, draws, seed):

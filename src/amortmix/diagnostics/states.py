@@ -36,11 +36,11 @@ def sample_shares(amortized, data, draws, seed):
 
     def one(d, key):
         key_theta, key_z = jax.random.split(key)
-        theta, u, _ = amortized._sample_one(d, key_theta, draws)
-        heads, exists = amortized._heads(d, u), d.unit_mask
+        theta, u, _ = amortized.flow(d, jax.random.normal(key_theta, (draws, model.free)))
+        heads, exists = amortized.heads(d, u), d.unit_mask
         if model.dependent:
             path = jax.vmap(lambda k, t, f: hmm.sample_states(k, model.chain(t)[1], f, exists))
-            z = path(jax.random.split(key_z, draws), theta, heads["filtering"])
+            z = path(jax.random.gumbel(key_z, heads["filtering"].shape), theta, heads["filtering"])
         else:
             z = jax.random.categorical(key_z, heads["classification"])
         return jnp.sum((z == 0) * exists, axis=-1) / exists.sum()
@@ -76,7 +76,7 @@ def state_log_probs(amortized, theta, data):
     def one(t, d):
         u = model.bijection(d).inverse(t)
         exact = model.state_log_probs(t, d) if model.has_density else {}
-        return exact, {k: v[0] for k, v in amortized._heads(d, u[None]).items()}
+        return exact, {k: v[0] for k, v in amortized.heads(d, u[None]).items()}
 
     run = jax.jit(lambda t, d: jax.lax.map(lambda x: one(*x), (t, d), batch_size=32))
     exact, network = run(theta, data)

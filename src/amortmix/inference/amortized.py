@@ -1,4 +1,4 @@
-"""Amortized inference: a data set of any size in, joint posterior of theta and z out.
+"""Amortized inference by JAX: a data set of any size in, joint posterior of theta and z out.
 
     theta^(s) ~ q_phi(theta | h(y))  (eq. 12),     p(z_t | y, theta^(s)) from the classifier (eqs. 15-18),
 
@@ -6,58 +6,47 @@ with log q_phi of every draw as a density of the constrained parameters: the den
 minus the log-Jacobian of the bijection.
 """
 
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from amortmix.inference import psis
-from amortmix.model.data import pad
+from amortmix.inference.engine import Draws, Engine
+from amortmix.model import hmm
 from amortmix.networks.classifiers import smoothing
 from amortmix.networks.estimator import chain_of, pack
-from amortmix.storage import files
 from amortmix.storage.files import BadInput
 
 #: Draws x units that are classified at a time: few, so that they stay in the cache, but some draws of any series.
 ROWS_PER_BATCH, FEWEST_DRAWS = 50_000, 8
+#: Draws whose density is computed at a time: the filters of all at once would not fit into memory.
+DENSITIES_PER_BATCH = 1000
 
 
-class Draws(NamedTuple):
-    """Posterior draws of one data set.
+def in_batches(work, rows, size):
+    """work(rows) for rows (S, D), ``size`` rows at a time and then the rest: a tree of arrays (S, ...)."""
+    whole = len(rows) // size * size
+    found = [] if whole == len(rows) else [work(rows[whole:])]
+    if whole:
+        batches = jax.lax.map(work, rows[:whole].reshape(-1, size, rows.shape[1]))
+        found.insert(0, jax.tree.map(lambda a: a.reshape(whole, *a.shape[2:]), batches))
+    return jax.tree.map(lambda *parts: jnp.concatenate(parts), *found)
 
-    Attributes
-    ----------
-    theta : (S, D)
-        In the constrained space, columns as ``model.parameters``.
-    u : (S, d)
-        The same draws in the unconstrained space.
-    log_q : (S,)
-        Neural log density of the free coordinates of theta.
+
+def log_joint(model, theta, data):
+    """log p(theta, y) of many theta (S, D) for one data set: a density of the constrained parameters.
+
+    A draw that overflowed, or was rounded onto the edge of the space, has no density: -inf.
     """
+    inverse = model.bijection(data).inverse
 
-    theta: np.ndarray
-    u: np.ndarray
-    log_q: np.ndarray
+    def batch(t):
+        density = jax.vmap(model.log_prior)(t) + model.log_likelihoods(t, data)
+        return jnp.where(jnp.all(jnp.isfinite(inverse(t)), axis=-1), density, -jnp.inf)
 
-
-class Answer(NamedTuple):
-    """What the networks say about one data set before any state: draws, their density, the summary.
-
-    Attributes
-    ----------
-    draws : Draws
-    log_joint : (S,) or None
-        log p(theta, y) of the draws, where the density is known.
-    summary : (dim,)
-    """
-
-    draws: Draws
-    log_joint: np.ndarray | None
-    summary: np.ndarray
+    return in_batches(batch, theta, DENSITIES_PER_BATCH)
 
 
-class Amortized:
+class Amortized(Engine):
     """Trained networks of one model, ready for data.
 
     Parameters
@@ -65,130 +54,84 @@ class Amortized:
     model : Model
         Bound to its prior.
     estimator : MixtureEstimator
-    card : dict
-        Needs ``units`` and ``observations``, the ranges of N and P in training.
-    smoothing_rule : {"exact", "printed", "shifted"}
-        See `amortmix.networks.classifiers.smoothing`.
+    card, smoothing_rule : see `Engine`
     """
 
     def __init__(self, model, estimator, card, smoothing_rule="exact"):
-        self.model, self.estimator, self.card = model, estimator, card
-        self.smoothing_rule = smoothing_rule
-        self._sample = jax.jit(self._sample_one, static_argnums=2)
-        self._answer = jax.jit(self._answer_one, static_argnums=2)
-        self._sample_many = jax.jit(self._sample_all, static_argnums=2)
-        self._summarize = jax.jit(lambda data: estimator.summary_network(pack(model, data)[None])[0])
-        self._summarize_many = jax.jit(jax.vmap(lambda d: estimator.summary_network(pack(model, d)[None])[0]))
-        self._classify = jax.jit(self._classify_all)
-        self.heads = jax.jit(self._heads)
-        self._log_prob = jax.jit(self._log_prob_one)
+        super().__init__(model, card, smoothing_rule)
+        self.estimator = estimator
+        self.functions = {
+            "answer": self._answer,
+            "states": self._states,
+            "unconstrain": lambda data, theta: model.bijection(data).inverse(theta),
+            "path": self._path,
+            "paths": self._paths,
+        }
         if model.has_density:
-            self._log_joint = jax.jit(lambda theta, data: psis.log_joint(model, theta, data))
-            self._log_units = jax.jit(jax.vmap(model.log_units, in_axes=(0, None)))
+            self.functions["units"] = lambda data, theta: jax.vmap(model.log_units, in_axes=(0, None))(theta, data)
+        self._compiled = {name: jax.jit(f) for name, f in self.functions.items()}
+        self._flow = jax.jit(self.flow)
+        self._flow_many = jax.jit(lambda data, noise: jax.lax.map(lambda x: self.flow(*x), (data, noise)))
+        self._summarize_many = jax.jit(jax.vmap(self._summary))
+        self._log_prob = jax.jit(self._log_prob_one)
+        self._log_joint = jax.jit(lambda theta, data: log_joint(model, theta, data))
+        self.heads = jax.jit(self._heads)
 
     @classmethod
     def of(cls, bundle, smoothing_rule="exact"):
         """Networks of a `Bundle`."""
         return cls(bundle.model, bundle.estimator, bundle.card, smoothing_rule)
 
-    def frame(self, data):
-        """The data set padded to the frame of training, or to the next larger multiple of it.
-
-        Frames come in few sizes, so that functions compile for few shapes.
-        """
-        frame = self.model.units[1] * -(-data.y.shape[0] // self.model.units[1])
-        return pad(data, frame, max(self.model.observations[1], data.y.shape[1]))
-
-    def warnings(self, data):
-        """Sentences about a data set outside the range of training; empty if inside."""
-        n = int((np.asarray(data.mask).max(-1) > 0).sum())
-        p = np.asarray(data.mask).sum(-1)
-        p = p[p > 0]
-        found = []
-        units, observations = self.card["units"], self.card["observations"]
-        if not units[0] <= n <= units[1]:
-            found.append(f"N = {n} units lies outside {files.span(units)}, the range of training")
-        if p.min() < observations[0] or p.max() > observations[1]:
-            seen = files.span((int(p.min()), int(p.max())))
-            found.append(
-                f"P = {seen} observations per unit lies outside {files.span(observations)}, the range of training"
-            )
-        return found
+    def run(self, name, data, *rows):
+        return jax.tree.map(np.asarray, self._compiled[name](data, *rows))
 
     def sample(self, data, draws, seed):
-        """Posterior draws of one data set, `Draws`."""
-        data = self.frame(data)
-        theta, u, log_q = self._sample(data, jax.random.key(seed), draws)
-        return Draws(*(np.asarray(x) for x in (theta, u, log_q)))
-
-    def answer(self, data, draws, seed):
-        """`Answer` of one data set in one compiled program; its draws are those of `sample`."""
-        drawn, log_joint, summary = self._answer(self.frame(data), jax.random.key(seed), draws)
-        return Answer(
-            Draws(*map(np.asarray, drawn)), *(None if x is None else np.asarray(x) for x in (log_joint, summary))
-        )
+        """Posterior draws of one data set, `Draws`: those of `answer`."""
+        return Draws(*map(np.asarray, self._flow(self.frame(data), self.noise(draws, seed))))
 
     def sample_many(self, data, draws, seed):
-        """Draws of many data sets in one frame, `Draws` with a leading axis; `data` has batched fields."""
+        """Posterior draws of batched data in the frame of training: `Draws` with leading axis M."""
         keys = jax.random.split(jax.random.key(seed), data.y.shape[0])
-        return Draws(*(np.asarray(x) for x in self._sample_many(data, keys, draws)))
+        noise = jax.vmap(lambda key: jax.random.normal(key, (draws, self.model.free)))(keys)
+        # one data set after the other: the layers of a thousand draws just stay in the cache of a core
+        return Draws(*map(np.asarray, self._flow_many(data, noise)))
 
     def log_prob(self, data, u):
-        """Neural log density of theta(u), (S,), at any points u (S, d)."""
-        if np.ndim(u) != 2 or np.shape(u)[1] != self.model.free:
-            raise BadInput(
-                f"u of shape {np.shape(u)}; expected (draws, {self.model.free}), the unconstrained parameters"
-                " (of theta: model.bijection(data).inverse)"
-            )
-        return np.asarray(self._log_prob(self.frame(data), jnp.asarray(u)))
+        """log q(theta | y) at u (S, d), a density of the constrained parameters: (S,)."""
+        return np.asarray(self._log_prob(self.frame(data), u))
 
     def log_joint(self, data, theta):
         """log p(theta, y) of draws theta (S, D), a density of the free coordinates: (S,). Needs a density."""
         return np.asarray(self._log_joint(theta, self.frame(data)))
 
-    def log_units(self, data, theta):
-        """log likelihood of every unit, (S, N), given the units before it where they depend. Needs a density."""
-        return np.asarray(self._log_units(theta, self.frame(data)))[:, : data.y.shape[0]]
-
     def summarize(self, data):
         """Summary statistics (dim,) of one data set."""
-        return np.asarray(self._summarize(self.frame(data)))
+        return self.summarize_many(jax.tree.map(lambda a: a[None], self.frame(data)))[0]
 
     def summarize_many(self, data):
         """Summary statistics (M, dim) of batched data in the frame of training."""
         return np.asarray(self._summarize_many(data))
 
-    def probabilities(self, data, u):
-        """Probabilities of the indicators given each draw, {head: (S, N, K)}, from the networks alone.
-
-        For a hidden Markov model ``smoothing`` is combined from the trained heads, of which ``reversed`` is
-        left out unless the rule needs it.
-        """
-        heads = self._classify(self.frame(data), jnp.asarray(u))
-        return {k: np.asarray(v)[:, : data.y.shape[0]] for k, v in heads.items()}
+    def _summary(self, data):
+        return self.estimator.summary_network(pack(self.model, data)[None])[0]
 
     def _conditions(self, data):
-        summary = self.estimator.summary_network(pack(self.model, data)[None])
-        return jnp.concatenate([self.model.context(data)[None], summary], axis=-1)
+        return jnp.concatenate([self.model.context(data), self._summary(data)])[None]
 
-    def _sample_one(self, data, key, draws):
+    def flow(self, data, noise):
+        """theta (S, D), u (S, d) and log q (S,) of noise (S, d), for one framed data set."""
         mean, scale = self.estimator.moments()
-        xi = jax.random.normal(key, (draws, mean.shape[-1]))
-        conditions = jnp.repeat(self._conditions(data), draws, axis=0)
-        x, log_density = self.estimator.inference_network(xi, conditions=conditions, inverse=True, density=True)
+        conditions = jnp.repeat(self._conditions(data), len(noise), axis=0)
+        x, log_density = self.estimator.inference_network(noise, conditions=conditions, inverse=True, density=True)
         u = mean + scale * x
         bijection = self.model.bijection(data)
         log_q = log_density - jnp.log(scale).sum() - bijection.log_det(u)
         return bijection.forward(u), u, log_q
 
-    def _answer_one(self, data, key, draws):
-        theta, u, log_q = self._sample_one(data, key, draws)
-        log_joint = psis.log_joint(self.model, theta, data) if self.model.has_density else None
-        return (theta, u, log_q), log_joint, self.estimator.summary_network(pack(self.model, data)[None])[0]
-
-    def _sample_all(self, data, keys, draws):
-        # one after the other: the layers of a thousand draws just stay in the cache of a core
-        return jax.lax.map(lambda x: self._sample_one(*x, draws), (data, keys))
+    def _answer(self, data, noise):
+        theta, u, log_q = self.flow(data, noise)
+        density = log_joint(self.model, theta, data) if self.model.has_density else None
+        return theta, u, log_q, density, self._summary(data)
 
     def _log_prob_one(self, data, u):
         mean, scale = self.estimator.moments()
@@ -207,7 +150,7 @@ class Amortized:
         mask = jnp.broadcast_to(mask, (u.shape[0], mask.shape[1]))
         return self.estimator.classifier(units, conditions=conditions, present=mask, chain=chain)
 
-    def _classify_all(self, data, u):
+    def _states(self, data, u):
         """Probabilities of every head for all draws, `ROWS_PER_BATCH` at a time."""
 
         def batch(x):
@@ -218,4 +161,43 @@ class Amortized:
                     del log_probs["reversed"]
             return {k: jnp.exp(v) for k, v in log_probs.items()}
 
-        return psis.in_batches(batch, u, max(FEWEST_DRAWS, ROWS_PER_BATCH // data.y.shape[0]))
+        return in_batches(batch, u, max(FEWEST_DRAWS, ROWS_PER_BATCH // data.y.shape[0]))
+
+    def _log_lik(self, data, theta):
+        """log p(y_i | z_i = k, theta) up to a constant in k, (S, N, K): exact, or what the networks' heads imply."""
+        model = self.model
+        if model.has_density:
+            return jax.vmap(model.log_densities, in_axes=(0, None))(theta, data)
+        if self.estimator is None:
+            raise BadInput(f"{model.name} has no density: paths need its networks, so ask the fit they return")
+        heads = self._heads(data, model.bijection(data).inverse(theta))
+        if not model.dependent:
+            return heads["classification"] - self._log_weights(theta)
+        chain, past = self._draws_last(theta, heads["filtering"])
+        return jnp.moveaxis(hmm.evidence_of_filter(*chain, past), -1, 0)
+
+    def _log_weights(self, theta):
+        """log pi of a mixture (S, 1, K)."""
+        return jax.vmap(lambda t: self.model.log_weights(self.model.natural(t)))(theta)[:, None]
+
+    def _path(self, data, u):
+        theta = self.model.bijection(data).forward(u)
+        log_lik = self._log_lik(data, theta)
+        if not self.model.dependent:
+            return jnp.argmax(self._log_weights(theta) + log_lik, axis=-1)
+        chain, log_lik = self._draws_last(theta, log_lik)
+        return hmm.most_probable_path(*chain, log_lik, data.unit_mask).T
+
+    def _paths(self, data, theta, noise):
+        log_lik = self._log_lik(data, theta)
+        if not self.model.dependent:
+            return jnp.argmax(self._log_weights(theta) + log_lik + noise, axis=-1)
+
+        (log_init, log_trans), log_lik = self._draws_last(theta, log_lik)
+        past = hmm.filter(log_init, log_trans, log_lik).log_filter
+        return hmm.sample_states(jnp.moveaxis(noise, 0, -1), log_trans, past, data.unit_mask).T
+
+    def _draws_last(self, theta, log_lik):
+        """The chains of theta (S, D) and log_lik (S, N, K) as the recursions like them."""
+        chain = jax.vmap(self.model.chain)(theta)
+        return tuple(jnp.moveaxis(x, 0, -1) for x in chain), jnp.moveaxis(log_lik, 0, -1)

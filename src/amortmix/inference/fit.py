@@ -7,14 +7,12 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from amortmix.inference import predictive
-from amortmix.model import hmm, identity, registry
+from amortmix.model import identity, registry
 from amortmix.model.declare import Model
 from amortmix.storage import files
 from amortmix.storage import tree as trees
@@ -125,30 +123,16 @@ class Fit:
         DataFrame
             Columns unit and state.
         """
-        model, data = self._model(), trees.observed(self.tree)
-        if not model.dependent:
-            z = self.tree["latent_probabilities"][self.head].sel(statistic="mean").values.argmax(-1)
+        model = self._model()
+        if model.dependent:
+            z = self._engine().path(trees.observed(self.tree), self.theta)
         else:
-            theta = self._centre(model, data)
-            chain, log_lik = model.chain(theta), self._log_lik(theta[None], data)[0]
-            z = np.asarray(jax.jit(hmm.most_probable_path)(*chain, log_lik))
+            z = self.tree["latent_probabilities"][self.head].sel(statistic="mean").values.argmax(-1)
         return pd.DataFrame({"unit": self.labels, "state": [model.states[k] for k in z]})
 
     def paths(self, n=100, seed=1):
         """Joint draws of the states of all units, from p(theta, z | y): (n, N), states as 0, 1, ..."""
-        model, data = self._model(), trees.observed(self.tree)
-        theta = jnp.asarray(self.theta[:n], float)
-        keys, exists = jax.random.split(jax.random.key(seed), len(theta)), jnp.ones(len(self.labels))
-        log_lik = self._log_lik(theta, data)
-        if not model.dependent:
-            log_weights = jax.vmap(lambda t: model.log_weights(model.natural(t)))(theta)
-            return np.asarray(jax.vmap(jax.random.categorical)(keys, log_weights[:, None] + log_lik))
-
-        def one(key, theta, log_lik):
-            log_init, log_trans = model.chain(theta)
-            return hmm.sample_states(key, log_trans, hmm.filter(log_init, log_trans, log_lik).log_filter, exists)
-
-        return np.asarray(jax.jit(jax.vmap(one))(keys, theta, log_lik))
+        return self._engine().paths(trees.observed(self.tree), self.theta[:n], seed)
 
     def replicate(self, replications=200, seed=1):
         """Posterior predictive data sets: y (R, N, P, D) and z (R, N)."""
@@ -197,24 +181,13 @@ class Fit:
             raise files.BadInput(f"the model {self.tree.attrs['model']} is not known here: load_fit(path, model=MODEL)")
         return self.model
 
-    def _centre(self, model, data):
-        """Posterior mean on the unconstrained space, as theta (D,)."""
-        bijection = model.bijection(data)
-        return bijection.forward(jnp.mean(bijection.inverse(jnp.asarray(self.theta, float)), axis=0))
+    def _engine(self):
+        """What runs the functions of the model: its networks, or JAX without any."""
+        if self.amortized is not None:
+            return self.amortized
+        from amortmix.inference.amortized import Amortized
 
-    def _log_lik(self, theta, data):
-        """log p(y_i | z_i = k, theta) up to a constant in k, (S, N, K): exact, or what the networks' heads imply."""
-        model = self.model
-        if model.has_density:
-            return jax.jit(jax.vmap(model.log_densities, in_axes=(0, None)))(theta, data)
-        if self.amortized is None:
-            raise files.BadInput(f"{model.name} has no density: paths need its networks, so ask the fit they return")
-        framed, n = self.amortized.frame(data), len(self.labels)
-        heads = self.amortized.heads(framed, model.bijection(framed).inverse(theta))
-        if not model.dependent:
-            prior = jax.vmap(lambda t: model.log_weights(model.natural(t)))(theta)
-            return heads["classification"][:, :n] - prior[:, None]
-        return jax.vmap(lambda t, f: hmm.evidence_of_filter(*model.chain(t), f))(theta, heads["filtering"][:, :n])
+        return Amortized(self._model(), None, None)
 
 
 def load_fit(path, model=None):

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from amortmix.inference import predictive, psis
-from amortmix.inference.amortized import Amortized, Draws
+from amortmix.inference.amortized import Amortized
+from amortmix.inference.engine import Draws
 from amortmix.inference.fit import Fit
 from amortmix.inference.reference import MmdTest, far_outside
 from amortmix.inference.verdict import judge, unusual

@@ -8,12 +8,8 @@ both densities on the same space; a heavy tail of w, measured by k-hat, means th
 import math
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from arviz_stats.base import array_stats
-
-DRAWS_PER_BATCH = 1000
 
 
 class Psis(NamedTuple):
@@ -54,31 +50,6 @@ def smooth(log_target, log_proposal):
     log_weights, pareto_k = array_stats.psislw(-log_ratio(log_target, log_proposal))
     log_weights = log_weights - np.logaddexp.reduce(log_weights)
     return Psis(log_weights, float(pareto_k))
-
-
-def log_joint(model, theta, data):
-    """log p(theta, y) of many theta (S, D) for one data set: a density of the constrained parameters.
-
-    A draw that overflowed, or was rounded onto the edge of the space, has no density: -inf.
-    """
-    inverse = model.bijection(data).inverse
-
-    def batch(t):
-        density = jax.vmap(model.log_prior)(t) + model.log_likelihoods(t, data)
-        return jnp.where(jnp.all(jnp.isfinite(inverse(t)), axis=-1), density, -jnp.inf)
-
-    # in batches: the filters of all draws at once would not fit into memory
-    return in_batches(batch, theta, DRAWS_PER_BATCH)
-
-
-def in_batches(work, rows, size):
-    """work(rows) for rows (S, D), ``size`` rows at a time and then the rest: a tree of arrays (S, ...)."""
-    whole = len(rows) // size * size
-    found = [] if whole == len(rows) else [work(rows[whole:])]
-    if whole:
-        batches = jax.lax.map(work, rows[:whole].reshape(-1, size, rows.shape[1]))
-        found.insert(0, jax.tree.map(lambda a: a.reshape(whole, *a.shape[2:]), batches))
-    return jax.tree.map(lambda *parts: jnp.concatenate(parts), *found)
 
 
 def evidence(log_ratios):

@@ -3,10 +3,11 @@
 A network sees (g(y) - location) / scale, with g of the kind and location and scale from simulations of the model.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 
-import jax.numpy as jnp
 import numpy as np
+
+from amortmix.storage.files import BadInput
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Real:
         return self.accepts(y)
 
     def feature(self, y):
-        """What a network sees, before it is standardized."""
+        """What a network sees of an array, of NumPy or JAX, before it is standardized."""
         return y
 
 
@@ -55,7 +56,7 @@ class Positive(Real):
         return (values > 0) & (values < self.below)
 
     def feature(self, y):
-        return jnp.log(y)
+        return y.__array_namespace__().log(y)
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class NonNegativeInteger(Real):
         return (values >= 0) & (values == np.floor(values))
 
     def feature(self, y):
-        return jnp.sqrt(y + 0.375)
+        return y.__array_namespace__().sqrt(y + 0.375)
 
 
 @dataclass(frozen=True)
@@ -108,3 +109,21 @@ class Choice(Real):
 
     def feature(self, y):
         return 2 * y - 1
+
+
+KINDS = {kind.__name__: kind for kind in (Real, Positive, NonNegativeInteger, Choice)}
+
+
+def as_json(kind):
+    """A kind as plain numbers and text, which `from_json` reads; BadInput if it is a user's own."""
+    name = type(kind).__name__
+    if KINDS.get(name) is not type(kind):
+        raise BadInput(f"a column of the kind {name}; expected one of {', '.join(KINDS)}")
+    defaults = {f.name: f.default for f in fields(kind)}
+    return {"kind": name, **{k: v for k, v in asdict(kind).items() if v != defaults[k]}}
+
+
+def from_json(known):
+    """The kind that `as_json` wrote."""
+    known = dict(known)
+    return KINDS[known.pop("kind")](**known)

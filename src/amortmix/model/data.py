@@ -3,10 +3,8 @@
 y (N, P, D), mask (N, P), x (N, C):   N units, P observations of each, D components, C covariates of a unit.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 
@@ -23,9 +21,9 @@ class Data(NamedTuple):
         Covariates of the units, columns as ``model.covariates``; None for a model without.
     """
 
-    y: jax.Array
-    mask: jax.Array
-    x: jax.Array | None = None
+    y: Any
+    mask: Any
+    x: Any = None
 
     @property
     def unit_mask(self):
@@ -35,13 +33,13 @@ class Data(NamedTuple):
 
 def as_numpy(data, dtype=np.float32):
     """The same data set as NumPy arrays."""
-    return jax.tree.map(lambda a: np.asarray(a, dtype=dtype), data)
+    return Data(*(None if a is None else np.asarray(a, dtype=dtype) for a in data))
 
 
 def existing(data):
     """The first units of a data set that is padded at its end, as NumPy arrays without the padding."""
     n = int(np.asarray(data.mask).max(-1).sum())
-    return jax.tree.map(lambda a: np.asarray(a)[:n], data)
+    return Data(*(None if a is None else np.asarray(a)[:n] for a in data))
 
 
 def pad(data, units, observations):
@@ -66,4 +64,5 @@ def pad(data, units, observations):
 
 def filled(data):
     """Padding as a copy of the first observation: a valid value in every place."""
-    return data._replace(y=jnp.where(data.mask[..., None] > 0, data.y, data.y[:1, :1]))
+    where = data.y.__array_namespace__().where
+    return data._replace(y=where(data.mask[..., None] > 0, data.y, data.y[:1, :1]))

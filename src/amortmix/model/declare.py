@@ -10,7 +10,7 @@ set. All functions are pure JAX for one data set; they are batched by ``vmap``.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,18 +19,11 @@ import numpy as np
 from amortmix.model import declared, emissions, features, sites
 from amortmix.model.columns import Real
 from amortmix.model.data import Data, as_numpy, filled
+from amortmix.model.description import Parameter
 from amortmix.storage.files import BadInput
 
 #: Name of a model that is declared outside a file, unless it is given one.
 UNNAMED = "model"
-
-
-class Parameter(NamedTuple):
-    """Name in files, LaTeX label and physical unit of one scalar of theta."""
-
-    name: str
-    label: str
-    unit: str = ""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

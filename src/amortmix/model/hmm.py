@@ -11,8 +11,8 @@ All functions work in log space on one data set:
     log_trans (K, K)  row j, column k: log p(z_t = k | z_t-1 = j)
     log_lik (N, K)    log p(y_t | z_t = k); zero where unit t was not observed
 
-`filter`, `log_marginals`, `log_future` and `state_log_probs` also take further axes at the end, such as draws of theta,
-and are twice as fast that way as under ``vmap``: the few states of a step then lie apart, each in one piece of memory.
+All but `simulate_states` also take further axes at the end, such as draws of theta, and are twice as fast that way as
+under ``vmap``: the few states of a step then lie apart, each in one piece of memory.
 """
 
 from typing import NamedTuple
@@ -51,6 +51,12 @@ def _logsumexp(x, axis=0):
     return jnp.squeeze(top, axis) + jnp.log(jnp.sum(jnp.exp(x - top), axis))
 
 
+def _at(values, z):
+    """values[z, ...] with z and the values of one shape behind, by comparison: an export knows no look-up in a scan."""
+    states = jnp.arange(len(values)).reshape(-1, *[1] * (values.ndim - 1))
+    return jnp.sum(jnp.where(states == z, values, 0), axis=0, dtype=values.dtype)
+
+
 def filter(log_init, log_trans, log_lik) -> Filtered:
     """Filtering probabilities (eq. 16) and marginal likelihood of the data."""
 
@@ -77,15 +83,13 @@ def log_marginals(log_init, log_trans, n):
 def log_future(log_trans, log_lik):
     """log p(y_t+1:N | z_t) up to a constant in z_t, for every t: (N, K); zero at t = N."""
 
-    def step(log_beta, log_lik_next):
-        message = _logsumexp(log_trans + (log_lik_next + log_beta)[None, :], axis=1)
-        message = message - _logsumexp(message)
-        return message, message
+    def step(log_beta, log_lik_t):
+        message = _logsumexp(log_trans + (log_lik_t + log_beta)[None, :], axis=1)
+        return message - _logsumexp(message), log_beta
 
-    last = jnp.zeros_like(log_lik[0])
     # turned round by hand: the export to ONNX knows no scan that runs backwards
-    _, betas = jax.lax.scan(step, last, jnp.flip(log_lik[1:], 0))
-    return jnp.concatenate([jnp.flip(betas, 0), last[None]])
+    _, betas = jax.lax.scan(step, jnp.zeros_like(log_lik[0]), jnp.flip(log_lik, 0))
+    return jnp.flip(betas, 0)
 
 
 def state_log_probs(log_init, log_trans, log_lik):
@@ -110,50 +114,65 @@ def state_log_probs(log_init, log_trans, log_lik):
     }
 
 
-def most_probable_path(log_init, log_trans, log_lik):
-    """The states z_1:N of largest p(z_1:N | y_1:N) (Viterbi): (N,)."""
+def most_probable_path(log_init, log_trans, log_lik, exists):
+    """The states z_1:N of largest p(z_1:N | y_1:N) (Viterbi): (N,).
 
-    def step(score, log_lik_next):
+    Parameters
+    ----------
+    exists : (N,)
+        Nonzero for the units of the series; those after its end keep its last state.
+    """
+    shape = log_lik.shape[1:]
+    stay = jnp.broadcast_to(jnp.arange(shape[0]).reshape(-1, *[1] * (len(shape) - 1)), shape)
+
+    def step(score, inputs):
+        log_lik_next, next_exists = inputs
         candidates = score[:, None] + log_trans
-        return jnp.max(candidates, axis=0) + log_lik_next, jnp.argmax(candidates, axis=0)
+        best = jnp.max(candidates, axis=0) + log_lik_next
+        return jnp.where(next_exists > 0, best, score), jnp.where(next_exists > 0, jnp.argmax(candidates, axis=0), stay)
 
-    score, before = jax.lax.scan(step, log_init + log_lik[0], log_lik[1:])
-    last = jnp.argmax(score)
+    score, before = jax.lax.scan(step, log_init + log_lik[0], (log_lik[1:], exists[1:]))
+    last = jnp.argmax(score, axis=0)
 
     def back(z, pointers):
-        return pointers[z], pointers[z]
+        z = _at(pointers, z)
+        return z, z
 
-    _, path = jax.lax.scan(back, last, before, reverse=True)
-    return jnp.concatenate([path, last[None]])
+    _, path = jax.lax.scan(back, last, jnp.flip(before, 0))
+    return jnp.concatenate([jnp.flip(path, 0), last[None]])
 
 
 def evidence_of_filter(log_init, log_trans, log_filter):
     """log p(y_t | z_t) up to a constant in z_t, (N, K), of filtering probabilities: filter over prediction."""
-    predicted = jax.nn.logsumexp(log_filter[:-1, :, None] + log_trans, axis=1)
+    predicted = _logsumexp(log_filter[:-1, :, None] + log_trans, axis=1)
     return log_filter - jnp.concatenate([log_init[None], predicted])
 
 
-def sample_states(key, log_trans, log_filter, exists):
+def sample_states(noise, log_trans, log_filter, exists):
     """One draw of the whole path z_1:N given y and theta: forward filtering, backward sampling. (N,)
 
     Parameters
     ----------
+    noise : (N, K)
+        Standard Gumbel: the largest of log p + noise is a draw from p.
     log_trans : (K, K)
     log_filter : (N, K)
         log p(z_t | y_1:t), exact or from a network.
     exists : (N,)
         Nonzero for the units of the series; those after its end mean nothing.
     """
-    keys = jax.random.split(key, log_filter.shape[0])
+
+    to_state = jnp.swapaxes(log_trans, 0, 1)
 
     def step(carry, inputs):
         z_next, next_exists = carry
-        key_t, log_filter_t, exists_t = inputs
-        z = jax.random.categorical(key_t, log_filter_t + jnp.where(next_exists > 0, log_trans[:, z_next], 0.0))
+        scores, exists_t = inputs
+        z = jnp.argmax(scores + jnp.where(next_exists > 0, _at(to_state, z_next), 0.0), axis=0)
         return (z, exists_t), z
 
-    after_the_end = (jnp.zeros((), dtype=int), jnp.zeros_like(exists[0]))
-    return jax.lax.scan(step, after_the_end, (keys, log_filter, exists), reverse=True)[1]
+    after_the_end = (jnp.zeros(log_filter.shape[2:], dtype=int), jnp.zeros_like(exists[0]))
+    _, z = jax.lax.scan(step, after_the_end, (jnp.flip(log_filter + noise, 0), jnp.flip(exists, 0)))
+    return jnp.flip(z, 0)
 
 
 def simulate_states(key, log_init, log_trans, n):

@@ -80,4 +80,4 @@ class HiddenMarkov(Model):
 
     def most_probable_path(self, theta, data):
         """The most probable sequence of states (N,) (Viterbi)."""
-        return hmm.most_probable_path(*self._recursion(theta, data))
+        return hmm.most_probable_path(*self._recursion(theta, data), data.unit_mask)

@@ -1,0 +1,133 @@
+"""What a fit asks of networks, whichever program answers.
+
+    answer       noise (S, d)      theta, u, log q(theta | y), log p(theta, y), and the summary of y  (eqs. 11 and 12)
+    states       u (S, d)          {head: probabilities (S, N, K)}                                    (eqs. 15 to 18)
+    units        theta (S, D)      log p(y_i | y_1:i-1, theta): (S, N)
+    unconstrain  theta (S, D)      u (S, d)
+    path         u (S, d)          the most probable states (S, N)
+    paths        theta, noise      draws of the states of all units (S, N); noise (S, N, K), standard Gumbel
+
+These functions of one data set in the frame of training are all that there is to run: by JAX, see
+`amortmix.inference.amortized`, or as exported programs that need neither JAX nor Keras, `amortmix.inference.exported`.
+Noise is made here, from the seed, so that both give the same draws.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from amortmix.inference import noise
+from amortmix.model.data import pad
+from amortmix.storage import files
+
+
+class Draws(NamedTuple):
+    """Posterior draws of one data set.
+
+    Attributes
+    ----------
+    theta : (S, D)
+        In the constrained space, columns as ``model.parameters``.
+    u : (S, d)
+        The same draws in the unconstrained space.
+    log_q : (S,)
+        Neural log density of the free coordinates of theta.
+    """
+
+    theta: np.ndarray
+    u: np.ndarray
+    log_q: np.ndarray
+
+
+class Answer(NamedTuple):
+    """What the networks say about one data set before any state: draws, their density, the summary.
+
+    Attributes
+    ----------
+    draws : Draws
+    log_joint : (S,) or None
+        log p(theta, y) of the draws, where the density is known.
+    summary : (dim,)
+    """
+
+    draws: Draws
+    log_joint: np.ndarray | None
+    summary: np.ndarray
+
+
+class Engine:
+    """The questions of a fit to one data set.
+
+    Parameters
+    ----------
+    model : Model or Description
+        Bound to its prior.
+    card : dict
+        Needs ``units`` and ``observations``, the ranges of N and P in training.
+    smoothing_rule : {"exact", "printed", "shifted"}
+        See `amortmix.networks.classifiers.smoothing`.
+    """
+
+    def __init__(self, model, card, smoothing_rule="exact"):
+        self.model, self.card, self.smoothing_rule = model, card, smoothing_rule
+
+    def run(self, name, data, *rows):
+        """The function ``name`` of a framed data set and of arrays with one row for each draw."""
+        raise NotImplementedError
+
+    def frame(self, data):
+        """The data set padded to the frame of training, or to the next larger multiple of it.
+
+        Frames come in few sizes, so that functions compile for few shapes.
+        """
+        frame = self.model.units[1] * -(-data.y.shape[0] // self.model.units[1])
+        return pad(data, frame, max(self.model.observations[1], data.y.shape[1]))
+
+    def warnings(self, data):
+        """Sentences about a data set outside the range of training; empty if inside."""
+        n = int((np.asarray(data.mask).max(-1) > 0).sum())
+        p = np.asarray(data.mask).sum(-1)
+        p = p[p > 0]
+        found = []
+        units, observations = self.card["units"], self.card["observations"]
+        if not units[0] <= n <= units[1]:
+            found.append(f"N = {n} units lies outside {files.span(units)}, the range of training")
+        if p.min() < observations[0] or p.max() > observations[1]:
+            seen = files.span((int(p.min()), int(p.max())))
+            found.append(
+                f"P = {seen} observations per unit lies outside {files.span(observations)}, the range of training"
+            )
+        return found
+
+    def answer(self, data, draws, seed):
+        """`Answer` of one data set."""
+        *drawn, log_joint, summary = self.run("answer", self.frame(data), self.noise(draws, seed))
+        return Answer(Draws(*drawn), log_joint, summary)
+
+    def noise(self, draws, seed):
+        """Standard normal noise (S, d) from which ``draws`` posterior draws are made."""
+        return noise.normal(seed, (draws, self.model.free))
+
+    def probabilities(self, data, u):
+        """Probabilities of the indicators given each draw, {head: (S, N, K)}, from the networks alone.
+
+        For a hidden Markov model ``smoothing`` is combined from the trained heads, of which ``reversed`` is
+        left out unless the rule needs it.
+        """
+        return {k: p[:, : data.y.shape[0]] for k, p in self.run("states", self.frame(data), u).items()}
+
+    def log_units(self, data, theta):
+        """log likelihood of every unit, (S, N), given the units before it where they depend. Needs a density."""
+        return self.run("units", self.frame(data), theta)[:, : data.y.shape[0]]
+
+    def path(self, data, theta):
+        """The most probable states (N,) at the mean of draws theta (S, D) on the unconstrained space."""
+        framed = self.frame(data)
+        centre = self.run("unconstrain", framed, theta).mean(0, keepdims=True)
+        return self.run("path", framed, centre)[0, : data.y.shape[0]]
+
+    def paths(self, data, theta, seed):
+        """Joint draws of the states of all units, one for each draw theta (S, D): (S, N)."""
+        framed = self.frame(data)
+        gumbel = noise.gumbel(seed, (len(theta), framed.y.shape[0], len(self.model.states)))
+        return self.run("paths", framed, theta, gumbel)[:, : data.y.shape[0]]

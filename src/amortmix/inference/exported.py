@@ -1,0 +1,122 @@
+"""Exported programs: the functions of a fit (`amortmix.inference.engine`) by ONNX Runtime, without JAX or Keras.
+
+exported.zip    model.json, what the programs are of, and one program for each function
+"""
+
+import json
+import threading
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from amortmix.inference.engine import Engine
+from amortmix.model.description import Description
+from amortmix.storage import files
+from amortmix.storage.files import BadInput
+
+FILE, CONTENT = "exported.zip", "model.json"
+#: Rows that a program takes at a time.
+SIZES = {"answer": 1000, "states": 250, "units": 1000, "unconstrain": 1000, "path": 1, "paths": 100}
+#: What `Engine.run` gives of ``answer``, in order.
+ANSWER = ("theta", "u", "log_q", "log_joint", "summary")
+
+
+class Exported(Engine):
+    """Networks of one model as exported programs.
+
+    Parameters
+    ----------
+    folder : path
+        With ``exported.zip``.
+    card : dict
+        Of the networks from which the programs were made.
+
+    Raises
+    ------
+    BadInput
+        If the file is damaged, or was made from other networks.
+    """
+
+    def __init__(self, folder, card):
+        self.file = Path(folder) / FILE
+        self.content = json.loads(self._read(CONTENT))
+        if self.content["sha256"] != card["sha256"]:
+            raise BadInput(f"{self.file}: made from other networks than those that card.json describes")
+        super().__init__(Description.from_json(self.content["model"]), card)
+        self._sessions, self._lock = {}, threading.Lock()
+
+    @property
+    def identity(self):
+        return self.model.identity
+
+    def accepts(self, data):
+        """Whether a data set fits into the frame of training, the only one there is a program for."""
+        return data.y.shape[0] <= self.model.units[1] and data.y.shape[1] <= self.model.observations[1]
+
+    def run(self, name, data, *rows):
+        session, size, number = self._session(name), SIZES[name], len(rows[0])
+        inputs = {"y": data.y, "mask": data.mask, **({} if data.x is None else {"x": data.x})}
+        inputs = {k: np.asarray(v, np.float32) for k, v in inputs.items()}
+        names, pieces = self.content["outputs"][name], []
+        for first in range(0, number, size):
+            piece = {f"rows_{i}": _piece(a, first, size) for i, a in enumerate(rows)}
+            pieces.append(session.run(names, {k: v for k, v in (inputs | piece).items() if k in session.used}))
+        found = {k: np.concatenate(parts)[:number] for k, parts in zip(names, zip(*pieces)) if k != "summary"}
+        if name == "answer":
+            return tuple((found | {"summary": pieces[0][-1]}).get(k) for k in ANSWER)
+        return found if name == "states" else found[name]
+
+    def _read(self, name):
+        try:
+            with zipfile.ZipFile(self.file) as archive:
+                return archive.read(name)
+        except (OSError, KeyError, zipfile.BadZipFile) as error:
+            raise BadInput(f"{self.file}: damaged, not the programs that were written ({error})") from error
+
+    def _session(self, name):
+        """Of ONNX Runtime, made when it is first asked for."""
+        with self._lock:
+            if name not in self._sessions:
+                self._sessions[name] = session(self._read(f"{name}.onnx"))
+            return self._sessions[name]
+
+
+def session(program):
+    """A session of ONNX Runtime for the bytes of a program, with one thread: many fits fill the cores better."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # as in JAX; numbers below 1e-38 would take many times as long
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    found = onnxruntime.InferenceSession(program, options, providers=["CPUExecutionProvider"])
+    found.used = {i.name for i in found.get_inputs()}
+    return found
+
+
+def _piece(rows, first, size):
+    """``size`` rows from ``first`` on; after the end the last one again."""
+    return np.asarray(rows[np.minimum(np.arange(first, first + size), len(rows) - 1)], np.float32)
+
+
+def available(folder, card):
+    """`Exported` of a folder, or None where nothing was exported from these networks or ONNX Runtime is not there."""
+    if not (Path(folder) / FILE).is_file():
+        return None
+    return Exported(folder, card)
+
+
+def write(folder, description, outputs, sha256, programs):
+    """Keep programs (bytes by name) and what they are of in ``exported.zip``."""
+    content = {"model": description.as_json(), "outputs": outputs, "sha256": sha256, "sizes": SIZES}
+    with (
+        files.atomic(Path(folder) / FILE) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for name, text in {CONTENT: json.dumps(files.plain(content)), **programs}.items():
+            # a fixed date: the same programs make the same file
+            entry = zipfile.ZipInfo(name if name == CONTENT else f"{name}.onnx", (1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, text)
