@@ -29,7 +29,8 @@ __version__ = "0.2.0"
 #: Public name -> module that has it.
 _PUBLIC = {
     "load": "amortmix.api",
-    "train": "amortmix.api",
+    "train": "amortmix.trainer",
+    "export": "amortmix.trainer",
     "models": "amortmix.storage.pretrained",
     "check": "amortmix.model.check",
     "load_fit": "amortmix.inference.fit",
@@ -54,7 +55,10 @@ __all__ = sorted(_PUBLIC)
 def __getattr__(name):
     if name not in _PUBLIC:
         raise AttributeError(f"module 'amortmix' has no attribute {name!r}; it has {', '.join(__all__)}")
-    return getattr(importlib.import_module(_PUBLIC[name]), name)
+    try:
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"amortmix.{name} needs {error.name}: pip install 'amortmix[train]'") from error
 
 
 def __dir__():

@@ -1,28 +1,25 @@
 """The library in a few words: `load` pretrained networks or your own, `train` new ones, and ask the `Networks`.
 
 nets = am.load("evidence_accumulation");   fit = nets.fit("me.csv");   nets = am.train(MODEL, minutes=10)
+
+A fit is answered by programs that were exported when the networks were saved, and needs no JAX then. Everything else,
+and a fit for which there is no program, has JAX, which is imported when it is asked for.
 """
 
+import importlib.util
 import warnings
 from functools import cached_property
 from pathlib import Path
 
-from amortmix.diagnostics.quality import quality_of
-from amortmix.diagnostics.validation import SETTINGS, simulate_held_out, validate
-from amortmix.inference.amortized import Amortized
+from amortmix.inference import many
+from amortmix.inference.exported import FILE, Exported
 from amortmix.inference.fit import USABLE, Fit
 from amortmix.inference.fitting import Fitter
-from amortmix.inference.many import Fits
-from amortmix.inference.many import fit_many as _fit_many
 from amortmix.inference.reference import Reference, make_reference
-from amortmix.mcmc.engine import sample
-from amortmix.mcmc.tree import tree_of
-from amortmix.model import registry, tables
+from amortmix.model import tables
 from amortmix.storage import compiled, files, pretrained
-from amortmix.storage.bundle import Bundle, load_bundle, save_bundle
+from amortmix.storage.card import check_identity, load_card
 from amortmix.storage.files import BadInput
-from amortmix.training.loop import train as _train
-from amortmix.training.recipes import default_recipe
 
 #: Posterior draws of one data set, and of each of many.
 DRAWS, DRAWS_OF_MANY = 4000, 1000
@@ -30,48 +27,77 @@ DRAWS, DRAWS_OF_MANY = 4000, 1000
 PROPOSALS = 4
 #: Fewest draws of the states, likewise.
 STATES, STATES_OF_MANY = 1000, 64
+#: From so many data sets on JAX is faster, although it has to be imported and to compile.
+MANY = 200
 REFERENCE_SEED = 2026
-FEWEST_STEPS = 500  # of networks that are trained at all; others say so in every fit
 
 
 class Networks:
     """Trained networks of a model, ready for data.
 
+    Parameters
+    ----------
+    folder : Path
+        Where they are kept.
+    amortized : Amortized, optional
+        If they are in memory already.
+    model : Model, optional
+        The declaration; by default the one of the library, or the one that the card keeps.
+
     Attributes
     ----------
-    model : Model
-        Bound to the prior under which they were trained.
     card : dict
         How they were trained.
-    folder : Path or None
-        Where they are kept.
+    engine : Engine
+        What answers a fit: exported programs where there are any, else JAX.
     """
 
-    def __init__(self, bundle, reference=None):
-        self.model, self.card, self.folder = bundle.model, bundle.card, bundle.folder
-        self.amortized = Amortized.of(bundle)
-        self._reference, self._fitters = reference, {}
+    def __init__(self, folder, amortized=None, model=None):
+        self.folder, self._declaration, self._fitters = Path(folder), model, {}
+        if amortized is not None:
+            self.amortized = amortized
+        self.card = load_card(self.folder)
+        exported = amortized is None and (self.folder / FILE).is_file()
+        self.engine = Exported(self.folder, self.card) if exported else self.amortized
+        self.engine.declared = lambda: self.model
 
     def __repr__(self):
         n, p = files.span(self.card["units"]), files.span(self.card["observations"])
-        return f"<Networks of {self.model.name}, prior {self.card['priors']}: N {n}, P {p}>"
+        return f"<Networks of {self.card['model']}, prior {self.card['priors']}: N {n}, P {p}>"
+
+    @cached_property
+    def amortized(self):
+        """The networks in JAX, `amortmix.inference.amortized.Amortized`."""
+        _require_jax()
+        from amortmix.inference.amortized import Amortized
+        from amortmix.storage.bundle import load_bundle
+
+        compiled.keep()
+        return Amortized.of(load_bundle(self.folder, self._declaration))
+
+    @property
+    def model(self):
+        """The declaration, bound to the prior under which the networks were trained: `Model`."""
+        return self.amortized.model
 
     @cached_property
     def reference(self):
         """What simulated data sets look like, kept beside the networks."""
-        if self._reference is not None:
-            return self._reference
-        path = None if self.folder is None else self.folder / "reference.npz"
-        if path is not None and path.is_file():
-            return Reference.load(path)
-        return make_reference(self.amortized, REFERENCE_SEED)
+        path = self.folder / "reference.npz"
+        return Reference.load(path) if path.is_file() else make_reference(self.amortized, REFERENCE_SEED)
 
-    def _fitter(self, draws, proposals, states):
+    def _fitter(self, engine, draws, proposals, states):
         most = (draws, PROPOSALS * draws) if proposals is None else proposals
-        key = draws, tuple(most) if isinstance(most, list) else most, (min(states, draws), draws)
+        key = engine, draws, tuple(most) if isinstance(most, list) else most, (min(states, draws), draws)
         if key not in self._fitters:
-            self._fitters[key] = Fitter(self.amortized, *key[:2], reference=self.reference, states=key[2])
+            self._fitters[key] = Fitter(*key[:3], reference=self.reference, states=key[3])
         return self._fitters[key]
+
+    def _engine_for(self, data, many=False):
+        """The engine for data sets: JAX where one of them is larger than exported programs take, or they are many."""
+        jax = importlib.util.find_spec("jax") is not None
+        fine = all(self.engine.accepts(d) for d in data)
+        return self.engine if fine and not (many and jax) else self.amortized
 
     def fit(self, data, draws=DRAWS, seed=1, proposals=None):
         """The posterior of one data set.
@@ -100,14 +126,15 @@ class Networks:
         >>> fit = am.load("evidence_accumulation").fit("me.csv")
         >>> fit.verdict, fit.summary()
         """
-        found = self._fitter(draws, proposals, STATES).fit(data, seed)
+        table = tables.read(self.engine.model, data)
+        found = self._fitter(self._engine_for([table.data]), draws, proposals, STATES).fit(table, seed)
         if found.verdict not in USABLE:
             warnings.warn(f"{found.verdict}: {found.reason}", UserWarning, stacklevel=2)
         return found
 
     def fit_many(
         self, data, by=None, draws=DRAWS_OF_MANY, seed=1, proposals=None, folder=None, states=STATES_OF_MANY
-    ) -> Fits:
+    ) -> many.Fits:
         """The posteriors of many data sets, with networks that are compiled once and all cores.
 
         Parameters
@@ -138,7 +165,9 @@ class Networks:
         --------
         >>> am.load("evidence_accumulation").fit_many(frame, by="subject").summary()
         """
-        fits = _fit_many(self._fitter(draws, proposals, states), data, by, seed, folder)
+        parts = many.read(self.engine.model, data, by)
+        engine = self._engine_for([table.data for table in parts.values()], len(parts) > MANY)
+        fits = many.fit_many(self._fitter(engine, draws, proposals, states), parts, seed, folder)
         bad = [(name, row["verdict"]) for name, row in fits.rows.items() if row["verdict"] not in USABLE]
         if bad:
             text = f"{len(bad)} of {len(fits)} fits are not to be used, the first is {bad[0][0]}: {bad[0][1]}"
@@ -164,9 +193,13 @@ class Networks:
         McmcUnavailable, McmcFailed
             See `amortmix.mcmc.engine.sample`.
         """
-        table = tables.read(self.model, data)
-        found = sample(self.model, table.data, seed, chains, warmup, draws, adapt_delta, engine)
-        return Fit(tree_of(self.model, table, found, {}), self.model, self.amortized)
+        model = self.model
+        from amortmix.mcmc.engine import sample
+        from amortmix.mcmc.tree import tree_of
+
+        table = tables.read(model, data)
+        found = sample(model, table.data, seed, chains, warmup, draws, adapt_delta, engine)
+        return Fit(tree_of(model, table, found, {}), model, self.amortized)
 
     def validate(self, seed=2, **settings):
         """How good the networks are, on new simulations: a `Quality` with metrics and a sentence.
@@ -177,14 +210,16 @@ class Networks:
         settings : int
             Any of `amortmix.diagnostics.validation.SETTINGS`.
         """
+        amortized = self.amortized
+        from amortmix.diagnostics.quality import quality_of
+        from amortmix.diagnostics.validation import SETTINGS, simulate_held_out, validate
+
         settings = SETTINGS | settings
-        held_out = simulate_held_out(self.model, settings["datasets"], seed)
-        return quality_of(*validate(self.amortized, settings, seed, held_out))
+        held_out = simulate_held_out(amortized.model, settings["datasets"], seed)
+        return quality_of(*validate(amortized, settings, seed, held_out))
 
     def save(self, folder):
-        """Copy the networks, their card, curve and reference into a folder; `load` reads it."""
-        if self.folder is None or not (self.folder / "bundle.keras").is_file():
-            raise BadInput(f"{folder}: these networks are in memory only; train with folder= to keep them")
+        """Copy the networks, their card, curve, reference and programs into a folder; `load` reads it."""
         for path in self.folder.iterdir():
             if path.is_file():
                 with files.atomic(Path(folder) / path.name) as temporary:
@@ -208,93 +243,26 @@ def load(name, prior=None, model=None):
     BadInput
         One line that says what is wrong.
     """
-    compiled.keep()
     folder = Path(name)
     if not (folder / "card.json").is_file():
         if len(folder.parts) > 1 or folder.is_dir():
             raise BadInput(f"{folder}: no card.json; expected a folder that amortmix.train wrote")
         folder = pretrained.folder_of(str(name), prior)
-    elif prior is not None and load_bundle(folder).card["priors"] != prior:
+    elif prior is not None and load_card(folder)["priors"] != prior:
         raise BadInput(f"{folder}: its networks are not of the prior {prior!r}; expected to load it without `prior`")
-    return Networks(load_bundle(folder, None if model is None else registry.find(model)))
+    if model is not None:
+        _require_jax()
+        from amortmix.model import registry
+
+        model = registry.find(model)
+        check_identity(model, load_card(folder), folder)
+    return Networks(folder, model=model)
 
 
-def train(model, minutes=None, steps=None, folder=None, prior=None, recipe=None, seed=1, assess=True):
-    """Train networks for a model from simulations.
-
-    Parameters
-    ----------
-    model : Model, str or path
-        A declaration, the name of one of the library, or the path of a file that defines MODEL.
-    minutes, steps : float, int, optional
-        The budget, compilation included; by default the steps of the recipe.
-    folder : path, optional
-        Where networks and checkpoints are kept: a training that was interrupted goes on there. By default
-        ``networks/{model}``.
-    prior : str or dict, optional
-        Variant, or hyperparameters.
-    recipe : dict, optional
-        By default `amortmix.training.recipes.default_recipe`.
-    seed : int
-    assess : bool
-        Validate on new simulations at the end and say whether the networks are good enough.
-
-    Returns
-    -------
-    Networks
-
-    Raises
-    ------
-    BadInput, TrainingDiverged
-
-    Examples
-    --------
-    >>> nets = am.train(MODEL, minutes=10)
-    >>> nets.fit(frame).summary()
-    """
-    compiled.keep()
-    model = registry.find(model)
-    model = model if prior is None else model.with_prior(prior)
-    folder = Path("networks", model.name) if folder is None else Path(folder)
-    recipe = dict(recipe or default_recipe(model))
-    if steps is not None:
-        recipe["schedule"] = recipe["schedule"] | {"phases": _shortened(recipe["schedule"]["phases"], steps)}
-    bundle = _trained(model, recipe, folder, seed, minutes if steps is None else None)
-    nets = Networks(bundle)
-    nets.reference.save(folder / "reference.npz")
-    if nets.card["skipped"]:
-        print(f"{nets.card['skipped']} of {nets.card['steps']} steps were left out: their gradient was not finite.")
-    if not nets.card["meaningful"]:
-        print(f"Train longer: {nets.card['steps']} steps are too few for anything but a trial.")
-    elif assess:
-        quality = nets.validate()
-        files.write_json(folder / "metrics.json", quality.metrics)
-        print(quality.sentence)
-    return nets
-
-
-def _shortened(phases, steps):
-    """Phases with ``steps`` steps in all, in the same proportions."""
-    total = sum(phase[0] for phase in phases)
-    return [[max(1, round(steps * n / total)), *rest] for n, *rest in phases]
-
-
-def _trained(model, recipe, folder, seed, minutes):
-    """Train, with a checkpoint in ``folder``, and keep the bundle there."""
-    checkpoint, chosen = folder / "checkpoint.npz", folder / "recipe.json"
-    folder.mkdir(parents=True, exist_ok=True)
-    if checkpoint.is_file() and chosen.is_file() and minutes is not None:
-        recipe, minutes = files.read_json(chosen), None  # the steps that the interrupted training had chosen
-    training = _train(
-        model,
-        recipe,
-        seed,
-        checkpoint=checkpoint,
-        history_file=folder / "history.csv",
-        minutes=minutes,
-        on_recipe=lambda r: files.write_json(chosen, r),
-    )
-    save_bundle(folder, training, model, seed, meaningful=training.history[-1]["step"] >= FEWEST_STEPS)
-    checkpoint.unlink(missing_ok=True)
-    chosen.unlink(missing_ok=True)
-    return Bundle(model, training.estimator, files.read_json(folder / "card.json"), folder)
+def _require_jax():
+    """BadInput where an install without the extra `train` does not have what is asked for."""
+    if importlib.util.find_spec("jax") is None:
+        raise BadInput(
+            "this needs JAX, Keras and NumPyro, of which exported networks fit data alone: "
+            "pip install 'amortmix[train]'"
+        )

@@ -1,4 +1,4 @@
-"""The command line: ``amortmix models | new | check | train | validate | fit``, with the words of the Python interface.
+"""The command line: ``amortmix models | new | check | train | validate | export | fit``, with the words of Python.
 
 Bad input ends with exit code 1 and one line. Everything heavy is imported when a command needs it.
 """
@@ -32,6 +32,9 @@ def main():
         app()
     except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except ModuleNotFoundError as error:  # of an extra that is not installed
+        print(f"error: this needs {error.name}: pip install 'amortmix[train]'", file=sys.stderr)
         sys.exit(1)
 
 
@@ -104,7 +107,7 @@ def train(
 
     Example: amortmix train models/two_rates.py --minutes 10
     """
-    from amortmix.api import train as train_networks
+    from amortmix.trainer import train as train_networks
 
     nets = train_networks(model, minutes=minutes, steps=steps, folder=out, prior=prior, seed=seed)
     print(f"networks in {nets.folder}; next: amortmix fit {nets.folder} DATA.csv")
@@ -128,6 +131,20 @@ def validate(
 
 
 @app.command()
+def export(model: Trained, prior: Prior = None):
+    """Export networks as programs that fit data without JAX; training ends with it.
+
+    Example: amortmix export networks/two_rates
+    """
+    from amortmix.api import load
+    from amortmix.inference.export import export as export_networks
+
+    nets = load(model, prior=prior)
+    export_networks(nets.amortized, nets.folder)
+    print(f"exported: {nets.folder / 'exported.zip'}")
+
+
+@app.command()
 def fit(
     model: Trained,
     data: Annotated[list[Path], typer.Argument(help="CSV files")],
@@ -148,7 +165,7 @@ def fit(
 
     nets, parts = load(model, prior=prior), {}
     for path in data:
-        split_up = {"": path} if by is None else split(nets.model, path, by)
+        split_up = {"": path} if by is None else split(nets.engine.model, path, by)
         for part, rows in split_up.items():
             name = path.stem if by is None else f"{path.stem}_{part}"
             if name in parts:
@@ -169,3 +186,7 @@ def fit(
 def _write_csv(frame, path, **options):
     with atomic(path) as temporary:
         frame.to_csv(temporary, **options)
+
+
+if __name__ == "__main__":
+    main()

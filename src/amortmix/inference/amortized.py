@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from amortmix.inference.engine import Draws, Engine
-from amortmix.model import hmm
+from amortmix.model import hmm, identity
 from amortmix.networks.classifiers import smoothing
 from amortmix.networks.estimator import chain_of, pack
 from amortmix.storage.files import BadInput
@@ -24,11 +24,12 @@ DENSITIES_PER_BATCH = 1000
 
 def in_batches(work, rows, size):
     """work(rows) for rows (S, D), ``size`` rows at a time and then the rest: a tree of arrays (S, ...)."""
+    if len(rows) <= size:
+        return work(rows)
     whole = len(rows) // size * size
     found = [] if whole == len(rows) else [work(rows[whole:])]
-    if whole:
-        batches = jax.lax.map(work, rows[:whole].reshape(-1, size, rows.shape[1]))
-        found.insert(0, jax.tree.map(lambda a: a.reshape(whole, *a.shape[2:]), batches))
+    batches = jax.lax.map(work, rows[:whole].reshape(-1, size, rows.shape[1]))
+    found.insert(0, jax.tree.map(lambda a: a.reshape(whole, *a.shape[2:]), batches))
     return jax.tree.map(lambda *parts: jnp.concatenate(parts), *found)
 
 
@@ -57,6 +58,8 @@ class Amortized(Engine):
     card, smoothing_rule : see `Engine`
     """
 
+    compiles = True
+
     def __init__(self, model, estimator, card, smoothing_rule="exact"):
         super().__init__(model, card, smoothing_rule)
         self.estimator = estimator
@@ -76,6 +79,10 @@ class Amortized(Engine):
         self._log_prob = jax.jit(self._log_prob_one)
         self._log_joint = jax.jit(lambda theta, data: log_joint(model, theta, data))
         self.heads = jax.jit(self._heads)
+
+    @property
+    def identity(self):
+        return identity.parts(self.model)
 
     @classmethod
     def of(cls, bundle, smoothing_rule="exact"):

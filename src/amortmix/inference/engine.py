@@ -68,8 +68,20 @@ class Engine:
         See `amortmix.networks.classifiers.smoothing`.
     """
 
+    #: Whether the first call for each size takes longer than the next.
+    compiles = False
+
     def __init__(self, model, card, smoothing_rule="exact"):
         self.model, self.card, self.smoothing_rule = model, card, smoothing_rule
+
+    @property
+    def identity(self):
+        """What `amortmix.model.identity.parts` says of the model."""
+        raise NotImplementedError
+
+    def accepts(self, data):
+        """Whether there is a program for a data set of this size."""
+        return True
 
     def run(self, name, data, *rows):
         """The function ``name`` of a framed data set and of arrays with one row for each draw."""

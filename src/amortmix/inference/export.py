@@ -8,18 +8,22 @@ with JAX on simulated data, in the tails too: some functions convert without a w
 
 import contextlib
 import logging
+import tempfile
 import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
 from unittest import mock
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import onnxruntime
 from bayesflow.networks.inference.coupling.transforms import spline_transform
 from jax import lax
 from jax.extend import core
 from jax.interpreters import partial_eval
 
-from amortmix.inference.exported import ANSWER, SIZES, session, write
+from amortmix.inference.exported import ANSWER, PROVIDERS, SIZES, session, session_options, write
 from amortmix.model import identity
 from amortmix.model.data import Data
 from amortmix.model.description import Description
@@ -39,6 +43,8 @@ ELEMENTWISE = {
     "gt", "integer_pow", "is_finite", "le", "lgamma", "log", "log1p", "logistic", "lt", "max", "min", "mul", "ne",
     "neg", "not", "or", "pow", "rsqrt", "sign", "sin", "sqrt", "square", "stop_gradient", "sub", "tanh",
 }  # fmt: skip
+#: Primitives that leave axes of length one as they are, but for the axes.
+REDUCTIONS = {"reduce_sum", "reduce_max", "reduce_min"}
 
 
 class ExportFailed(BadInput):
@@ -59,18 +65,24 @@ def export(amortized, folder):
     ExportFailed
         Nothing is written then.
     """
-    model = amortized.model
-    if not model.has_density:
-        raise ExportFailed(f"{model.name}: not exported, for a verdict without a density needs simulations, so JAX")
-    try:
-        import jax2onnx  # noqa: F401  a tool that only the export needs
-    except ImportError as error:
-        raise ExportFailed(f"{model.name}: not exported ({error}); pip install 'amortmix[train]'") from error
-    cases = _cases(amortized)
-    programs, outputs = {}, {}
-    for name, function in amortized.functions.items():
-        programs[name], outputs[name] = _program(name, function, cases)
+    model, cases = amortized.model, _cases(amortized)
+    # all of JAX's part first: once jax2onnx is imported, functions of jax.numpy are not what they were
+    traced = {name: _trace(name, function, cases) for name, function in amortized.functions.items()}
+    programs = {name: _convert(name, t) for name, t in traced.items()}
+    outputs = {name: t.outputs for name, t in traced.items()}
+    for name, t in traced.items():
+        _check(name, t, session(programs[name]))
     write(folder, Description.of(model, identity.parts(model)), outputs, amortized.card["sha256"], programs)
+
+
+class _Traced(NamedTuple):
+    """A function as a jaxpr of arrays, with names and examples."""
+
+    closed: Any
+    inputs: list
+    outputs: list
+    examples: list
+    expected: list
 
 
 def _cases(amortized):
@@ -100,28 +112,30 @@ def _cases(amortized):
     return found
 
 
-def _program(name, function, cases):
-    """Bytes of a program and the names of its outputs."""
-
-    def flat(*arrays):
-        data, rows = Data(*arrays[:number]), arrays[number:]
-        return [v for v in jax.tree.leaves(function(data, *rows))]
-
+def _trace(name, function, cases):
+    """`_Traced` of a function, with what JAX answers for every case."""
     data, rows = cases[0][0], cases[0][1][name]
     number = 2 if data.x is None else 3
-    arrays = [*data[:number], *map(jnp.asarray, rows)]
-    outputs = _names(name, jax.eval_shape(function, data, *rows))
-    inputs = [*("y", "mask", "x")[:number], *(f"rows_{i}" for i in range(len(rows)))]
+
+    def flat(*arrays):
+        return jax.tree.leaves(function(Data(*arrays[:number]), *arrays[number:]))
+
+    examples = [[*d[:number], *map(jnp.asarray, r[name])] for d, r in cases]
+    run = jax.jit(flat)
+    expected = [[np.asarray(x) for x in run(*arrays)] for arrays in examples]
     with mock.patch.object(spline_transform, "searchsorted", _edges_below):
-        closed = jax.make_jaxpr(lambda *a: flat(*a))(*arrays)
-    program = _convert(name, closed, [a.shape for a in arrays], inputs, outputs)
-    run, expected = session(program), jax.jit(flat)
-    for data, rows in cases:
-        arrays = [*data[:number], *map(jnp.asarray, rows[name])]
-        found = run.run(outputs, {k: np.asarray(v) for k, v in zip(inputs, arrays) if k in run.used})
-        for output, a, b in zip(outputs, found, expected(*arrays)):
-            _compare(f"{name}, {output}", a, np.asarray(b))
-    return program, outputs
+        closed = jax.make_jaxpr(lambda *arrays: flat(*arrays))(*examples[0])
+    inputs = [*("y", "mask", "x")[:number], *(f"rows_{i}" for i in range(len(rows)))]
+    outputs = _names(name, jax.eval_shape(function, data, *rows))
+    return _Traced(closed, inputs, outputs, [[np.asarray(a) for a in arrays] for arrays in examples], expected)
+
+
+def _check(name, traced, run):
+    """Raise `ExportFailed` unless a program answers as JAX does."""
+    for arrays, expected in zip(traced.examples, traced.expected):
+        found = run.run(traced.outputs, {k: v for k, v in zip(traced.inputs, arrays) if k in run.used})
+        for output, a, b in zip(traced.outputs, found, expected):
+            _compare(f"{name}, {output}", a, b)
 
 
 def _edges_below(edges, values):
@@ -152,8 +166,9 @@ def _compare(what, found, expected):
         raise ExportFailed(f"{what}: exported numbers differ from those of JAX by {difference.max():.2g}")
 
 
-def _convert(name, closed, shapes, inputs, outputs):
+def _convert(name, traced):
     """Bytes of the ONNX program of a jaxpr."""
+    closed = traced.closed
     jaxpr, _ = partial_eval.dce_jaxpr(closed.jaxpr, [True] * len(closed.jaxpr.outvars), instantiate=True)
     with _quiet(), _compatible():
         from jax2onnx import to_onnx
@@ -161,15 +176,24 @@ def _convert(name, closed, shapes, inputs, outputs):
         try:
             program = to_onnx(
                 lambda *arrays: _replay(jaxpr, closed.consts, arrays),
-                [tuple(s) for s in shapes],
+                [a.shape for a in traced.examples[0]],
                 model_name=name,
-                input_names=inputs,
-                output_names=outputs,
+                input_names=traced.inputs,
+                output_names=traced.outputs,
             )
         except NotImplementedError as error:
             raise ExportFailed(f"{name}: not exported, {error}") from error
     _forget_shapes(program.graph)
-    return program.SerializeToString()
+    return _simplified(program.SerializeToString())
+
+
+def _simplified(program):
+    """The program after those optimizations of ONNX Runtime that any machine may use: it then starts in a fifth."""
+    with tempfile.TemporaryDirectory() as folder:
+        options = session_options("ORT_ENABLE_BASIC")
+        options.optimized_model_filepath = str(Path(folder) / "program.onnx")
+        onnxruntime.InferenceSession(program, options, providers=PROVIDERS)
+        return Path(options.optimized_model_filepath).read_bytes()
 
 
 def _forget_shapes(graph):
@@ -232,6 +256,8 @@ def _replay(jaxpr, consts, arrays):
             found = [small(equation.invars[0])]
         elif primitive.name in ELEMENTWISE:
             found = [_elementwise(equation, map(small, equation.invars))]
+        elif primitive.name in REDUCTIONS and _trivial(equation):
+            found = [lax.reshape(whole(equation.invars[0]), equation.outvars[0].aval.shape)]
         else:
             found = primitive.bind(*map(whole, equation.invars), **parameters)
             found = found if primitive.multiple_results else [found]
@@ -239,12 +265,19 @@ def _replay(jaxpr, consts, arrays):
     return [whole(v) for v in jaxpr.outvars]
 
 
+def _trivial(equation):
+    """Whether a reduction is over axes of length one alone."""
+    shape = equation.invars[0].aval.shape
+    return all(shape[axis] == 1 for axis in equation.params["axes"])
+
+
 def _elementwise(equation, values):
     """The output of an elementwise primitive without last axes of length one, or a number if all inputs are."""
     shape = equation.outvars[0].aval.shape
     axes = max((i + 1 for i, n in enumerate(shape) if n != 1), default=0)
     values = [_reshaped(x, v.aval.shape[:axes]) for x, v in zip(values, equation.invars)]
-    if equation.primitive.name == "integer_pow" and equation.params["y"] == 2:
+    name = equation.primitive.name
+    if name == "square" or (name == "integer_pow" and equation.params["y"] == 2):
         return lax.mul(values[0], values[0])  # as a power it takes thirty times as long
     return equation.primitive.bind(*values, **equation.params)
 

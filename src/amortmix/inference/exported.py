@@ -18,6 +18,7 @@ from amortmix.storage.files import BadInput
 FILE, CONTENT = "exported.zip", "model.json"
 #: Rows that a program takes at a time.
 SIZES = {"answer": 1000, "states": 250, "units": 1000, "unconstrain": 1000, "path": 1, "paths": 100}
+PROVIDERS = ["CPUExecutionProvider"]
 #: What `Engine.run` gives of ``answer``, in order.
 ANSWER = ("theta", "u", "log_q", "log_joint", "summary")
 
@@ -51,7 +52,7 @@ class Exported(Engine):
         return self.model.identity
 
     def accepts(self, data):
-        """Whether a data set fits into the frame of training, the only one there is a program for."""
+        """Whether a data set fits into the frame of training, for which the programs are."""
         return data.y.shape[0] <= self.model.units[1] and data.y.shape[1] <= self.model.observations[1]
 
     def run(self, name, data, *rows):
@@ -83,29 +84,30 @@ class Exported(Engine):
 
 
 def session(program):
-    """A session of ONNX Runtime for the bytes of a program, with one thread: many fits fill the cores better."""
+    """A session of ONNX Runtime for the bytes of a program, which was simplified when it was exported."""
+    import onnxruntime
+
+    found = onnxruntime.InferenceSession(program, session_options("ORT_DISABLE_ALL"), providers=PROVIDERS)
+    found.used = {i.name for i in found.get_inputs()}
+    return found
+
+
+def session_options(optimizations):
+    """Options of ONNX Runtime: one thread, for many fits fill the cores better."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, optimizations)
     # as in JAX; numbers below 1e-38 would take many times as long
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
-    found = onnxruntime.InferenceSession(program, options, providers=["CPUExecutionProvider"])
-    found.used = {i.name for i in found.get_inputs()}
-    return found
+    return options
 
 
 def _piece(rows, first, size):
     """``size`` rows from ``first`` on; after the end the last one again."""
     return np.asarray(rows[np.minimum(np.arange(first, first + size), len(rows) - 1)], np.float32)
-
-
-def available(folder, card):
-    """`Exported` of a folder, or None where nothing was exported from these networks or ONNX Runtime is not there."""
-    if not (Path(folder) / FILE).is_file():
-        return None
-    return Exported(folder, card)
 
 
 def write(folder, description, outputs, sha256, programs):

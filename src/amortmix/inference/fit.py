@@ -11,9 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from amortmix.inference import predictive
-from amortmix.model import identity, registry
-from amortmix.model.declare import Model
+from amortmix.model import identity
 from amortmix.storage import files
 from amortmix.storage import tree as trees
 
@@ -30,9 +28,9 @@ class Fit:
     Parameters
     ----------
     tree : xarray.DataTree
-    model : Model, optional
+    model : Model or Description, optional
         Needed for paths and replicated data sets.
-    amortized : Amortized, optional
+    amortized : Engine, optional
         The networks; needed for paths where no density is known.
 
     Examples
@@ -43,7 +41,7 @@ class Fit:
     """
 
     tree: xr.DataTree
-    model: Model | None = None
+    model: Any = None
     amortized: Any = None
 
     @property
@@ -136,7 +134,9 @@ class Fit:
 
     def replicate(self, replications=200, seed=1):
         """Posterior predictive data sets: y (R, N, P, D) and z (R, N)."""
-        return predictive.replicate(self._model(), self.theta, trees.observed(self.tree), seed, replications)
+        from amortmix.inference import predictive
+
+        return predictive.replicate(self._simulator(), self.theta, trees.observed(self.tree), seed, replications)
 
     def to_arviz(self):
         """The DataTree: posterior, flow, sample_stats, latent_probabilities, log_likelihood, observed_data."""
@@ -181,6 +181,11 @@ class Fit:
             raise files.BadInput(f"the model {self.tree.attrs['model']} is not known here: load_fit(path, model=MODEL)")
         return self.model
 
+    def _simulator(self):
+        """The declaration of the model, which can simulate."""
+        model = self._model()
+        return model if hasattr(model, "simulate") else self.amortized.declared()
+
     def _engine(self):
         """What runs the functions of the model: its networks, or JAX without any."""
         if self.amortized is not None:
@@ -204,13 +209,24 @@ def load_fit(path, model=None):
     BadInput
         If the file is damaged or no fit, or a fit of another declaration.
     """
+    tree = read_tree(path)
+    try:
+        from amortmix.model import registry
+    except ModuleNotFoundError:  # without JAX there are no declarations, but a fit can be read
+        if model is not None:
+            raise
+        return Fit(tree)
+    if model is None and tree.attrs["model"] in registry.names():
+        model = tree.attrs["model"]
+    return Fit(tree, None if model is None else _belonging(registry.find(model), tree, path))
+
+
+def read_tree(path):
+    """The DataTree of a fit that was saved; BadInput if it is none."""
     tree = files.load_netcdf(path)
     if not isinstance(tree, xr.DataTree) or "verdict" not in tree.attrs:
         raise files.BadInput(f"{path}: no fit of this library; expected a file that Fit.save wrote")
-    name = tree.attrs["model"]
-    if model is None and name in registry.names():
-        model = name
-    return Fit(tree, None if model is None else _belonging(registry.find(model), tree, path))
+    return tree
 
 
 def _belonging(model, tree, path):

@@ -12,13 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from amortmix.inference import predictive, psis
-from amortmix.inference.amortized import Amortized
-from amortmix.inference.engine import Draws
+from amortmix.inference import psis
+from amortmix.inference.engine import Draws, Engine
 from amortmix.inference.fit import Fit
 from amortmix.inference.reference import MmdTest, far_outside
 from amortmix.inference.verdict import judge, unusual
-from amortmix.model import identity, tables
+from amortmix.model import tables
 from amortmix.storage import tree as trees
 from amortmix.storage.files import BadInput
 
@@ -38,7 +37,7 @@ class Fitted(NamedTuple):
 
     Attributes
     ----------
-    amortized : Amortized
+    amortized : Engine
     table : Table
     best, flow : Draws
         The best draws there are, and the flow's own.
@@ -48,7 +47,7 @@ class Fitted(NamedTuple):
     attrs : dict
     """
 
-    amortized: Amortized
+    amortized: Engine
     table: tables.Table
     best: Draws
     flow: Draws
@@ -80,7 +79,7 @@ class Fitter:
 
     Parameters
     ----------
-    amortized : Amortized
+    amortized : Engine
     draws : int
         Posterior draws of each fit.
     proposals : int or (int, int)
@@ -105,7 +104,7 @@ class Fitter:
         self.proposals = _ends(proposals)
         self.states = [min(n, draws) for n in _ends(draws if states is None else states)]
         self.mmd_test = MmdTest(reference.summaries) if reference is not None else None
-        self._identity = json.dumps(identity.parts(amortized.model))
+        self._identity = json.dumps(amortized.identity)
         self._compiled = set()
 
     def fit(self, source, seed, attrs=None):
@@ -134,6 +133,8 @@ class Fitter:
         found = {"summary": summary.tolist(), **self._mmd(summary)}
         best, stats, smoothed, extra = self._weighted(table, drawn, log_joint, seed)
         if not model.has_density and finite:
+            from amortmix.inference import predictive  # simulates, so JAX
+
             # in the frame of training: other sizes would be compiled one by one
             concerns += predictive.surprises(model, best.theta, self.amortized.frame(table.data), seed)
         verdict = judge(
@@ -230,7 +231,7 @@ class Fitter:
     def _timed(self, work, table, what):
         """Result and seconds; what a new shape costs to compile is not part of the time."""
         shape = (what, self.amortized.frame(table.data).y.shape)
-        for _ in range(1 if shape in self._compiled else 2):
+        for _ in range(2 if self.amortized.compiles and shape not in self._compiled else 1):
             began = time.perf_counter()
             result = work()
         self._compiled.add(shape)

@@ -7,12 +7,11 @@ import os
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from amortmix.inference.fit import Fit, load_fit
+from amortmix.inference.fit import Fit, read_tree
 from amortmix.model import tables
 from amortmix.progress import progress
 from amortmix.storage.files import BadInput
@@ -72,21 +71,18 @@ def split(model, data, by):
     return dict(list(data.groupby(by, sort=False)))
 
 
-def fit_many(fitter, data, by, seed, folder=None):
-    """`Fits` of many data sets; all are read before the first is fitted.
+def fit_many(fitter, parts, seed, folder=None):
+    """`Fits` of many data sets.
 
     Parameters
     ----------
+    parts : {name: Table}
+        See `read`.
     folder : path, optional
         Where each fit is written, NAME.nc, as soon as it is made; then none is kept in memory.
-
-    Raises
-    ------
-    BadInput
-        One line with the name of the first bad data set, and how many others there are.
     """
     model = fitter.amortized.model
-    parts, rows, get = _read(model, split(model, data, by)), {}, {}
+    rows, get = {}, {}
     if folder is not None:
         folder = Path(folder).absolute()
         _check_names(parts, folder)
@@ -99,7 +95,7 @@ def fit_many(fitter, data, by, seed, folder=None):
             else:
                 path = folder / f"{name}.nc"
                 found.fit().save(path)
-                get[name] = lambda path=path: replace(load_fit(path, model), amortized=fitter.amortized)
+                get[name] = lambda path=path: Fit(read_tree(path), model, fitter.amortized)
             rows[name] = _row(found)
             bar.advance(1, str(name))
     finally:
@@ -156,13 +152,20 @@ def _check_names(parts, folder):
         seen.add(name.casefold())
 
 
-def _read(model, parts):
-    read, bad = {}, []
-    for name, part in parts.items():
+def read(model, data, by):
+    """{name: Table} of many data sets, see `split`.
+
+    Raises
+    ------
+    BadInput
+        One line with the name of the first bad data set, and how many others there are.
+    """
+    found, bad = {}, []
+    for name, part in split(model, data, by).items():
         try:
-            read[name] = tables.read(model, part)
+            found[name] = tables.read(model, part)
         except BadInput as error:
             bad.append(f"data set {name}: {error}")
     if bad:
         raise BadInput(bad[0] if len(bad) == 1 else f"{bad[0]} (and {len(bad) - 1} more data sets cannot be read)")
-    return read
+    return found

@@ -2,13 +2,14 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-from bayesflow.diagnostics import plots as bayesflow_plots
 
 from amortmix.plots.style import COLORS, FONTS, STATE_COLORS, columns, finish_grid, grid, grid_size, labels, warn
 
 
 def calibration(model, recovery, seed=1):
     """SBC: ECDF difference of the ranks with simultaneous 95 % bands (figures 4, 8, 12)."""
+    from bayesflow.diagnostics import plots as bayesflow_plots
+
     np.random.seed(seed)  # the bands are simulated from NumPy's global generator
     names = [p.label for p in model.parameters]
     figure = bayesflow_plots.calibration_ecdf(
@@ -86,6 +87,8 @@ def reliability(model, excess):
 
 def z_score_contraction(model, recovery):
     """Posterior z-score against contraction."""
+    from bayesflow.diagnostics import plots as bayesflow_plots
+
     theta, draws, words = _cut_off(recovery["theta"].values, recovery["draws"].values)
     figure = bayesflow_plots.z_score_contraction(
         draws,

@@ -14,10 +14,12 @@ import jax
 import keras
 import numpy as np
 
+from amortmix.inference.exported import FILE as EXPORTED
 from amortmix.model import identity, registry
 from amortmix.model.declare import Model
 from amortmix.networks import estimator as _estimator  # noqa: F401  registers the classes for loading
 from amortmix.storage import files
+from amortmix.storage.card import check_identity, load_card
 from amortmix.storage.files import BadInput
 from amortmix.training.checkpoint import write_history
 
@@ -49,6 +51,7 @@ def save_bundle(folder, training, model, seed, preset=None, meaningful=True):
     folder, estimator = Path(folder), training.estimator
     # a training resumes from its checkpoint: here the optimizer would only triple the size
     estimator.optimizer, estimator.compiled = None, False
+    (folder / EXPORTED).unlink(missing_ok=True)  # programs of other networks
     with files.atomic(folder / "bundle.keras") as temporary:
         estimator.save(temporary)
     write_history(folder / "history.csv", training.history)
@@ -92,14 +95,6 @@ def described(model):
         "identity": identity.parts(model),
         "source": identity.source_of(model) if own else None,
     }
-
-
-def load_card(folder):
-    """The card of a bundle; `BadInput` if there is none or it is damaged."""
-    path = Path(folder) / "card.json"
-    if not path.is_file():
-        raise BadInput(f"{path}: no such file; expected a folder of trained networks with card.json")
-    return files.read_json(path)
 
 
 def load_bundle(folder, model=None):
@@ -146,14 +141,6 @@ def _no_initial_values():
         for kind in {c for c in vars(keras.initializers).values() if isinstance(c, type) and "__call__" in vars(c)}:
             stack.enter_context(mock.patch.object(kind, "__call__", zeros))
         yield
-
-
-def check_identity(model, card, folder):
-    """Raise `BadInput` with one line if networks were trained for another declaration."""
-    if model.name != card["model"]:
-        raise BadInput(f"{folder}/card.json: networks of {card['model']}; expected those of {model.name}")
-    if found := identity.difference(model, card["identity"]):
-        raise BadInput(f"{folder}: trained for another {model.name}: {found}; train again, or load without the model")
 
 
 def _declared(card, folder):

@@ -1,0 +1,23 @@
+"""The card of trained networks: what they are of, how they were trained, and whether a model is theirs."""
+
+from pathlib import Path
+
+from amortmix.model import identity
+from amortmix.storage import files
+from amortmix.storage.files import BadInput
+
+
+def load_card(folder):
+    """The card of a bundle; `BadInput` if there is none or it is damaged."""
+    path = Path(folder) / "card.json"
+    if not path.is_file():
+        raise BadInput(f"{path}: no such file; expected a folder of trained networks with card.json")
+    return files.read_json(path)
+
+
+def check_identity(model, card, folder):
+    """Raise `BadInput` with one line if networks were trained for another declaration."""
+    if model.name != card["model"]:
+        raise BadInput(f"{folder}/card.json: networks of {card['model']}; expected those of {model.name}")
+    if found := identity.difference(model, card["identity"]):
+        raise BadInput(f"{folder}: trained for another {model.name}: {found}; train again, or load without the model")

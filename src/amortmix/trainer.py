@@ -1,0 +1,108 @@
+"""Training from Python: a declaration in, networks in a folder out, checked and exported."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from amortmix.api import Networks
+from amortmix.inference.amortized import Amortized
+from amortmix.model import registry
+from amortmix.storage import compiled, files
+from amortmix.storage.bundle import save_bundle
+from amortmix.training.loop import train as _train
+from amortmix.training.recipes import default_recipe
+
+FEWEST_STEPS = 500  # of networks that are trained at all; others say so in every fit
+
+
+def train(model, minutes=None, steps=None, folder=None, prior=None, recipe=None, seed=1, assess=True):
+    """Train networks for a model from simulations.
+
+    Parameters
+    ----------
+    model : Model, str or path
+        A declaration, the name of one of the library, or the path of a file that defines MODEL.
+    minutes, steps : float, int, optional
+        The budget, compilation included; by default the steps of the recipe.
+    folder : path, optional
+        Where networks and checkpoints are kept: a training that was interrupted goes on there. By default
+        ``networks/{model}``.
+    prior : str or dict, optional
+        Variant, or hyperparameters.
+    recipe : dict, optional
+        By default `amortmix.training.recipes.default_recipe`.
+    seed : int
+    assess : bool
+        Validate on new simulations at the end and say whether the networks are good enough.
+
+    Returns
+    -------
+    Networks
+
+    Raises
+    ------
+    BadInput, TrainingDiverged
+
+    Examples
+    --------
+    >>> nets = am.train(MODEL, minutes=10)
+    >>> nets.fit(frame).summary()
+    """
+    compiled.keep()
+    model = registry.find(model)
+    model = model if prior is None else model.with_prior(prior)
+    folder = Path("networks", model.name) if folder is None else Path(folder)
+    recipe = dict(recipe or default_recipe(model))
+    if steps is not None:
+        recipe["schedule"] = recipe["schedule"] | {"phases": _shortened(recipe["schedule"]["phases"], steps)}
+    nets = _trained(model, recipe, folder, seed, minutes if steps is None else None)
+    nets.reference.save(folder / "reference.npz")
+    if nets.card["skipped"]:
+        print(f"{nets.card['skipped']} of {nets.card['steps']} steps were left out: their gradient was not finite.")
+    if not nets.card["meaningful"]:
+        print(f"Train longer: {nets.card['steps']} steps are too few for anything but a trial.")
+    elif assess:
+        quality = nets.validate()
+        files.write_json(folder / "metrics.json", quality.metrics)
+        print(quality.sentence)
+        export(folder)
+    return nets
+
+
+def _shortened(phases, steps):
+    """Phases with ``steps`` steps in all, in the same proportions."""
+    total = sum(phase[0] for phase in phases)
+    return [[max(1, round(steps * n / total)), *rest] for n, *rest in phases]
+
+
+def _trained(model, recipe, folder, seed, minutes):
+    """Train, with a checkpoint in ``folder``, and keep the bundle there."""
+    checkpoint, chosen = folder / "checkpoint.npz", folder / "recipe.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    if checkpoint.is_file() and chosen.is_file() and minutes is not None:
+        recipe, minutes = files.read_json(chosen), None  # the steps that the interrupted training had chosen
+    training = _train(
+        model,
+        recipe,
+        seed,
+        checkpoint=checkpoint,
+        history_file=folder / "history.csv",
+        minutes=minutes,
+        on_recipe=lambda r: files.write_json(chosen, r),
+    )
+    save_bundle(folder, training, model, seed, meaningful=training.history[-1]["step"] >= FEWEST_STEPS)
+    checkpoint.unlink(missing_ok=True)
+    chosen.unlink(missing_ok=True)
+    return Networks(folder, Amortized(model, training.estimator, files.read_json(folder / "card.json")))
+
+
+def export(folder):
+    """Export the networks of a folder, so that fits need no JAX; True, or False and a printed line that says why not.
+
+    It takes about a minute, and a process of its own: the tool that converts changes functions of JAX.
+    """
+    command = [sys.executable, "-m", "amortmix.cli", "export", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        print((done.stderr.strip().splitlines() or ["the export ended without a word"])[-1])
+    return done.returncode == 0
