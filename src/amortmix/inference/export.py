@@ -65,7 +65,10 @@ def export(amortized, folder):
     ExportFailed
         Nothing is written then.
     """
-    model, cases = amortized.model, _cases(amortized)
+    model = amortized.model
+    if not model.has_density:
+        raise ExportFailed(f"{model.name}: not exported, for a verdict without a density needs simulations, and so JAX")
+    cases = _cases(amortized)
     # all of JAX's part first: once jax2onnx is imported, functions of jax.numpy are not what they were
     traced = {name: _trace(name, function, cases) for name, function in amortized.functions.items()}
     programs = {name: _convert(name, t) for name, t in traced.items()}
