@@ -8,7 +8,8 @@ for priors_, case_, number_, chunk_ in run_.chunks():
             f"data_{priors_}_{case_}_{number_}"
         output:
             data=[f"{RESULTS}/{priors_}/{case_}/data/{d}.nc" for d in chunk_],
-            checksums=f"{RESULTS}/{priors_}/{case_}/data/checksums_{number_}.json",
+            # a name of its own for each list: Snakemake sees no change of parameters where some outputs are new
+            checksums=f"{RESULTS}/{priors_}/{case_}/data/checksums_{run_.checksum(chunk_)}.json",
         log:
             f"logs/{RESULTS}/{priors_}/{case_}/data_{number_}.log",
         priority: 5

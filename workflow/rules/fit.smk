@@ -13,7 +13,7 @@ for priors_, case_, number_, chunk_ in run_.chunks():
             recovery=f"{folder_}/validation/recovery.nc",
             # in place of the data sets: Snakemake keeps a record of each output with every input and its checksum, which
             # for hundreds of both is more work than the fits
-            data=f"{folder_}/data/checksums_{number_}.json",
+            data=f"{folder_}/data/checksums_{run_.checksum(chunk_)}.json",
         output:
             [f"{folder_}/fits/{d}/abi.nc" for d in chunk_],
         log:
