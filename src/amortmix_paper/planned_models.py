@@ -64,10 +64,15 @@ class Models:
         self.settings = read_settings(settings)
         self._where = settings
         self._library = sorted(p.stem for p in LIBRARY.glob("*.py") if not p.stem.startswith("_"))
-        self._sources, self._facts = {}, {}
+        self._sources, self._facts, self._found = {}, {}, {}
 
     def find(self, source, where):
-        """The name of the model that a row names, by its name or by its file."""
+        """The name of the model that a row names, by its name or by its file; thousands of rows name the same."""
+        if source not in self._found:
+            self._found[source] = self._find(source, where)
+        return self._found[source]
+
+    def _find(self, source, where):
         if source in self._library:
             file = LIBRARY / f"{source}.py"
         elif source.endswith(".py"):

@@ -133,6 +133,17 @@ class Run:
         """{data set: source} of some data sets."""
         return {n: self.datasets[n].source for n in names}
 
+    def rows(self, names):
+        """(name, source, rows, path of its file or None) of some data sets."""
+        items = {n: self.datasets[n] for n in names}
+        return [(n, item.source, item.rows, self.files.get(n)) for n, item in items.items()]
+
+    def checksum(self, names):
+        """Of `rows`, and of when and how long their files were written."""
+        stats = [os.stat(file) for *_, file in self.rows(names) if file]
+        content = self.rows(names), [(s.st_mtime_ns, s.st_size) for s in stats]
+        return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
+
     def seed_for(self, *names):
         """A seed for one job: depends on its names and the run's seed, not on the order of jobs."""
         text = "/".join(map(str, (self.seed, *names)))

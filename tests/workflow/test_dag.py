@@ -234,7 +234,7 @@ def check_fit(model, folder):
     # an engine that needs no compiler serves every model with a density
     assert (comparison["mcmc_not_run"] is None) == model.has_density
     for name in ("abi.nc", "stan.nc") if model.has_density else ("abi.nc",):
-        with xr.open_datatree(folder / name, engine="h5netcdf") as tree:
+        with xr.open_datatree(folder / name, engine="netcdf4") as tree:
             assert tuple(tree["posterior"].data_vars) == model.parameter_names
             assert set(model.heads) <= set(tree["latent_probabilities"].data_vars)
             for head in model.heads:

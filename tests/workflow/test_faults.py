@@ -80,8 +80,7 @@ from amortmix_paper.job import job
 with job(SimpleNamespace(threads=1, output=sys.argv[1], log=[sys.argv[2]])):
     import numpy as np, xarray as xr
     from amortmix.storage import files
-    with files.atomic(sys.argv[1]) as temporary:
-        xr.Dataset({"x": ("i", np.random.default_rng(1).random(10**6))}).to_netcdf(temporary, engine="h5netcdf")
+    files.save_netcdf(sys.argv[1], xr.Dataset({"x": ("i", np.random.default_rng(1).random(10**6))}))
 """
 
 

@@ -11,7 +11,9 @@ for priors_, case_, number_, chunk_ in run_.chunks():
             bundle=f"{folder_}/networks/bundle.keras",
             card=f"{folder_}/networks/card.json",
             recovery=f"{folder_}/validation/recovery.nc",
-            data=[f"{folder_}/data/{d}.nc" for d in chunk_],
+            # in place of the data sets: Snakemake keeps a record of each output with every input and its checksum, which
+            # for hundreds of both is more work than the fits
+            data=f"{folder_}/data/checksums_{run_.checksum(chunk_)}.json",
         output:
             [f"{folder_}/fits/{d}/abi.nc" for d in chunk_],
         log:
@@ -29,8 +31,11 @@ for priors_, case_, number_, chunk_ in run_.chunks():
             model=run_.model(case_, priors_),
             settings=run_.settings["abi"],
             smoothing_rule=run_.config["smoothing_rule"],
-            datasets=chunk_,
-            seeds=[run_.seed_for("abi", priors_, case_, d) for d in chunk_],
+            run_seed=run_.seed,
+            # not in the records, since it is made from the output
+            seeds=lambda w, output, priors=priors_, case=case_, names=chunk_: {
+                d: run_.seed_for("abi", priors, case, d) for d in names
+            },
         script:
             "../scripts/fit_abi.py"
 

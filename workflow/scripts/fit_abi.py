@@ -1,6 +1,7 @@
 """Rules fit_abi: amortized posteriors of data sets, each with its verdict."""
 
 import time
+from pathlib import Path
 
 from amortmix_paper.job import job
 
@@ -16,9 +17,14 @@ with job(snakemake):
     recovery = files.load_netcdf(snakemake.input.recovery)
     reference = Reference(*(recovery[name].values for name in ("summary", "value_range", "mean_range")))
     fitter = Fitter(amortized, **params.settings, reference=reference)
+    made = Path(snakemake.input.data)
+    sources = [made.with_name(f"{name}.nc") for name in params.seeds]
+    for source in sources:
+        if not source.is_file():
+            raise files.BadInput(f"{source}: no such file; delete {made} and run again: all are made anew")
     began = time.perf_counter()
-    bar = progress(len(params.datasets), f"fitting {amortized.model.name}", unit="data sets")
-    for name, seed, source, target in zip(params.datasets, params.seeds, snakemake.input.data, snakemake.output):
+    bar = progress(len(sources), f"fitting {amortized.model.name}", unit="data sets")
+    for (name, seed), source, target in zip(params.seeds.items(), sources, snakemake.output):
         table, _, attrs = tree.load_data(source)
         fit = fitter.fit(table, seed, attrs)
         for sentence in fit.warnings:
@@ -27,4 +33,4 @@ with job(snakemake):
         bar.advance(1, name)
     bar.close()
     seconds = time.perf_counter() - began
-    print(f"{len(params.datasets)} data sets in {seconds:.0f} s: {len(params.datasets) / seconds:.2f} per second")
+    print(f"{len(sources)} data sets in {seconds:.0f} s: {len(sources) / seconds:.2f} per second")

@@ -47,31 +47,28 @@ def read_json(path):
 
 
 def save_netcdf(path, content):
-    """Write a Dataset or DataTree with a checksum of every array, so that damage is noticed when it is read."""
-    encoding = {node.path: _checksums(node.dataset) for node in getattr(content, "subtree", ())}
+    """Write a Dataset or DataTree with checksums, so that damage is noticed when it is read."""
+    from amortmix.storage import netcdf  # xarray is slow to import, and the workflow's start needs the rest only
+
     with atomic(path) as temporary:
-        content.to_netcdf(temporary, engine="h5netcdf", encoding=encoding or _checksums(content))
-
-
-def _checksums(dataset):
-    # HDF5 has none for single numbers and text
-    return {
-        n: {"fletcher32": True} for n, v in dataset.variables.items() if v.size and v.ndim and v.dtype.kind in "fiu"
-    }
+        try:
+            netcdf.write(temporary, content)
+        except RuntimeError:
+            # the library does not say why; where the disk is full, the system does
+            temporary.write_bytes(bytes(2 * content.nbytes + 2**20))
+            raise
 
 
 def load_netcdf(path):
     """The Dataset of a file, or its DataTree if it has groups, in memory; `BadInput` names a damaged file."""
-    import xarray as xr  # slow to import, and the workflow's start needs the rest of this module only
+    from amortmix.storage import netcdf
 
     try:
-        with xr.open_datatree(path, engine="h5netcdf") as tree:
-            tree.load()
+        return netcdf.read(path)
     except FileNotFoundError:
         raise
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
+    except (OSError, RuntimeError, AttributeError, KeyError, ValueError) as error:
         raise BadInput(f"{path}: damaged, not the NetCDF file that was written ({error}); {REMAKE}") from error
-    return tree if tree.children else tree.to_dataset()
 
 
 def _finite(value):
