@@ -1,8 +1,10 @@
-"""Networks of a run become those that come with the library: reference simulations and the index, made anew.
+"""Networks of a run become those that come with the library: reference simulations, programs and index, made anew.
 
 `make ship` copies bundles, cards, curves and metrics into ``src/amortmix/pretrained/{prior}/{model}`` and runs this
 module.
 """
+
+import sys
 
 from amortmix.api import REFERENCE_SEED
 from amortmix.inference.amortized import Amortized
@@ -11,6 +13,7 @@ from amortmix.model import registry
 from amortmix.storage import files
 from amortmix.storage.bundle import load_bundle
 from amortmix.storage.pretrained import FOLDER, INDEX
+from amortmix.trainer import export
 
 #: What the index repeats from a card.
 FROM_CARD = ("priors", "prior", "units", "observations", "sha256", "fingerprint")
@@ -38,6 +41,8 @@ def main():
     for folder in folders:
         amortized = Amortized.of(load_bundle(folder))
         make_reference(amortized, REFERENCE_SEED).save(folder / "reference.npz")
+        if not export(folder):
+            sys.exit(1)
         print(f"{folder.parent.name}/{folder.name}: reference simulations made")
     files.write_json(INDEX, [index_row(folder) for folder in folders])
 
