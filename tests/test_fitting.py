@@ -16,7 +16,7 @@ from amortmix.inference import psis
 from amortmix.inference.amortized import Amortized
 from amortmix.inference.fit import load_fit
 from amortmix.inference.fitting import AMPLE, STATES_ERROR, Fitter
-from amortmix.inference.many import fit_many, in_order
+from amortmix.inference.many import fit_many, in_order, read
 from amortmix.inference.reference import Reference, make_reference
 from amortmix.storage import pretrained
 from amortmix.storage import tree as trees
@@ -36,6 +36,11 @@ def good():
 def hardly(trained, name="gaussian_hmm", change=lambda model: model):
     training, amortized = trained(name)
     return Fitter(Amortized(change(amortized.model), training.estimator, amortized.card), DRAWS, PROPOSALS)
+
+
+def all_of(fitter, sets, **options):
+    """`fit_many` of a mapping."""
+    return fit_many(fitter, read(fitter.amortized.model, sets, None), **options)
 
 
 def test_weights_are_target_over_proposal_and_the_file_keeps_them(good, tmp_path):
@@ -228,8 +233,8 @@ def test_a_fit_does_not_depend_on_those_beside_it(good, tmp_path, monkeypatch):
     """Threads or none, with neighbours or alone, in memory or on disk: the same numbers, in the order of the names."""
     sets = {name: simulate(good.amortized.model, 20 + i, dtype=np.float32)[1] for i, name in enumerate("dcba")}
     monkeypatch.setenv("NPROC", "3")
-    fits = fit_many(good, sets, None, seed=5)
-    kept = fit_many(good, sets, None, seed=5, folder=tmp_path)
+    fits = all_of(good, sets, seed=5)
+    kept = all_of(good, sets, seed=5, folder=tmp_path)
     assert list(fits) == list(sets) == list(fits.summary().index) and len(kept) == 4
     for number, (name, data) in enumerate(sets.items()):
         alone = good.fit(data, seed=5 + number)
@@ -254,19 +259,19 @@ def test_a_fit_does_not_depend_on_those_beside_it(good, tmp_path, monkeypatch):
 def test_names_that_cannot_be_files_are_refused_before_any_fit(good, tmp_path, names, words):
     _, data, _ = simulate(good.amortized.model, 5, dtype=np.float32)
     with pytest.raises(BadInput, match=re.escape(words)):
-        fit_many(good, {"fine": data} | dict.fromkeys(names, data), None, seed=1, folder=tmp_path / "fits")
+        all_of(good, {"fine": data} | dict.fromkeys(names, data), seed=1, folder=tmp_path / "fits")
     assert not (tmp_path / "fits").exists()
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match="file: a file; expected a folder"):
-        fit_many(good, {"fine": data}, None, seed=1, folder=tmp_path / "file")
+        all_of(good, {"fine": data}, seed=1, folder=tmp_path / "file")
 
 
 def test_any_name_and_no_data_set_at_all(good):
     """In memory a name is whatever can be a key."""
     _, data, _ = simulate(good.amortized.model, 5, dtype=np.float32)
-    fits = fit_many(good, {("a", 1): data, 7: data}, None, seed=1)
+    fits = all_of(good, {("a", 1): data, 7: data}, seed=1)
     assert list(fits.summary().index) == [("a", 1), 7] == list(fits)
-    assert len(fit_many(good, {}, None, seed=1)) == 0
+    assert len(all_of(good, {}, seed=1)) == 0
 
 
 def test_priors_run_in_one_thread_at_a_time(good):

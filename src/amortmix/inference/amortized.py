@@ -105,6 +105,11 @@ class Amortized(Engine):
 
     def log_prob(self, data, u):
         """log q(theta | y) at u (S, d), a density of the constrained parameters: (S,)."""
+        if np.ndim(u) != 2 or np.shape(u)[1] != self.model.free:
+            raise BadInput(
+                f"u of shape {np.shape(u)}; expected (draws, {self.model.free}), the unconstrained parameters"
+                " (of theta: model.bijection(data).inverse)"
+            )
         return np.asarray(self._log_prob(self.frame(data), u))
 
     def log_joint(self, data, theta):
