@@ -29,7 +29,7 @@ is corrupted by `amortmix.training.corruption`; there the gradient is
     -sum_s (w_s - 1 / (S - 1)) grad log q(theta_s | y)
 
 over the draws alone (self-normalized importance sampling): zero where q is the posterior. States are learned from the
-other data sets. There q is at its worst, and the inverse of a flat spline can throw a draw millions of standard
+other data sets. There q is at its worst, and the inverse of its splines can throw a draw millions of standard
 deviations away. The posterior is not there, but with its c the draw has a gradient, which overflows. So draws beyond
 `FARTHEST` are left out and the others are weighted among themselves; c stays, and their coefficients add up to the
 share that is left out: q is drawn back to them.
