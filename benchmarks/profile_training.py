@@ -90,7 +90,7 @@ class Parts:
 
     def _pooled(self, packed):
         units, mask = self.estimator.summary_network.embed(packed)
-        return units, mask, self.estimator.summary_network.pool(units, mask)
+        return units, mask, self.estimator.summary_network.pool(units, mask, packed)
 
     def summary(self):
         def loss(packed):

@@ -149,6 +149,28 @@ def test_draws_that_overflow_change_nothing():
     assert not np.any(batch["coefficients"]) and np.all(np.isfinite(batch["particles"]))
 
 
+@pytest.mark.parametrize("modelled", [0.0, 1.0])
+def test_draws_far_from_everything_are_left_out(modelled):
+    """No coefficient, no place that could overflow; the weights of the others are as if there were no such draws."""
+    y, m, s, number = 0.7, 0.2, importance.FARTHEST, 64
+    truth, q = jnp.array([0.4]), _Normal(m, s)
+    batch = weighed(q, jnp.array([y]), truth, number, jax.random.key(6), modelled=jnp.array([modelled]))
+    v = np.asarray(jnp.concatenate([truth, m + s * jax.random.normal(jax.random.key(6), (1, number - 1, 1))[0, :, 0]]))
+    near = np.abs(v) <= importance.FARTHEST
+    assert 5 < np.sum(~near) < 40
+    near[0] = modelled
+    found = np.asarray(batch["coefficients"][0])
+    assert np.all(found[~near] == 0) and np.abs(batch["particles"]).max() <= importance.FARTHEST
+    log_weights = norm.logpdf(v) + norm.logpdf(y, v) - norm.logpdf(v, m, s)
+    weights = np.where(near, np.exp(log_weights - log_weights[near].max()), 0)
+    # one data set alone has no others that could tell the c of one with a truth
+    c = 0 if modelled else 1 / (number - 1)
+    expected = np.where(near, weights / weights.sum() - c * (np.arange(number) > 0), 0)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    left_out = np.sum(~near[1:]) / (number - 1)
+    assert modelled or abs(found.sum() - left_out) < 1e-5
+
+
 def test_weights_where_a_density_is_not_known():
     """A draw outside the space has weight zero; a truth whose density overflows has all the weight."""
     found = importance.coefficients(jnp.array([[0.0, -jnp.inf, 0.0], [jnp.nan, 1e4, 0.0]]), jnp.ones(2, bool))

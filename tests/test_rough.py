@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
+from amortmix.networks import summaries
 from amortmix.networks.rough import NARROWEST, rough_fit
 
 SHARES, MEANS, SDS = (
@@ -64,3 +65,24 @@ def test_units_all_alike_and_fewer_than_classes_are_finite():
     for n, value in ((10, 3.0), (1, -2.0), (2, 0.0)):
         fit = rough_fit(jnp.full((1, n, 2), value), jnp.ones((1, n)), 3)
         assert all(np.isfinite(part).all() for part in fit)
+
+
+def test_classes_are_of_unit_means_whatever_the_local_network(monkeypatch):
+    """With P observations of each unit the spread of a class is sd / sqrt(P); that of a learned feature may be zero."""
+    fits = []
+    monkeypatch.setattr(summaries, "rough_fit", lambda *arguments: fits.append(rough_fit(*arguments)) or fits[-1])
+    recipe = {"kind": "states", "width": 8, "blocks": 1, "states": 2, "rough": 2, "dim": 4}
+    network = summaries.MixtureSummary({"inner": [4], "outer": [4]}, recipe)
+    rng = np.random.default_rng(3)
+    y = np.where(np.arange(400) % 2, -4.0, 4.0)[None, :, None] + rng.normal(size=(1, 400, 5))
+    spreads = {}
+    for number in (2, 5):
+        mask = np.broadcast_to(np.arange(5) < number, (1, 400, 5)).astype(float)
+        network(jnp.asarray(np.stack([y, mask], axis=-1)))
+        means, logs, _, _ = parts(fits[-1], k=2, f=1)
+        np.testing.assert_allclose(means[:, 0], (-4, 4), atol=5 / np.sqrt(200 * number))
+        spreads[number] = np.exp(logs)
+        # beside the smallest spread that a class may have
+        expected = np.sqrt(1 / number + (NARROWEST * y[..., :number].mean(-1).std()) ** 2)
+        np.testing.assert_allclose(spreads[number], expected, rtol=0.2)
+    assert np.all(spreads[5] < spreads[2])

@@ -195,3 +195,14 @@ def test_a_page_says_how_many_steps_were_left_out():
     history = pd.DataFrame({"step": [1000, 2000], "skipped": [3.0, 0.0]})
     assert "3 of the 2,000 steps of this curve were left out: their gradient" in card_lines(card, history)
     assert "left out" not in card_lines(card, history.assign(skipped=0.0))
+
+
+def test_the_report_counts_the_steps_that_were_left_out():
+    """A dash where the card does not say, as those of the pretrained networks."""
+    card = json.loads((pretrained.folder("gaussian_mixture", "paper") / "card.json").read_text())
+    name, titles = "gaussian_mixture", {"gaussian_mixture": "mixture"}
+    rows = summary_page.time_rows({name: card | {"skipped": 4}}, {}, titles)
+    assert rows.loc["mixture", "steps left out"] == 4
+    assert '<th class="number">steps left out</th>' in summary_page.table(rows)
+    unknown = summary_page.time_rows({name: {k: v for k, v in card.items() if k != "skipped"}}, {}, titles)
+    assert table1.cell("steps left out", unknown.loc["mixture", "steps left out"]) == "–"

@@ -215,7 +215,7 @@ def _same_side(published, ours, limit):
 
 
 def time_rows(cards, comparisons, titles):
-    """Seconds of training and of one fit by either method, per model."""
+    """Per model: minutes of training, steps whose gradient was not finite, and seconds of one fit by either method."""
     rows = {}
     for name, card in cards.items():
         own = [c for c in comparisons.values() if c["case"] == name]
@@ -223,6 +223,8 @@ def time_rows(cards, comparisons, titles):
         rows[titles[name]] = {
             "training (min)": card["seconds"] / 60,
             "data sets/s": card["data_sets_per_second"],
+            # not in the cards of the pretrained networks
+            "steps left out": card.get("skipped"),
             "ABI fit (s)": pd.Series([c["seconds_abi"] for c in own], dtype=float).mean(),
             "MCMC fit (s)": pd.Series(mcmc, dtype=float).mean(),
         }

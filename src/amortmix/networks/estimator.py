@@ -110,7 +110,7 @@ class MixtureEstimator(BasicEstimator):
         """
         modelled = jnp.ones(summary_variables.shape[0]) if modelled is None else modelled
         units, mask = self.summary_network.embed(summary_variables)
-        summary = self.summary_network.pool(units, mask)
+        summary = self.summary_network.pool(units, mask, summary_variables)
         reference = self.summary_network.base_distribution.sample((summary.shape[0],))
         mmd = maximum_mean_discrepancy(summary, reference)
 

@@ -64,7 +64,9 @@ class _States(keras.Layer):
     Convolutions give features h_t and responsibilities s_t of each unit. The summary holds the means of inputs and
     features weighted by each s_t, and the products s_t s_t+1, which carry the transitions. ``recurrent`` adds a GRU
     over patches of eight units. ``rough``, a number of classes, adds a rough fit of a Gaussian mixture
-    (`amortmix.networks.rough`): its statistics, and the responsibilities of its classes beside the learned ones.
+    (`amortmix.networks.rough`) to the means of each unit's features: its statistics, and the responsibilities of its
+    classes beside the learned ones. Learned features would not do: they hold the number of observations, and where that
+    is the same in all units they hardly vary within a class, unlike in any data set of a training with varying numbers.
     """
 
     PATCH = 8
@@ -81,11 +83,11 @@ class _States(keras.Layer):
         """What the convolutions see of each unit, and further statistics of the data set (B, any)."""
         return units * mask[..., None], None
 
-    def call(self, units, present):
+    def call(self, units, present, means=None):
         x, statistics = self._inputs(units, present)
         known, given = ([] if statistics is None else [statistics]), []
         if self.rough:
-            fit = rough_fit(x, present, self.rough)
+            fit = rough_fit(means, present, self.rough)
             x, given = jnp.concatenate([x, fit.standardized, fit.responsibilities], axis=-1), [fit.responsibilities]
             known.append(fit.statistics)
         h = self.embed(x)
@@ -173,12 +175,13 @@ class MixtureSummary(SummaryNetwork):
         units = x[:, :, 0, :] if self.local is None else self.local(x, mask)
         return units, keras.ops.max(mask, axis=-1)
 
-    def pool(self, units, mask):
-        """Global summary (B, dim)."""
-        return self.head(self.mix(self.body(units, mask)))
+    def pool(self, units, mask, packed):
+        """Global summary (B, dim) of local ones and of the packed batch that they summarize."""
+        means = [masked_mean(packed[..., :-1], packed[..., -1])] if self.summary_recipe.get("rough") else []
+        return self.head(self.mix(self.body(units, mask, *means)))
 
     def call(self, x, training=False):
-        return self.pool(*self.embed(x))
+        return self.pool(*self.embed(x), x)
 
     def build(self, input_shape):
         if self.built:

@@ -29,7 +29,10 @@ is corrupted by `amortmix.training.corruption`; there the gradient is
     -sum_s (w_s - 1 / (S - 1)) grad log q(theta_s | y)
 
 over the draws alone (self-normalized importance sampling): zero where q is the posterior. States are learned from the
-other data sets.
+other data sets. There q is at its worst, and the inverse of its splines can throw a draw millions of standard
+deviations away. The posterior is not there, but with its c the draw has a gradient, which overflows. So draws beyond
+`FARTHEST` are left out and the others are weighted among themselves; c stays, and their coefficients add up to the
+share that is left out: q is drawn back to them.
 
 The draws are made and weighted before the training step, which sees arrays and no model; so the summary is computed
 twice, once without a gradient.
@@ -46,6 +49,9 @@ from amortmix.training.corruption import corrupt
 
 #: In the place of a log weight at the truth that is not finite: the truth then has all the weight.
 CERTAIN = 1e30
+#: Standard deviations of u under the prior from its mean, beyond which a draw has neither weight nor gradient. Of
+#: 100,000 draws from the prior of case study 3 none is further away than 18.
+FARTHEST = 100.0
 #: A data set counts at most so many times as often as under the prior: p' / p may have no bound.
 MOST = 100.0
 
@@ -139,8 +145,10 @@ def weigh(model, proposal, estimator, state, batch):
         v, log_q = v[:, :-1], log_q[:, :-1]
     if v.shape[1] == 1:
         return batch | {"particles": v, "coefficients": importance * jnp.ones_like(log_q)}
-    log_target = jax.vmap(partial(log_joints, model))(mean + scale * v, data)
-    # a draw that overflowed changes nothing, and neither does theta* where there is none
-    usable = jnp.isfinite(log_q) & (modelled[:, None] | (jnp.arange(v.shape[1]) > 0))
+    first = jnp.arange(v.shape[1]) == 0
+    # a draw that overflowed or nearly so changes nothing, and neither does theta* where there is none
+    usable = jnp.isfinite(log_q) & jnp.where(first, modelled[:, None], jnp.max(jnp.abs(v), axis=-1) <= FARTHEST)
     v = jnp.where(usable[..., None], v, jnp.where(modelled[:, None, None], v[:, :1], 0.0))
-    return batch | {"particles": v, "coefficients": importance * coefficients(log_target - log_q, modelled) * usable}
+    log_target = jax.vmap(partial(log_joints, model))(mean + scale * v, data)
+    log_weights = jnp.where(usable, log_target - log_q, jnp.nan)
+    return batch | {"particles": v, "coefficients": importance * coefficients(log_weights, modelled) * usable}
