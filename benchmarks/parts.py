@@ -6,6 +6,7 @@ part, case, method, x, value, unit.
 
 import json
 import resource
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -33,6 +34,7 @@ from amortmix_paper import pretrained
 from amortmix_paper.participants import CHECKSUMS, FOLDER, find_participants
 
 DRAWS = 4000
+TRIALS = 400  # of each participant, as in the paper
 
 
 def _model(name):
@@ -129,12 +131,17 @@ def plain(name, preset, steps):
     yield row("training", name, "BayesFlow fit, NumPy simulator", None, _rate(phases, seconds), "data sets/s")
 
 
-def _participants(model):
-    """The eleven participants."""
+def _files():
+    """Files of the eleven participants."""
     found, trouble = find_participants(CHECKSUMS, [FOLDER], download=False)
     if trouble:
         raise SystemExit(trouble)
-    return [tables.read(model, path, rows=400).data for path in found.values()]
+    return list(found.values())
+
+
+def _participants(model):
+    """The eleven participants."""
+    return [tables.read(model, path, rows=TRIALS).data for path in _files()]
 
 
 def inference(fits):
@@ -142,10 +149,9 @@ def inference(fits):
     from amortmix.mcmc import engine
 
     name = "evidence_accumulation"
-    nets = api.load(name, prior="paper")
+    nets = api.load(name, prior="paper", engine="jax")
     model, people = nets.model, _participants(nets.model)
     named = {str(i): data for i, data in enumerate(people)}
-    yield row("first fit", name, "amortmix", None, _seconds(lambda: nets.fit(people[0]).theta), "s")
     nets.fit_many(named, draws=DRAWS)
     yield row("eleven fits", name, "amortmix", 11, _seconds(lambda: len(nets.fit_many(named, draws=DRAWS))), "s")
     if int(fits):
@@ -153,6 +159,25 @@ def inference(fits):
         settings = {"chains": 4, "warmup": 1000, "draws": 1000, "adapt_delta": 0.97}
         seconds = [engine.sample(model, d, 1, **settings).seconds for d in people[: int(fits)]]
         yield row("eleven fits", name, "Stan", len(seconds), 11 * float(np.mean(seconds)), "s")
+
+
+def start(repeats):
+    """CPU seconds of a process that loads networks and fits one data set, by each engine, several times in turn."""
+    name = "evidence_accumulation"
+    for repeat in range(int(repeats)):
+        for engine in ("exported", "jax"):
+            script = f"import pandas as pd, amortmix as am; me = pd.read_csv({str(_files()[0])!r}).head({TRIALS}); "
+            script += f"am.load({name!r}, engine={engine!r}).fit(me)"
+            before = _children()
+            subprocess.run([sys.executable, "-c", script], check=True)
+            seconds = _children() - before
+            yield row("first fit of a process, CPU", name, engine, repeat, seconds, "s")
+
+
+def _children():
+    """CPU seconds of the processes that this one started."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def length(largest):
@@ -176,7 +201,7 @@ def length(largest):
 def many(largest):
     """Seconds of up to 10^4 fits of 100 units each: 1,000 draws, weights, states and verdict."""
     name = "gaussian_hmm"
-    nets = api.load(name, prior="paper")
+    nets = api.load(name, prior="paper", engine="jax")
     for n in [10**k for k in range(5) if 10**k <= int(largest)]:
         keys = jax.random.split(jax.random.key(1), n)
         _, data, _ = jax.jit(jax.vmap(nets.model.simulate_dataset))(keys)
@@ -185,7 +210,7 @@ def many(largest):
         yield row("data sets", name, "amortmix", n, _seconds(lambda named=named: len(nets.fit_many(named))), "s")
 
 
-PARTS = {f.__name__: f for f in (train, plain, inference, length, many)}
+PARTS = {f.__name__: f for f in (train, plain, inference, start, length, many)}
 
 
 if __name__ == "__main__":

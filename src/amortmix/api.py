@@ -27,8 +27,9 @@ DRAWS, DRAWS_OF_MANY = 4000, 1000
 PROPOSALS = 4
 #: Fewest draws of the states, likewise.
 STATES, STATES_OF_MANY = 1000, 64
-#: From so many data sets on JAX is faster, although it has to be imported and to compile.
-MANY = 200
+#: From so many draws on, of all data sets together, JAX is faster, although it has to be imported and to compile.
+MANY = 200_000
+ENGINES = (None, "exported", "jax")
 REFERENCE_SEED = 2026
 
 
@@ -43,6 +44,8 @@ class Networks:
         If they are in memory already.
     model : Model, optional
         The declaration; by default the one of the library, or the one that the card keeps.
+    engine : str, optional
+        See `load`.
 
     Attributes
     ----------
@@ -52,12 +55,13 @@ class Networks:
         What answers a fit: exported programs where there are any, else JAX.
     """
 
-    def __init__(self, folder, amortized=None, model=None):
+    def __init__(self, folder, amortized=None, model=None, engine=None):
         self.folder, self._declaration, self._fitters = Path(folder), model, {}
         if amortized is not None:
             self.amortized = amortized
         self.card = load_card(self.folder)
-        exported = amortized is None and (self.folder / FILE).is_file()
+        exported = amortized is None and engine != "jax" and (engine == "exported" or (self.folder / FILE).is_file())
+        self._only = engine is not None
         self.engine = Exported(self.folder, self.card) if exported else self.amortized
         self.engine.declared = lambda: self.model
 
@@ -93,11 +97,13 @@ class Networks:
             self._fitters[key] = Fitter(*key[:3], reference=self.reference, states=key[3])
         return self._fitters[key]
 
-    def _engine_for(self, data, many=False):
-        """The engine for data sets: JAX where one of them is larger than exported programs take, or they are many."""
-        jax = importlib.util.find_spec("jax") is not None
+    def _engine_for(self, data, draws):
+        """The engine for data sets: JAX where one is larger than exported programs take, or the draws are many."""
         fine = all(self.engine.accepts(d) for d in data)
-        return self.engine if fine and not (many and jax) else self.amortized
+        if self._only and fine:
+            return self.engine
+        many = len(data) > 1 and len(data) * draws > MANY and importlib.util.find_spec("jax") is not None
+        return self.engine if fine and not many else self.amortized
 
     def fit(self, data, draws=DRAWS, seed=1, proposals=None):
         """The posterior of one data set.
@@ -127,7 +133,7 @@ class Networks:
         >>> fit.verdict, fit.summary()
         """
         table = tables.read(self.engine.model, data)
-        found = self._fitter(self._engine_for([table.data]), draws, proposals, STATES).fit(table, seed)
+        found = self._fitter(self._engine_for([table.data], draws), draws, proposals, STATES).fit(table, seed)
         if found.verdict not in USABLE:
             warnings.warn(f"{found.verdict}: {found.reason}", UserWarning, stacklevel=2)
         return found
@@ -166,7 +172,7 @@ class Networks:
         >>> am.load("evidence_accumulation").fit_many(frame, by="subject").summary()
         """
         parts = many.read(self.engine.model, data, by)
-        engine = self._engine_for([table.data for table in parts.values()], len(parts) > MANY)
+        engine = self._engine_for([table.data for table in parts.values()], draws)
         fits = many.fit_many(self._fitter(engine, draws, proposals, states), parts, seed, folder)
         bad = [(name, row["verdict"]) for name, row in fits.rows.items() if row["verdict"] not in USABLE]
         if bad:
@@ -226,7 +232,7 @@ class Networks:
                     temporary.write_bytes(path.read_bytes())
 
 
-def load(name, prior=None, model=None):
+def load(name, prior=None, model=None, engine=None):
     """Pretrained networks by the name of their model, or your own by their folder.
 
     Parameters
@@ -237,12 +243,17 @@ def load(name, prior=None, model=None):
         Variant of the prior; by default the first that there is.
     model : Model or path, optional
         The declaration that your networks must belong to, or its file; if it has changed they are refused.
+    engine : str, optional
+        ``exported``, the programs that were exported, or ``jax``, which is two to four times as fast once it has been
+        imported and has compiled. By default the programs where there are any, and JAX for many draws.
 
     Raises
     ------
     BadInput
         One line that says what is wrong.
     """
+    if engine not in ENGINES:
+        raise BadInput(f"engine {engine!r}; expected exported or jax")
     folder = Path(name)
     if not (folder / "card.json").is_file():
         if len(folder.parts) > 1 or folder.is_dir():
@@ -256,7 +267,7 @@ def load(name, prior=None, model=None):
 
         model = registry.find(model)
         check_identity(model, load_card(folder), folder)
-    return Networks(folder, model=model)
+    return Networks(folder, model=model, engine=engine)
 
 
 def _require_jax():
