@@ -1,9 +1,9 @@
 """How fast this is, as ratios: `make benchmark`.
 
 Training against a plain BayesFlow ``fit`` with a NumPy simulator on the same networks; eleven participants by ABI
-against Stan; the first fit of a process by either engine; peak memory; cost against the number of units and of data sets; time to an amortization gap, from the
-learning curves of the published networks. One part after the other in one run: trainings with one thread,
-fits on all cores. Writes ``benchmark.csv`` and ``benchmark.png``.
+against Stan; the first fit of a process by either engine; peak memory; cost against the number of units and of data
+sets; time to an amortization gap, from the learning curves of the published networks. One part after the other in one
+run: trainings with one thread, fits on all cores. Writes ``benchmark.csv`` and ``benchmark.png``.
 """
 
 import argparse
