@@ -20,6 +20,7 @@ from amortmix.inference.exported import FILE, Exported
 from amortmix.model import registry
 from amortmix.model.data import Data, as_numpy
 from amortmix.model.description import Description
+from amortmix.storage import files
 from amortmix.storage.bundle import load_bundle
 from amortmix.storage.card import load_card
 from amortmix.storage.files import BadInput
@@ -167,3 +168,14 @@ def test_noise_has_its_distribution():
         assert stats.kstest(make(7, (20_000,)), cdf).pvalue > 1e-4
         np.testing.assert_array_equal(make(7, (30, 2))[:10], make(7, (10, 2)))
         assert np.abs(make(7, (10, 2)) - make(8, (10, 2))).max() > 0
+
+
+def test_networks_of_a_library_model_that_changed_are_refused_without_jax(tmp_path):
+    """The identity in the card is that of the file's statements."""
+    folder = tmp_path / "nets"
+    shutil.copytree(FOLDER / "paper" / "gaussian_hmm", folder)
+    card = load_card(folder)
+    card["identity"]["statements"]["prior"] = "0" * 16
+    files.write_json(folder / "card.json", card)
+    with pytest.raises(BadInput, match="trained for another gaussian_hmm: the declaration's prior changed"):
+        am.load(folder)

@@ -18,7 +18,7 @@ from amortmix.inference.fitting import Fitter
 from amortmix.inference.reference import Reference, make_reference
 from amortmix.model import tables
 from amortmix.storage import compiled, files, pretrained
-from amortmix.storage.card import check_identity, load_card
+from amortmix.storage.card import check_identity, check_library, load_card
 from amortmix.storage.files import BadInput
 
 #: Posterior draws of one data set, and of each of many.
@@ -60,6 +60,7 @@ class Networks:
         if amortized is not None:
             self.amortized = amortized
         self.card = load_card(self.folder)
+        check_library(self.card, self.folder)
         exported = amortized is None and engine != "jax" and (engine == "exported" or (self.folder / FILE).is_file())
         self._only = engine is not None
         self.engine = Exported(self.folder, self.card) if exported else self.amortized

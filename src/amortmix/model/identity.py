@@ -41,7 +41,15 @@ def difference(model, known):
     for key in ("hyperparameters", "units", "observations"):
         if ours[key] != known[key]:
             return f"{key} is {known[key]} there and {ours[key]} here"
-    old, new = known["statements"], ours["statements"]
+    return _changed(ours["statements"], known["statements"])
+
+
+def difference_of_text(text, known):
+    """The same for the statements of a declaration's file alone, which takes no JAX."""
+    return _changed(_hashes(text), known["statements"])
+
+
+def _changed(new, old):
     changed = sorted(k for k in {*old, *new} if old.get(k) != new.get(k))
     return f"the declaration's {', '.join(changed)} changed" if changed else None
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import amortmix
 from amortmix.model import identity
 from amortmix.storage import files
 from amortmix.storage.files import BadInput
@@ -19,5 +20,18 @@ def check_identity(model, card, folder):
     """Raise `BadInput` with one line if networks were trained for another declaration."""
     if model.name != card["model"]:
         raise BadInput(f"{folder}/card.json: networks of {card['model']}; expected those of {model.name}")
-    if found := identity.difference(model, card["identity"]):
-        raise BadInput(f"{folder}: trained for another {model.name}: {found}; train again, or load without the model")
+    _refuse(identity.difference(model, card["identity"]), card, folder)
+
+
+def check_library(card, folder):
+    """The same for networks of a model of the library, whose file says what it is; it takes no JAX."""
+    path = Path(amortmix.__file__).parent / "library" / f"{card['model']}.py"
+    if card["source"] is None and path.is_file():
+        _refuse(identity.difference_of_text(path.read_text(), card["identity"]), card, folder)
+
+
+def _refuse(found, card, folder):
+    if found:
+        raise BadInput(
+            f"{folder}: trained for another {card['model']}: {found}; train again, or load without the model"
+        )
