@@ -20,14 +20,19 @@ import keras
 import numpy as np
 import yaml
 from numpy_simulators import SIMULATORS
+from numpyro import distributions as dist
+from numpyro import sample
 
 from amortmix import api
 from amortmix.inference.amortized import Amortized
 from amortmix.model import registry, tables
-from amortmix.model.data import Data
+from amortmix.model.data import Data, as_numpy
+from amortmix.model.distributions import ordered
+from amortmix.model.markov import HiddenMarkov
 from amortmix.networks.estimator import as_example
 from amortmix.storage.bundle import load_bundle
 from amortmix.training.loop import prepare
+from amortmix.training.recipes import default_recipe
 from amortmix.training.schedule import phases_of
 from amortmix.training.step import state_of
 from amortmix_paper import pretrained
@@ -154,11 +159,13 @@ def inference(fits):
     named = {str(i): data for i, data in enumerate(people)}
     nets.fit_many(named, draws=DRAWS)
     yield row("eleven fits", name, "amortmix", 11, _seconds(lambda: len(nets.fit_many(named, draws=DRAWS))), "s")
+    settings = {"chains": 4, "warmup": 1000, "draws": 1000, "adapt_delta": 0.97}
     if int(fits):
         engine.compile_model(model)
-        settings = {"chains": 4, "warmup": 1000, "draws": 1000, "adapt_delta": 0.97}
-        seconds = [engine.sample(model, d, 1, **settings).seconds for d in people[: int(fits)]]
-        yield row("eleven fits", name, "Stan", len(seconds), 11 * float(np.mean(seconds)), "s")
+    for method, only in (("Stan", None), ("NUTS of NumPyro", "numpyro")):
+        seconds = [engine.sample(model, d, 1, **settings, engine=only).seconds for d in people[: int(fits)]]
+        if seconds:
+            yield row("eleven fits", name, method, len(seconds), 11 * float(np.mean(seconds)), "s")
 
 
 def start(repeats):
@@ -198,6 +205,38 @@ def length(largest):
         yield row("units", name, "amortmix", n, _seconds(fit), "s")
 
 
+def states(most):
+    """Seconds of one fit (250 draws and their state probabilities) of 200 units in K = 2 to 8 states."""
+    for k in range(2, int(most) + 1):
+        model = _chain(k)
+        estimator, *_ = prepare(model, default_recipe(model), seed=1)
+        amortized = Amortized(model, estimator, {"units": model.units, "observations": model.observations})
+        data = as_numpy(model.simulate_dataset(jax.random.key(k))[1])
+
+        def fit(amortized=amortized, data=data):
+            amortized.probabilities(data, amortized.sample(data, 250, seed=1).u)
+
+        fit()
+        yield row("states", model.name, "amortmix", k, min(_seconds(fit) for _ in range(5)), "s")
+
+
+def _chain(k):
+    """A Gaussian hidden Markov model of K states, for times alone: its networks are not trained."""
+
+    def prior():
+        rows = sample("rows", dist.Dirichlet(jnp.ones(k)).expand([k]).to_event(1))
+        return {"rows": rows, "mu": sample("mu", ordered(dist.Normal(0, 3), k))}
+
+    return HiddenMarkov(
+        name=f"chain_{k}",
+        states=tuple(f"state {i + 1}" for i in range(k)),
+        prior=prior,
+        transitions=lambda p: p["rows"],
+        emission=lambda p: dist.Normal(p["mu"], 1),
+        units=(200, 200),
+    )
+
+
 def many(largest):
     """Seconds of up to 10^4 fits of 100 units each: 1,000 draws, weights, states and verdict."""
     name = "gaussian_hmm"
@@ -210,7 +249,7 @@ def many(largest):
         yield row("data sets", name, "amortmix", n, _seconds(lambda named=named: len(nets.fit_many(named))), "s")
 
 
-PARTS = {f.__name__: f for f in (train, plain, inference, start, length, many)}
+PARTS = {f.__name__: f for f in (train, plain, inference, start, length, states, many)}
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 CASES = ("gaussian_mixture", "gaussian_hmm", "evidence_accumulation")
 METRICS = ROOT / "results" / "published" / "default_shipped" / "paper"
 GAPS = (1.0, 0.5, 0.2, 0.1, 0.05)  # nats
-REPEATS = 3  # of what is measured in turn
+STATES = 8  # most of them
 
 
 def measure(part, *arguments):
@@ -74,19 +74,18 @@ def main():
     parser.add_argument(
         "--mcmc-fits", default=11, type=int, help="participants fitted by MCMC; the rest is extrapolated"
     )
+    parser.add_argument("--repeats", default=3, type=int, help="how often what is compared is measured, in turn")
     parser.add_argument("--units", default=10**5, type=int, help="longest series")
     parser.add_argument("--data-sets", default=10**4, type=int, help="most data sets")
     o = parser.parse_args()
-    rows = []
-    for case in CASES:
-        rows += measure("train", case, o.preset, o.steps) + measure("plain", case, o.preset, o.steps // 10)
-        rows += time_to_gap(case)
-    rows += (
-        measure("inference", o.mcmc_fits)
-        + measure("start", REPEATS)
-        + measure("length", o.units)
-        + measure("many", o.data_sets)
-    )
+    rows = [row for case in CASES for row in time_to_gap(case)]
+    for repeat in range(o.repeats):
+        pair = [("train", o.steps), ("plain", o.steps // 10)]
+        found = [row for case in CASES for part, steps in pair for row in measure(part, case, o.preset, steps)]
+        found += measure("inference", o.mcmc_fits if repeat == 0 else 0)
+        rows += [row | {"repeat": repeat} for row in found]
+    for part, most in (("start", o.repeats), ("length", o.units), ("states", STATES), ("many", o.data_sets)):
+        rows += measure(part, most)
     frame = pd.DataFrame(rows)
     o.out.mkdir(parents=True, exist_ok=True)
     with files.atomic(o.out / "benchmark.csv") as temporary:

@@ -143,21 +143,27 @@ def ablation(rows):
 
 
 def benchmark(rows):
-    """Ratios first, then how the cost grows; ``rows``: part, model, method, x, value, unit."""
-    figure, axes = plt.subplots(1, 3, figsize=(11, 3), width_ratios=(1.4, 1, 1))
+    """Ratios with their range over repeats, then how the cost grows; ``rows``: part, case, method, x, value, repeat."""
+    figure, axes = plt.subplots(1, 4, figsize=(13, 3), width_ratios=(1.5, 1, 1, 1))
     ratios = _ratios(rows)
-    axes[0].barh(list(ratios), list(ratios.values()), color=COLORS["ABI"], height=0.6)
-    for place, value in enumerate(ratios.values()):
-        axes[0].annotate(f" {value:,.3g}", (value, place), va="center", fontsize=9)
+    means = np.array([np.mean(r) for r in ratios.values()])
+    ends = np.abs([[np.min(r), np.max(r)] for r in ratios.values()] - means[:, None]).T
+    axes[0].barh(list(ratios), means, xerr=ends, color=COLORS["ABI"], height=0.6)
+    for place, value in enumerate(means):
+        axes[0].annotate(f" {value:,.3g}", (value, place), xytext=(0, 7), textcoords="offset points", fontsize=9)
     axes[0].set_xscale("log")
     axes[0].axvline(1, color=COLORS["truth"], linewidth=0.8)
     axes[0].set_title("times as fast", fontsize=10)
     axes[0].invert_yaxis()
-    growth = {"units": "one fit, 250 draws with states", "data sets": "all fits, 1,000 draws each"}
+    growth = {
+        "units": "one fit, 250 draws with states",
+        "states": "the same, 200 units",
+        "data sets": "all fits, 1,000 draws each",
+    }
     for axis, (part, title) in zip(axes[1:], growth.items()):
         known = rows[rows["part"] == part]
-        axis.loglog(known["x"], known["value"], "o-", color=COLORS["ABI"])
-        axis.set_xlabel(part)
+        axis.plot(known["x"], known["value"], "o-", color=COLORS["ABI"])
+        axis.set(xlabel=part, yscale="log", xscale="linear" if part == "states" else "log")
         axis.set_ylabel("seconds")
         axis.set_title(title, fontsize=10)
     figure.tight_layout()
@@ -165,13 +171,14 @@ def benchmark(rows):
 
 
 def _ratios(rows):
-    """What is compared in words -> how many times as fast as the other method."""
+    """What is compared in words -> how many times as fast as the other method, once for each repeat."""
     found = {}
     for case, group in rows[rows["part"] == "training"].groupby("case", sort=False):
-        ours = group["method"] == "amortmix"
-        ratio = group.loc[ours, "value"].iloc[0] / group.loc[~ours, "value"].iloc[0]
-        found[f"training, {case.replace('_', ' ')}\n(BayesFlow fit, NumPy simulator)"] = ratio
-    fits = rows[rows["part"] == "eleven fits"].set_index("method")["value"]
-    if "Stan" in fits:
-        found["eleven participants\n(Stan)"] = fits["Stan"] / fits["amortmix"]
+        rates = group.pivot_table(index="repeat", columns="method", values="value")
+        other = next(m for m in rates if m != "amortmix")
+        found[f"training, {case.replace('_', ' ')}\n({other})"] = rates["amortmix"] / rates[other]
+    fits = rows[rows["part"] == "eleven fits"]
+    ours = fits.loc[fits["method"] == "amortmix", "value"]
+    for method, group in fits[fits["method"] != "amortmix"].groupby("method", sort=False):
+        found[f"eleven participants\n({method})"] = group["value"].mean() / ours
     return found
