@@ -11,7 +11,7 @@ MODULES = sorted(p for p in SOURCE.rglob("*.py") if "templates" not in p.parts)
 
 #: Rooms of the library from the ground up; each may import itself and those before it.
 ROOMS = (
-    ("amortmix.storage.files", "amortmix.storage.netcdf", "amortmix.progress"),
+    ("amortmix.storage.files", "amortmix.storage.netcdf", "amortmix.progress", "amortmix.extras"),
     ("amortmix.model",),
     # the layout of a fit's file: a fit reads and writes itself
     ("amortmix.storage.tree",),

@@ -11,7 +11,7 @@ Importing this package sets what must be set before JAX and Keras are imported, 
 below are looked up when they are used.
 """
 
-import importlib
+import importlib.util
 import logging
 import os
 
@@ -49,7 +49,9 @@ _PUBLIC = {
     "Choice": "amortmix.model.columns",
     "BadInput": "amortmix.storage.files",
 }
-__all__ = sorted(_PUBLIC)
+#: What an install without the extra `train` has.
+_LIGHT = {"load", "models", "load_fit", "Data", "Real", "Positive", "NonNegativeInteger", "Choice", "BadInput"}
+__all__ = sorted(_PUBLIC if importlib.util.find_spec("jax") is not None else _LIGHT)
 
 
 def __getattr__(name):
@@ -58,7 +60,7 @@ def __getattr__(name):
     try:
         return getattr(importlib.import_module(_PUBLIC[name]), name)
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(f"amortmix.{name} needs {error.name}: pip install 'amortmix[train]'") from error
+        raise AttributeError(f"amortmix.{name} needs {error.name}: pip install 'amortmix[train]'") from error
 
 
 def __dir__():

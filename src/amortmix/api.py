@@ -2,15 +2,16 @@
 
 nets = am.load("evidence_accumulation");   fit = nets.fit("me.csv");   nets = am.train(MODEL, minutes=10)
 
-A fit is answered by programs that were exported when the networks were saved, and needs no JAX then. Everything else,
-and a fit for which there is no program, has JAX, which is imported when it is asked for.
+Exported programs answer a fit, without JAX; everything else has JAX, which is imported when it is asked for.
 """
 
-import importlib.util
 import warnings
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
+from amortmix.extras import missing, require
 from amortmix.inference import many
 from amortmix.inference.exported import FILE, Exported
 from amortmix.inference.fit import USABLE, Fit
@@ -18,7 +19,7 @@ from amortmix.inference.fitting import Fitter
 from amortmix.inference.reference import Reference, make_reference
 from amortmix.model import tables
 from amortmix.storage import compiled, files, pretrained
-from amortmix.storage.card import check_identity, check_library, load_card
+from amortmix.storage.card import check_file, check_identity, check_library, load_card
 from amortmix.storage.files import BadInput
 
 #: Posterior draws of one data set, and of each of many.
@@ -31,6 +32,30 @@ STATES, STATES_OF_MANY = 1000, 64
 MANY = 200_000
 ENGINES = (None, "exported", "jax")
 REFERENCE_SEED = 2026
+
+
+class _Declared:
+    """Networks in JAX and their declaration, once they are asked for; fits keep it, and through it nothing else."""
+
+    def __init__(self, folder, card, model, amortized):
+        self.folder, self.card, self.declaration = folder, card, model
+        if amortized is not None:
+            self.amortized = amortized
+
+    @cached_property
+    def amortized(self):
+        require("this")
+        from amortmix.inference.amortized import Amortized
+        from amortmix.storage.bundle import load_bundle
+
+        compiled.keep()
+        bundle = load_bundle(self.folder, self.declaration)
+        if bundle.card["sha256"] != self.card["sha256"]:
+            raise BadInput(f"{self.folder}: holds other networks than when it was loaded; load it again")
+        return Amortized.of(bundle)
+
+    def model(self):
+        return self.amortized.model
 
 
 class Networks:
@@ -56,29 +81,23 @@ class Networks:
     """
 
     def __init__(self, folder, amortized=None, model=None, engine=None):
-        self.folder, self._declaration, self._fitters = Path(folder), model, {}
-        if amortized is not None:
-            self.amortized = amortized
-        self.card = load_card(self.folder)
+        self.folder, self.card, self._fitters = Path(folder), load_card(folder), {}
+        check_file(self.card, self.folder)
         check_library(self.card, self.folder)
+        self._declared = _Declared(self.folder, self.card, model, amortized)
         exported = amortized is None and engine != "jax" and (engine == "exported" or (self.folder / FILE).is_file())
         self._only = engine is not None
         self.engine = Exported(self.folder, self.card) if exported else self.amortized
-        self.engine.declared = lambda: self.model
+        self.engine.declared = self._declared.model
 
     def __repr__(self):
         n, p = files.span(self.card["units"]), files.span(self.card["observations"])
         return f"<Networks of {self.card['model']}, prior {self.card['priors']}: N {n}, P {p}>"
 
-    @cached_property
+    @property
     def amortized(self):
         """The networks in JAX, `amortmix.inference.amortized.Amortized`."""
-        _require_jax()
-        from amortmix.inference.amortized import Amortized
-        from amortmix.storage.bundle import load_bundle
-
-        compiled.keep()
-        return Amortized.of(load_bundle(self.folder, self._declaration))
+        return self._declared.amortized
 
     @property
     def model(self):
@@ -93,7 +112,7 @@ class Networks:
 
     def _fitter(self, engine, draws, proposals, states):
         most = (draws, PROPOSALS * draws) if proposals is None else proposals
-        key = engine, draws, tuple(most) if isinstance(most, list) else most, (min(states, draws), draws)
+        key = engine, draws, tuple(map(int, most)) if np.ndim(most) else most, (min(states, draws), draws)
         if key not in self._fitters:
             self._fitters[key] = Fitter(*key[:3], reference=self.reference, states=key[3])
         return self._fitters[key]
@@ -103,8 +122,15 @@ class Networks:
         fine = all(self.engine.accepts(d) for d in data)
         if self._only and fine:
             return self.engine
-        many = len(data) > 1 and len(data) * draws > MANY and importlib.util.find_spec("jax") is not None
-        return self.engine if fine and not many else self.amortized
+        if not fine:
+            require(f"more than {self._size()}, which is all that exported programs take,")
+            return self.amortized
+        many = len(data) > 1 and len(data) * draws > MANY and missing() is None
+        return self.amortized if many else self.engine
+
+    def _size(self):
+        """The largest data set of training, in words."""
+        return f"{self.card['units'][1]} units x {self.card['observations'][1]} observations"
 
     def fit(self, data, draws=DRAWS, seed=1, proposals=None):
         """The posterior of one data set.
@@ -227,6 +253,9 @@ class Networks:
 
     def save(self, folder):
         """Copy the networks, their card, curve, reference and programs into a folder; `load` reads it."""
+        for name in (FILE, "reference.npz", "metrics.json"):  # of other networks that may be there
+            if not (self.folder / name).is_file():
+                (Path(folder) / name).unlink(missing_ok=True)
         for path in self.folder.iterdir():
             if path.is_file():
                 with files.atomic(Path(folder) / path.name) as temporary:
@@ -263,18 +292,9 @@ def load(name, prior=None, model=None, engine=None):
     elif prior is not None and load_card(folder)["priors"] != prior:
         raise BadInput(f"{folder}: its networks are not of the prior {prior!r}; expected to load it without `prior`")
     if model is not None:
-        _require_jax()
+        require("a declaration")
         from amortmix.model import registry
 
         model = registry.find(model)
         check_identity(model, load_card(folder), folder)
     return Networks(folder, model=model, engine=engine)
-
-
-def _require_jax():
-    """BadInput where an install without the extra `train` does not have what is asked for."""
-    if importlib.util.find_spec("jax") is None:
-        raise BadInput(
-            "this needs JAX, Keras and NumPyro, of which exported networks fit data alone: "
-            "pip install 'amortmix[train]'"
-        )

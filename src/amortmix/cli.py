@@ -139,7 +139,7 @@ def export(model: Trained, prior: Prior = None):
     from amortmix.api import load
     from amortmix.inference.export import export as export_networks
 
-    nets = load(model, prior=prior)
+    nets = load(model, prior=prior, engine="jax")
     export_networks(nets.amortized, nets.folder)
     print(f"exported: {nets.folder / 'exported.zip'}")
 

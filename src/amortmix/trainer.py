@@ -4,8 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from amortmix.api import Networks
+from amortmix.api import REFERENCE_SEED, Networks
 from amortmix.inference.amortized import Amortized
+from amortmix.inference.reference import make_reference
 from amortmix.model import registry
 from amortmix.storage import compiled, files
 from amortmix.storage.bundle import save_bundle
@@ -56,7 +57,7 @@ def train(model, minutes=None, steps=None, folder=None, prior=None, recipe=None,
     if steps is not None:
         recipe["schedule"] = recipe["schedule"] | {"phases": _shortened(recipe["schedule"]["phases"], steps)}
     nets = _trained(model, recipe, folder, seed, minutes if steps is None else None)
-    nets.reference.save(folder / "reference.npz")
+    make_reference(nets.amortized, REFERENCE_SEED).save(folder / "reference.npz")
     if nets.card["skipped"]:
         print(f"{nets.card['skipped']} of {nets.card['steps']} steps were left out: their gradient was not finite.")
     if not nets.card["meaningful"]:

@@ -58,7 +58,7 @@ class Amortized(Engine):
     card, smoothing_rule : see `Engine`
     """
 
-    compiles = True
+    compiles, name = True, "jax"
 
     def __init__(self, model, estimator, card, smoothing_rule="exact"):
         super().__init__(model, card, smoothing_rule)

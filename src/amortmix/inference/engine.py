@@ -70,6 +70,8 @@ class Engine:
 
     #: Whether the first call for each size takes longer than the next.
     compiles = False
+    #: What runs the functions, as a fit notes it.
+    name = ""
 
     def __init__(self, model, card, smoothing_rule="exact"):
         self.model, self.card, self.smoothing_rule = model, card, smoothing_rule
@@ -140,6 +142,8 @@ class Engine:
 
     def paths(self, data, theta, seed):
         """Joint draws of the states of all units, one for each draw theta (S, D): (S, N)."""
+        if not len(theta):
+            return np.zeros((0, data.y.shape[0]), int)
         framed = self.frame(data)
         gumbel = noise.gumbel(seed, (len(theta), framed.y.shape[0], len(self.model.states)))
         return self.run("paths", framed, theta, gumbel)[:, : data.y.shape[0]]

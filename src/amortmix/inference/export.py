@@ -19,11 +19,12 @@ import jax.numpy as jnp
 import numpy as np
 import onnxruntime
 from bayesflow.networks.inference.coupling.transforms import spline_transform
-from jax import lax
 from jax.extend import core
 from jax.interpreters import partial_eval
 
+from amortmix.inference import psis
 from amortmix.inference.exported import ANSWER, PROVIDERS, SIZES, session, session_options, write
+from amortmix.inference.replay import replay
 from amortmix.model import identity
 from amortmix.model.data import Data
 from amortmix.model.description import Description
@@ -35,16 +36,10 @@ CLOSE, CLOSE_FAR_OUT = 1e-4, 1e-2
 #: Share of most probable states that may differ: of two paths that are as probable either may be named.
 TIES = 1e-3
 DATA_SETS, SEED = 3, 2026
-#: Primitives that call another function, and the parameter that holds it.
-CALLS = {"jit": "jaxpr", "closed_call": "call_jaxpr", "custom_jvp_call": "call_jaxpr", "custom_vjp_call": "call_jaxpr"}
-#: Primitives whose output at a place depends on the inputs at that place alone.
-ELEMENTWISE = {
-    "abs", "add", "and", "asinh", "convert_element_type", "cos", "div", "eq", "erf", "exp", "expm1", "floor", "ge",
-    "gt", "integer_pow", "is_finite", "le", "lgamma", "log", "log1p", "logistic", "lt", "max", "min", "mul", "ne",
-    "neg", "not", "or", "pow", "rsqrt", "sign", "sin", "sqrt", "square", "stop_gradient", "sub", "tanh",
-}  # fmt: skip
-#: Primitives that leave axes of length one as they are, but for the axes.
-REDUCTIONS = {"reduce_sum", "reduce_max", "reduce_min"}
+#: Rows of noise that are doubled, so that they lie in the tails of the flow.
+FAR_OUT = 100
+#: Largest difference of a log weight of the others, in nats; of k-hat, and of the effective number, as a share.
+WEIGHT, RELIABLE = 0.05, 0.05
 
 
 class ExportFailed(BadInput):
@@ -94,8 +89,8 @@ def _cases(amortized):
     for key in jax.random.split(jax.random.key(SEED), DATA_SETS):
         key_data, key_noise, key_prior, key_gumbel = jax.random.split(key, 4)
         data = jax.jit(model.simulate_dataset)(key_data)[1]
-        # the last hundred far out
-        noise = jax.random.normal(key_noise, (SIZES["answer"], model.free)).at[-100:].multiply(2)
+        # the last ones far out
+        noise = jax.random.normal(key_noise, (SIZES["answer"], model.free)).at[-FAR_OUT:].multiply(2)
         theta, u = amortized.run("answer", data, noise)[:2]
         prior = np.asarray(jax.vmap(model.sample_prior)(jax.random.split(key_prior, SIZES["answer"])))
         inside = np.asarray(jax.vmap(model.bijection(data).inverse)(prior))
@@ -139,6 +134,8 @@ def _check(name, traced, run):
         found = run.run(traced.outputs, {k: v for k, v in zip(traced.inputs, arrays) if k in run.used})
         for output, a, b in zip(traced.outputs, found, expected):
             _compare(f"{name}, {output}", a, b)
+        if name == "answer":
+            _compare_weights(*(dict(zip(traced.outputs, x)) for x in (found, expected)))
 
 
 def _edges_below(edges, values):
@@ -169,6 +166,21 @@ def _compare(what, found, expected):
         raise ExportFailed(f"{what}: exported numbers differ from those of JAX by {difference.max():.2g}")
 
 
+def _compare_weights(found, expected):
+    """Raise `ExportFailed` if importance weights differ: of two densities, large numbers, the difference counts."""
+    (ours, k, ess), (theirs, k_jax, ess_jax) = _weights(found), _weights(expected)
+    difference = np.abs(ours - theirs)[np.isfinite(theirs)].max()
+    if not (difference < WEIGHT and abs(k - k_jax) < RELIABLE and abs(ess / ess_jax - 1) < RELIABLE):
+        raise ExportFailed(f"answer: importance weights differ from those of JAX by up to {difference:.2g} nats")
+
+
+def _weights(outputs):
+    """log w of the draws that are not far out, their k-hat and effective number."""
+    target, proposal = (outputs[name][:-FAR_OUT].astype(float) for name in ("log_joint", "log_q"))
+    smoothed = psis.smooth(target, proposal)
+    return psis.log_ratio(target, proposal), smoothed.pareto_k, smoothed.ess
+
+
 def _convert(name, traced):
     """Bytes of the ONNX program of a jaxpr."""
     closed = traced.closed
@@ -178,7 +190,7 @@ def _convert(name, traced):
 
         try:
             program = to_onnx(
-                lambda *arrays: _replay(jaxpr, closed.consts, arrays),
+                lambda *arrays: replay(jaxpr, closed.consts, arrays),
                 [a.shape for a in traced.examples[0]],
                 model_name=name,
                 input_names=traced.inputs,
@@ -233,63 +245,3 @@ def _compatible():
             if not hasattr(inner, name):
                 stack.enter_context(mock.patch.object(inner, name, getattr(core, name), create=True))
         yield
-
-
-def _replay(jaxpr, consts, arrays):
-    """Run a jaxpr with its calls written out and its arrays as small as they can be.
-
-    ONNX Runtime is slow where an array has last axes of length one, and a constant that is spread over an array is kept
-    whole: elementwise functions take arrays without those axes, and single numbers in the place of spread ones.
-    """
-    known = dict(zip(jaxpr.constvars, consts)) | dict(zip(jaxpr.invars, arrays))
-
-    def small(v):
-        return v.val if isinstance(v, core.Literal) else known[v]
-
-    def whole(v):
-        return _spread(small(v), v.aval.shape)
-
-    for equation in jaxpr.eqns:
-        primitive, parameters = equation.primitive, equation.params
-        if primitive.name in CALLS:
-            inner = parameters[CALLS[primitive.name]]
-            values = map(whole, equation.invars)
-            found = _replay(getattr(inner, "jaxpr", inner), getattr(inner, "consts", ()), values)
-        elif primitive.name == "broadcast_in_dim" and np.shape(small(equation.invars[0])) == ():
-            found = [small(equation.invars[0])]
-        elif primitive.name in ELEMENTWISE:
-            found = [_elementwise(equation, map(small, equation.invars))]
-        elif primitive.name in REDUCTIONS and _trivial(equation):
-            found = [lax.reshape(whole(equation.invars[0]), equation.outvars[0].aval.shape)]
-        else:
-            found = primitive.bind(*map(whole, equation.invars), **parameters)
-            found = found if primitive.multiple_results else [found]
-        known.update(zip(equation.outvars, found))
-    return [whole(v) for v in jaxpr.outvars]
-
-
-def _trivial(equation):
-    """Whether a reduction is over axes of length one alone."""
-    shape = equation.invars[0].aval.shape
-    return all(shape[axis] == 1 for axis in equation.params["axes"])
-
-
-def _elementwise(equation, values):
-    """The output of an elementwise primitive without last axes of length one, or a number if all inputs are."""
-    shape = equation.outvars[0].aval.shape
-    axes = max((i + 1 for i, n in enumerate(shape) if n != 1), default=0)
-    values = [_reshaped(x, v.aval.shape[:axes]) for x, v in zip(values, equation.invars)]
-    name = equation.primitive.name
-    if name == "square" or (name == "integer_pow" and equation.params["y"] == 2):
-        return lax.mul(values[0], values[0])  # as a power it takes thirty times as long
-    return equation.primitive.bind(*values, **equation.params)
-
-
-def _reshaped(x, shape):
-    """An array in another shape; a number stays one."""
-    return x if np.shape(x) in ((), tuple(shape)) else lax.reshape(x, shape)
-
-
-def _spread(x, shape):
-    """An array in its own shape."""
-    return lax.broadcast(x, shape) if np.shape(x) == () and shape else _reshaped(x, shape)

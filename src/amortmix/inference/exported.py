@@ -3,9 +3,11 @@
 exported.zip    model.json, what the programs are of, and one program for each function
 """
 
+import io
 import json
 import threading
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,9 @@ from amortmix.model.description import Description
 from amortmix.storage import files
 from amortmix.storage.files import BadInput
 
-FILE, CONTENT = "exported.zip", "model.json"
+FILE, CONTENT, FORMAT = "exported.zip", "model.json", 1
+#: What reading a damaged archive raises.
+DAMAGE = (OSError, EOFError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
 #: Rows that a program takes at a time.
 SIZES = {"answer": 1000, "states": 250, "units": 1000, "unconstrain": 1000, "path": 1, "paths": 100}
 PROVIDERS = ["CPUExecutionProvider"]
@@ -41,11 +45,25 @@ class Exported(Engine):
 
     def __init__(self, folder, card):
         self.file = Path(folder) / FILE
+        # read at once: the file may be replaced by that of other networks
+        self._bytes = self.file.read_bytes()
         self.content = json.loads(self._read(CONTENT))
+        if self.content.get("format") != FORMAT:
+            raise BadInput(f"{self.file}: of another version of this library; make it again by amortmix export")
         if self.content["sha256"] != card["sha256"]:
             raise BadInput(f"{self.file}: made from other networks than those that card.json describes")
         super().__init__(Description.from_json(self.content["model"]), card)
         self._sessions, self._lock = {}, threading.Lock()
+
+    def __getstate__(self):
+        # sessions belong to their process: a copy makes its own
+        return {k: v for k, v in self.__dict__.items() if k not in ("_sessions", "_lock")}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self._sessions, self._lock = {}, threading.Lock()
+
+    name = "exported"
 
     @property
     def identity(self):
@@ -56,7 +74,7 @@ class Exported(Engine):
         return data.y.shape[0] <= self.model.units[1] and data.y.shape[1] <= self.model.observations[1]
 
     def run(self, name, data, *rows):
-        session, size, number = self._session(name), SIZES[name], len(rows[0])
+        session, size, number = self._session(name), self.content["sizes"][name], len(rows[0])
         inputs = {"y": data.y, "mask": data.mask, **({} if data.x is None else {"x": data.x})}
         inputs = {k: np.asarray(v, np.float32) for k, v in inputs.items()}
         names, pieces = self.content["outputs"][name], []
@@ -70,9 +88,9 @@ class Exported(Engine):
 
     def _read(self, name):
         try:
-            with zipfile.ZipFile(self.file) as archive:
+            with zipfile.ZipFile(io.BytesIO(self._bytes)) as archive:
                 return archive.read(name)
-        except (OSError, KeyError, zipfile.BadZipFile) as error:
+        except DAMAGE as error:
             raise BadInput(f"{self.file}: damaged, not the programs that were written ({error})") from error
 
     def _session(self, name):
@@ -100,8 +118,6 @@ def session_options(optimizations):
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, optimizations)
-    # as in JAX; numbers below 1e-38 would take many times as long
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
     return options
 
 
@@ -112,7 +128,7 @@ def _piece(rows, first, size):
 
 def write(folder, description, outputs, sha256, programs):
     """Keep programs (bytes by name) and what they are of in ``exported.zip``."""
-    content = {"model": description.as_json(), "outputs": outputs, "sha256": sha256, "sizes": SIZES}
+    content = {"format": FORMAT, "model": description.as_json(), "outputs": outputs, "sha256": sha256, "sizes": SIZES}
     with (
         files.atomic(Path(folder) / FILE) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,

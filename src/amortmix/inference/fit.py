@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from amortmix.extras import missing, require
 from amortmix.model import identity
 from amortmix.storage import files
 from amortmix.storage import tree as trees
@@ -134,9 +135,10 @@ class Fit:
 
     def replicate(self, replications=200, seed=1):
         """Posterior predictive data sets: y (R, N, P, D) and z (R, N)."""
+        model = self._simulator()
         from amortmix.inference import predictive
 
-        return predictive.replicate(self._simulator(), self.theta, trees.observed(self.tree), seed, replications)
+        return predictive.replicate(model, self.theta, trees.observed(self.tree), seed, replications)
 
     def to_arviz(self):
         """The DataTree: posterior, flow, sample_stats, latent_probabilities, log_likelihood, observed_data."""
@@ -178,11 +180,13 @@ class Fit:
 
     def _model(self):
         if self.model is None:
+            require("what a fit that was loaded says of its model")
             raise files.BadInput(f"the model {self.tree.attrs['model']} is not known here: load_fit(path, model=MODEL)")
         return self.model
 
     def _simulator(self):
         """The declaration of the model, which can simulate."""
+        require("to simulate")
         model = self._model()
         return model if hasattr(model, "simulate") else self.amortized.declared()
 
@@ -190,6 +194,7 @@ class Fit:
         """What runs the functions of the model: its networks, or JAX without any."""
         if self.amortized is not None:
             return self.amortized
+        require("a fit that was loaded, for paths,")
         from amortmix.inference.amortized import Amortized
 
         return Amortized(self._model(), None, None)
@@ -210,12 +215,12 @@ def load_fit(path, model=None):
         If the file is damaged or no fit, or a fit of another declaration.
     """
     tree = read_tree(path)
-    try:
-        from amortmix.model import registry
-    except ModuleNotFoundError:  # without JAX there are no declarations, but a fit can be read
-        if model is not None:
-            raise
+    if model is not None:
+        require("a declaration")
+    if missing():  # then there are no declarations, but a fit can be read
         return Fit(tree)
+    from amortmix.model import registry
+
     if model is None and tree.attrs["model"] in registry.names():
         model = tree.attrs["model"]
     return Fit(tree, None if model is None else _belonging(registry.find(model), tree, path))

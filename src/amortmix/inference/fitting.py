@@ -143,6 +143,7 @@ class Fitter:
         (states, error, number), more = self._timed(lambda: self._states(table.data, best.u), table, "states")
         found |= extra | {
             "engine": "abi",
+            "program": self.amortized.name,
             "seconds": seconds + more,
             "states_draws": number,
             "states_error": error,

@@ -35,6 +35,8 @@ def find(name):
         return name
     if str(name).endswith(".py"):
         return load_file(name)
+    if not isinstance(name, (str, Path)):
+        raise BadInput(f"a model of type {type(name).__name__}; expected a declaration, a name or a path")
     if name not in names():
         raise BadInput(f"unknown model {name!r}; expected one of {', '.join(names())}, or the path of a .py file")
     return importlib.import_module(f"amortmix.library.{name}").MODEL

@@ -5,7 +5,6 @@ bundle.keras    history.csv    card.json    reference.npz, made from them: what 
 
 import contextlib
 import threading
-import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
@@ -19,7 +18,7 @@ from amortmix.model import identity, registry
 from amortmix.model.declare import Model
 from amortmix.networks import estimator as _estimator  # noqa: F401  registers the classes for loading
 from amortmix.storage import files
-from amortmix.storage.card import check_identity, load_card
+from amortmix.storage.card import check_file, check_identity, load_card
 from amortmix.storage.files import BadInput
 from amortmix.training.checkpoint import write_history
 
@@ -51,7 +50,8 @@ def save_bundle(folder, training, model, seed, preset=None, meaningful=True):
     folder, estimator = Path(folder), training.estimator
     # a training resumes from its checkpoint: here the optimizer would only triple the size
     estimator.optimizer, estimator.compiled = None, False
-    (folder / EXPORTED).unlink(missing_ok=True)  # programs of other networks
+    for made_from_others in (EXPORTED, "reference.npz", "metrics.json"):
+        (folder / made_from_others).unlink(missing_ok=True)
     with files.atomic(folder / "bundle.keras") as temporary:
         estimator.save(temporary)
     write_history(folder / "history.csv", training.history)
@@ -114,10 +114,7 @@ def load_bundle(folder, model=None):
     """
     folder = Path(folder)
     card, path = load_card(folder), folder / "bundle.keras"
-    if not path.exists():
-        raise BadInput(f"{path}: no network file; expected the .keras file that card.json describes")
-    if files.sha256(path) != card["sha256"] or not zipfile.is_zipfile(path):
-        raise BadInput(f"{path}: truncated or changed; its checksum is not the one in card.json")
+    check_file(card, folder)
     model = _declared(card, folder) if model is None else model
     check_identity(model, card, folder)
     if card["scaling"] is not None:

@@ -16,10 +16,21 @@ def load_card(folder):
     return files.read_json(path)
 
 
+def check_file(card, folder):
+    """Raise `BadInput` if the network file is missing or not the one that the card describes."""
+    path = Path(folder) / "bundle.keras"
+    if not path.exists():
+        raise BadInput(f"{path}: no network file; expected the .keras file that card.json describes")
+    if files.sha256(path) != card["sha256"]:
+        raise BadInput(f"{path}: truncated or changed; its checksum is not the one in card.json")
+
+
 def check_identity(model, card, folder):
     """Raise `BadInput` with one line if networks were trained for another declaration."""
     if model.name != card["model"]:
         raise BadInput(f"{folder}/card.json: networks of {card['model']}; expected those of {model.name}")
+    if model.bound is None and card["priors"] in model.variants:
+        model = model.with_prior(card["priors"])
     _refuse(identity.difference(model, card["identity"]), card, folder)
 
 

@@ -5,13 +5,16 @@ import hashlib
 import json
 import os
 import subprocess
+import threading
 from importlib.metadata import version
 from pathlib import Path
 
 import platformdirs
 
 REMAKE = "delete it and run again: it is made anew"
-PACKAGES = ("bayesflow", "keras", "jax", "jaxlib", "numpyro", "arviz-stats", "numpy", "pystan", "snakemake")
+PACKAGES = (
+    "bayesflow", "keras", "jax", "jaxlib", "numpyro", "onnxruntime", "arviz-stats", "numpy", "pystan", "snakemake",
+)  # fmt: skip
 
 
 class BadInput(ValueError):
@@ -24,7 +27,7 @@ def atomic(path):
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # the suffix stays last: Keras and pandas choose the format by it
-    temporary = path.with_name(f".part-{os.getpid()}-{path.name}")
+    temporary = path.with_name(f".part-{os.getpid()}-{threading.get_ident()}-{path.name}")
     try:
         yield temporary
         os.replace(temporary, path)
