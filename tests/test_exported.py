@@ -1,8 +1,11 @@
 """Exported programs: the numbers of JAX, no JAX in the process, and refusals that say why."""
 
+import copy
+import gc
 import shutil
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import jax
@@ -13,10 +16,12 @@ from scipy import stats
 
 import amortmix as am
 from amortmix import trainer
+from amortmix.api import REFERENCE_SEED
 from amortmix.cli import TEMPLATES
-from amortmix.inference import noise
+from amortmix.inference import export, noise
 from amortmix.inference.amortized import Amortized
 from amortmix.inference.exported import FILE, Exported
+from amortmix.inference.reference import make_reference
 from amortmix.model import registry
 from amortmix.model.data import Data, as_numpy
 from amortmix.model.description import Description
@@ -179,3 +184,65 @@ def test_networks_of_a_library_model_that_changed_are_refused_without_jax(tmp_pa
     files.write_json(folder / "card.json", card)
     with pytest.raises(BadInput, match="trained for another gaussian_hmm: the declaration's prior changed"):
         am.load(folder)
+
+
+def test_noise_of_parameters_and_of_states_is_independent():
+    """Correlation of 20,000 pairs from one seed, within five standard errors of zero (false alarm below 1e-6)."""
+    a, b = noise.normal(3, (20_000,)), noise.gumbel(3, (20_000,))
+    assert abs(np.corrcoef(a, b)[0, 1]) < 5 / np.sqrt(20_000)
+    for seed in (-1, 1.5, None, 2**130):
+        with pytest.raises(BadInput, match="expected a whole number from 0"):
+            noise.normal(seed, (2,))
+
+
+def test_a_fit_leaves_the_process_as_it_was():
+    """Numbers below the smallest normal one stay; networks that are dropped need no collector; copies work."""
+    rng = np.random.default_rng(1)
+    nets = am.load("gaussian_hmm")
+    fit = nets.fit(rng.normal(size=(100, 3)), draws=100)
+    assert np.float64(1e-310) * 1.0 > 0 and np.nextafter(0, 1) > 0
+    again = copy.deepcopy(fit)
+    np.testing.assert_array_equal(again.paths(5), fit.paths(5))
+    assert fit.paths(0).shape == (0, 100) and fit.tree.attrs["program"] == "exported"
+    engine = weakref.ref(nets.engine)
+    gc.disable()
+    try:
+        del nets, fit, again
+        assert engine() is None
+    finally:
+        gc.enable()
+
+
+def test_programs_stay_those_that_were_loaded(tmp_path):
+    """Other networks saved over the folder neither mix with them nor answer in their place."""
+    am.load("gaussian_hmm").save(tmp_path)
+    nets, rows = am.load(tmp_path), np.random.default_rng(2).normal(size=(100, 3))
+    expected = am.load("gaussian_hmm").fit(rows, draws=60)
+    nets.engine.answer(Data(rows[..., None], np.ones(rows.shape)), 10, 1)
+    am.load("gaussian_hmm", prior="reference").save(tmp_path)
+    np.testing.assert_array_equal(nets.fit(rows, draws=60).states(), expected.states())
+    with pytest.raises(BadInput, match="holds other networks than when it was loaded"):
+        nets.fit(np.concatenate([rows, rows]), draws=60)
+
+
+def test_networks_trained_again_have_a_reference_of_their_own(tmp_path):
+    model = registry.find(str(ROOT / "models" / "gaussian_scales.py"))
+    found = []
+    for seed in (1, 2):
+        nets = trainer.train(model, steps=2, recipe=smoke_recipe(model), folder=tmp_path, assess=False, seed=seed)
+        found.append(nets.reference.summaries)
+        np.testing.assert_allclose(
+            found[-1][:5], make_reference(nets.amortized, REFERENCE_SEED, 5).summaries, atol=1e-3
+        )
+    assert np.abs(found[0] - found[1]).max() > 0
+
+
+def test_weights_that_differ_are_refused():
+    """Differences that are small beside a log density and decide the weights."""
+    rng = np.random.default_rng(1)
+    log_q = rng.normal(size=1000)
+    good = {"log_q": log_q, "log_joint": log_q - 450 + rng.normal(0, 0.1, 1000)}
+    bad = good | {"log_joint": good["log_joint"] + np.where(np.arange(1000) % 111 == 0, 4.0, 0)}
+    export._compare_weights(good, good)
+    with pytest.raises(export.ExportFailed, match="importance weights differ"):
+        export._compare_weights(bad, good)
