@@ -14,7 +14,7 @@ from amortmix.storage.bundle import load_bundle
 
 FIRST_FIT = """
 import amortmix as am, numpy as np
-fit = am.load("gaussian_hmm").fit(np.random.default_rng(1).normal(size=(100, 5)), draws=100)
+fit = am.load("gaussian_hmm", engine="jax").fit(np.random.default_rng(1).normal(size=(100, 5)), draws=100)
 print(*fit.theta[:3].ravel())
 """
 
