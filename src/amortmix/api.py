@@ -29,7 +29,7 @@ PROPOSALS = 4
 #: Fewest draws of the states, likewise.
 STATES, STATES_OF_MANY = 1000, 64
 #: From so many draws on, of all data sets together, JAX is faster, although it has to be imported and to compile.
-MANY = 200_000
+MANY = 100_000
 ENGINES = (None, "exported", "jax")
 REFERENCE_SEED = 2026
 
@@ -274,7 +274,7 @@ def load(name, prior=None, model=None, engine=None):
     model : Model or path, optional
         The declaration that your networks must belong to, or its file; if it has changed they are refused.
     engine : str, optional
-        ``exported``, the programs that were exported, or ``jax``, which is two to four times as fast once it has been
+        ``exported``, the programs that were exported, or ``jax``, which is three to five times as fast once it has been
         imported and has compiled. By default the programs where there are any, and JAX for many draws.
 
     Raises
