@@ -22,7 +22,7 @@ print("read", am.load_fit("fit.nc").verdict, {"jax", "keras", "bayesflow", "nump
 for use in (lambda: am.train, lambda: am.load("evidence_accumulation").validate()):
     try:
         use()
-    except Exception as error:
+    except (AttributeError, am.BadInput) as error:
         print("refused", error)
 """
 TRAINING = """
