@@ -12,6 +12,7 @@ These functions of one data set in the frame of training are all that there is t
 Noise is made here, from the seed, so that both give the same draws.
 """
 
+from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 import numpy as np
@@ -55,7 +56,7 @@ class Answer(NamedTuple):
     summary: np.ndarray
 
 
-class Engine:
+class Engine(ABC):
     """The questions of a fit to one data set.
 
     Parameters
@@ -77,17 +78,17 @@ class Engine:
         self.model, self.card, self.smoothing_rule = model, card, smoothing_rule
 
     @property
+    @abstractmethod
     def identity(self):
         """What `amortmix.model.identity.parts` says of the model."""
-        raise NotImplementedError
 
     def accepts(self, data):
         """Whether there is a program for a data set of this size."""
         return True
 
+    @abstractmethod
     def run(self, name, data, *rows):
         """The function ``name`` of a framed data set and of arrays with one row for each draw."""
-        raise NotImplementedError
 
     def frame(self, data):
         """The data set padded to the frame of training, or to the next larger multiple of it.
