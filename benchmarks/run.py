@@ -66,6 +66,13 @@ def time_to_gap(case):
             }
 
 
+def write(rows, folder):
+    """``benchmark.csv`` of what has been measured; after each part, since the whole takes an hour."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with files.atomic(folder / "benchmark.csv") as temporary:
+        pd.DataFrame(rows).to_csv(temporary, index=False)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="results/benchmark", type=Path)
@@ -84,14 +91,12 @@ def main():
         found = [row for case in CASES for part, steps in pair for row in measure(part, case, o.preset, steps)]
         found += measure("inference", o.mcmc_fits if repeat == 0 else 0)
         rows += [row | {"repeat": repeat} for row in found]
+        write(rows, o.out)
     for part, most in (("start", o.repeats), ("length", o.units), ("states", STATES), ("many", o.data_sets)):
         rows += measure(part, most)
-    frame = pd.DataFrame(rows)
-    o.out.mkdir(parents=True, exist_ok=True)
-    with files.atomic(o.out / "benchmark.csv") as temporary:
-        frame.to_csv(temporary, index=False)
-    plots.save(paper_plots.benchmark(frame), o.out, "benchmark")
-    print(frame.to_string(index=False))
+        write(rows, o.out)
+    plots.save(paper_plots.benchmark(pd.DataFrame(rows)), o.out, "benchmark")
+    print(pd.DataFrame(rows).to_string(index=False))
 
 
 if __name__ == "__main__":
