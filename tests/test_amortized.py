@@ -97,7 +97,7 @@ def test_theta_in_the_place_of_u_is_refused(trained):
 
 def test_bundle_round_trip_and_damage(trained, tmp_path):
     training, amortized = trained("gaussian_mixture")
-    save_bundle(tmp_path, training, amortized.model, seed=1, preset="smoke", meaningful=False)
+    save_bundle(tmp_path, training, seed=1, preset="smoke", meaningful=False)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model, known, card, _ = load_bundle(tmp_path)
@@ -119,7 +119,7 @@ def test_networks_of_a_model_that_changed_are_refused(trained, tmp_path):
     """One line says what: ranges, prior, or a function of the declaration."""
     training, amortized = trained("gaussian_hmm")
     model = amortized.model
-    save_bundle(tmp_path, training, model, seed=1)
+    save_bundle(tmp_path, training, seed=1)
     assert load_bundle(tmp_path, model).model.name == model.name
     for changed, words in (
         (model.changed(units=(50, 100)), r"units is \[100, 100\] there and \[50, 100\] here"),
@@ -144,7 +144,7 @@ def test_own_networks_load_without_the_file(tmp_path):
     path.write_text(COIN)
     model = registry.find(path)
     training = train(model, default_recipe(model, smoke=True), seed=1, max_steps=2)
-    save_bundle(tmp_path / "networks", training, model, seed=1)
+    save_bundle(tmp_path / "networks", training, seed=1)
     path.unlink()
     loaded = load_bundle(tmp_path / "networks")
     assert loaded.model.name == "coin" and loaded.model.units == (20, 30)

@@ -53,7 +53,7 @@ def test_codes_are_stored_as_numbers_of_the_model():
     table = tables.read(RACE, RACE_FRAME)
     np.testing.assert_allclose(table.data.y[:, 0], [[0.5, 1], [0.7, 0], [0.4, 1]])
     assert table.labels == (1, 2, 3)
-    assert tables.read(RACE, RACE_FRAME.assign(unit=[7, 5, 6])).labels == (7, 5, 6)
+    assert tables.read(RACE, RACE_FRAME.assign(unit=[5, 6, 7])).labels == (5, 6, 7)
 
 
 def test_covariates_belong_to_units():
@@ -106,7 +106,8 @@ MISTAKES = {
     "no unit": (GAUSSIAN, frame(y=[0.5]), "the table: no column unit; expected unit, y"),
     "no rows": (RACE, RACE_FRAME[:0], "the table: no rows of data; expected one for each observation"),
     "text": (RACE, frame(rt=[0.5, "fast"], accumulator=1), "the table, row 1: rt is 'fast'; expected a finite number"),
-    "missing": (RACE, frame(rt=[np.nan, 0.5], accumulator=1), "the table, row 0: rt is nan; expected a finite number"),
+    "all missing": (RACE, frame(rt=[np.nan] * 2, accumulator=1), "the table: no row is an observation; expected at"),
+    "infinite": (RACE, frame(rt=[np.inf, 0.5], accumulator=1), "the table, row 0: rt is inf; expected a finite number"),
     "negative": (RACE, frame(rt=[0.5, -0.5], accumulator=1), "the table, row 1: rt is -0.5; expected a response time"),
     "milliseconds": (RACE, frame(rt=[500.0], accumulator=1), "the table, row 0: rt is 500.0; expected a response time"),
     "code": (RACE, frame(rt=[0.5], accumulator=[0]), "the table, row 0: accumulator is 0; expected 1 (correct) or 2"),
@@ -130,7 +131,7 @@ MISTAKES = {
     ),
     "shape": (RACE, np.ones((4, 3)), "data of shape (4, 3); expected numbers of shape (units, 2): rt, accumulator"),
     "empty": (GAUSSIAN, np.ones((0, 3)), "data of shape (0, 3); expected numbers of shape (units,) or"),
-    "nan in an array": (GAUSSIAN, np.array([0.0, np.nan]), "data at (1, 0): y is nan; expected a finite number"),
+    "nan in an array": (GAUSSIAN, np.full(2, np.nan), "data: nothing was observed; expected a number that"),
     "code in an array": (RACE, np.array([[0.5, 2.0]]), "data at (0, 0): accumulator is 2; expected 1 (correct) or 2"),
     "infinite count": (FREE, np.array([1.0, np.inf]), "data at (1, 0): count is inf; expected a count"),
     "words": (GAUSSIAN, ["a", "b"], "data of type list; expected numbers of shape"),

@@ -62,12 +62,12 @@ def test_a_training_goes_on_from_other_networks(tmp_path):
     model = registry.find("gaussian_mixture")
     first = train(model, smoke_recipe(model), seed=1, max_steps=20)
     last = first.history[-1]["validation_posterior"]
-    save_bundle(tmp_path, first, model, seed=1)
+    save_bundle(tmp_path, first, seed=1)
     recipe = smoke_recipe(model) | {"schedule": {"phases": [[2, 32]], "learning_rate": 1e-9}}
     second = train(model, recipe, seed=1, start=load_bundle(tmp_path))
     assert abs(second.history[0]["validation_posterior"] - last) < 1e-4
     before = io.read_json(tmp_path / "card.json")
-    save_bundle(tmp_path / "second", second, model, seed=1)
+    save_bundle(tmp_path / "second", second, seed=1)
     after = io.read_json(tmp_path / "second" / "card.json")
     assert after["data_sets"] == before["data_sets"] + 64 and after["started_from"] == before["sha256"]
     # networks that have seen fewer data sets go on with other simulations

@@ -91,10 +91,10 @@ def _trained(model, recipe, folder, seed, minutes):
         minutes=minutes,
         on_recipe=lambda r: files.write_json(chosen, r),
     )
-    save_bundle(folder, training, model, seed, meaningful=training.history[-1]["step"] >= FEWEST_STEPS)
+    save_bundle(folder, training, seed, meaningful=training.history[-1]["step"] >= FEWEST_STEPS)
     checkpoint.unlink(missing_ok=True)
     chosen.unlink(missing_ok=True)
-    return Networks(folder, Amortized(model, training.estimator, files.read_json(folder / "card.json")))
+    return Networks(folder, Amortized(training.model, training.estimator, files.read_json(folder / "card.json")))
 
 
 def export(folder):

@@ -143,5 +143,5 @@ class Loader:
         import numpy as np
 
         theta, data, z = self._simulate(jax.random.key(seed))
-        n = int(np.asarray(data.unit_mask).sum())
+        n = int(np.asarray(data.exists).sum())
         return theta, jax.tree.map(lambda x: np.asarray(x)[:n], data), z[:n]

@@ -18,11 +18,13 @@ def save(path, model, held_out):
     }
     if data.x is not None:
         fields["x"] = (("dataset", "unit", "covariate"), data.x)
+    if data.sequence is not None:
+        fields["sequence"] = (("dataset", "unit"), data.sequence)
     files.save_netcdf(path, xr.Dataset(fields, coords={"parameter": list(model.parameter_names)}))
 
 
 def load(path):
     """Read what `save` wrote; BadInput names a damaged file."""
     found = files.load_netcdf(path)
-    data = Data(found["y"].values, found["mask"].values, found["x"].values if "x" in found else None)
+    data = Data(*(found[name].values if name in found else None for name in Data._fields))
     return HeldOut(found["theta"].values, data, found["z"].values)

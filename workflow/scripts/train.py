@@ -24,5 +24,5 @@ with job(snakemake):
         history_file=folder / "history.csv",
         start=load_bundle(Path(snakemake.input.start[0]).parent) if snakemake.input.get("start") else None,
     )
-    save_bundle(folder, training, model, params.seed, preset=params.preset, meaningful=meaningful)
+    save_bundle(folder, training, params.seed, preset=params.preset, meaningful=meaningful)
     checkpoint.unlink()

@@ -37,9 +37,9 @@ def sample_shares(amortized, data, draws, seed):
     def one(d, key):
         key_theta, key_z = jax.random.split(key)
         theta, u, _ = amortized.flow(d, jax.random.normal(key_theta, (draws, model.free)))
-        heads, exists = amortized.heads(d, u), d.unit_mask
+        heads, exists = amortized.heads(d, u), d.exists
         if model.dependent:
-            path = jax.vmap(lambda k, t, f: hmm.sample_states(k, model.chain(t)[1], f, exists))
+            path = jax.vmap(lambda k, t, f: hmm.sample_states(k, model.chain(t)[1], f, exists, d.starts))
             z = path(jax.random.gumbel(key_z, heads["filtering"].shape), theta, heads["filtering"])
         else:
             z = jax.random.categorical(key_z, heads["classification"])
@@ -51,7 +51,7 @@ def sample_shares(amortized, data, draws, seed):
 
 def share_calibration(amortized, data, states, draws, seed):
     """SBC of the share of units in the first state, `calibration` of one quantity: theta and z together."""
-    mask = data.mask.max(-1)
+    mask = data.exists
     units = mask.sum(1)
     truth = ((states == 0) * mask).sum(1) / units
     sampled = sample_shares(amortized, data, draws, seed)
@@ -165,7 +165,7 @@ def exact_filter_errors(model, datasets, seed):
 
     def one(key):
         theta, data, _ = model.simulate_dataset(key)
-        return model.state_log_probs(theta, data), data.unit_mask
+        return model.state_log_probs(theta, data), data.exists
 
     exact, mask = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(seed), datasets))
     exact = {k: np.asarray(v) for k, v in exact.items()}

@@ -106,7 +106,7 @@ def validate(amortized, settings, seed, held_out):
 
 def _states(amortized, held_out):
     """Metrics of every head of the classifier."""
-    model, mask = amortized.model, held_out.data.mask.max(-1)
+    model, mask = amortized.model, held_out.data.exists
     exact, network = states.state_log_probs(amortized, held_out.theta, held_out.data)
     found = {}
     if model.dependent:

@@ -154,13 +154,14 @@ class Amortized(Engine):
     def _heads(self, data, u):
         """Log probabilities of the trained heads for all draws: units are summarized once, theta varies."""
         packed = pack(self.model, data)[None]
-        units, mask = self.estimator.summary_network.embed(packed)
+        units, places = self.estimator.summary_network.embed(packed)
         conditions = jax.vmap(lambda x: self.model.unit_conditions(x, data))(u)
         forward = self.model.bijection(data).forward
         chain = jax.vmap(lambda x: chain_of(self.model, forward(x)))(u) if self.model.dependent else None
-        units = jnp.broadcast_to(units, (u.shape[0], *units.shape[1:]))
-        mask = jnp.broadcast_to(mask, (u.shape[0], mask.shape[1]))
-        return self.estimator.classifier(units, conditions=conditions, present=mask, chain=chain)
+        # networks of regular designs know no sequence that begins: the recursions do
+        places = places._replace(exists=data.exists[None], starts=None if data.starts is None else data.starts[None])
+        units, places = jax.tree.map(lambda a: jnp.broadcast_to(a, (u.shape[0], *a.shape[1:])), (units, places))
+        return self.estimator.classifier(units, conditions=conditions, places=places, chain=chain)
 
     def _states(self, data, u):
         """Probabilities of every head for all draws, `ROWS_PER_BATCH` at a time."""
@@ -186,7 +187,7 @@ class Amortized(Engine):
         if not model.dependent:
             return heads["classification"] - self._log_weights(theta)
         chain, past = self._draws_last(theta, heads["filtering"])
-        return jnp.moveaxis(hmm.evidence_of_filter(*chain, past), -1, 0)
+        return jnp.moveaxis(hmm.evidence_of_filter(*chain, past, data.starts), -1, 0)
 
     def _log_weights(self, theta):
         """log pi of a mixture (S, 1, K)."""
@@ -198,7 +199,7 @@ class Amortized(Engine):
         if not self.model.dependent:
             return jnp.argmax(self._log_weights(theta) + log_lik, axis=-1)
         chain, log_lik = self._draws_last(theta, log_lik)
-        return hmm.most_probable_path(*chain, log_lik, data.unit_mask).T
+        return hmm.most_probable_path(*chain, log_lik, data.exists, data.starts).T
 
     def _paths(self, data, theta, noise):
         log_lik = self._log_lik(data, theta)
@@ -206,8 +207,8 @@ class Amortized(Engine):
             return jnp.argmax(self._log_weights(theta) + log_lik + noise, axis=-1)
 
         (log_init, log_trans), log_lik = self._draws_last(theta, log_lik)
-        past = hmm.filter(log_init, log_trans, log_lik).log_filter
-        return hmm.sample_states(jnp.moveaxis(noise, 0, -1), log_trans, past, data.unit_mask).T
+        past = hmm.filter(log_init, log_trans, log_lik, data.starts).log_filter
+        return hmm.sample_states(jnp.moveaxis(noise, 0, -1), log_trans, past, data.exists, data.starts).T
 
     def _draws_last(self, theta, log_lik):
         """The chains of theta (S, D) and log_lik (S, N, K) as the recursions like them."""

@@ -18,8 +18,9 @@ from typing import NamedTuple
 import numpy as np
 
 from amortmix.inference import noise
-from amortmix.model.data import pad
+from amortmix.model.data import one_sequence, pad
 from amortmix.storage import files
+from amortmix.storage.files import BadInput
 
 
 class Draws(NamedTuple):
@@ -64,7 +65,7 @@ class Engine(ABC):
     model : Model or Description
         Bound to its prior.
     card : dict
-        Needs ``units`` and ``observations``, the ranges of N and P in training.
+        Says among others whether the networks are ``meaningful``.
     smoothing_rule : {"exact", "printed", "shifted"}
         See `amortmix.networks.classifiers.smoothing`.
     """
@@ -91,27 +92,40 @@ class Engine(ABC):
         """The function ``name`` of a framed data set and of arrays with one row for each draw."""
 
     def frame(self, data):
-        """The data set padded to the frame of training, or to the next larger multiple of it.
+        """The data set padded to the next larger frame of training, or to a multiple of the largest.
 
         Frames come in few sizes, so that functions compile for few shapes.
         """
-        frame = self.model.units[1] * -(-data.y.shape[0] // self.model.units[1])
-        return pad(data, frame, max(self.model.observations[1], data.y.shape[1]))
+        n, frames = data.y.shape[0], self.model.design.frames
+        frame = next((f for f in frames if f >= n), frames[-1] * -(-n // frames[-1]))
+        return pad(one_sequence(data), frame, max(self.model.design.observations[1], data.y.shape[1]))
+
+    def check(self, data):
+        """Raise `BadInput` for a data set that the networks cannot take at all."""
+        kind = self.card.get("recipe", {}).get("classifier", {}).get("kind")
+        gaps = data.starts is not None and bool((data.starts > 0).any() or (data.exists > data.observed).any())
+        if kind == "filter" and gaps:
+            raise BadInput(
+                f"{self.model.name}: units are missing or sequences begin; expected none, for a classifier "
+                "of kind filter knows neither"
+            )
 
     def warnings(self, data):
         """Sentences about a data set outside the range of training; empty if inside."""
-        n = int((np.asarray(data.mask).max(-1) > 0).sum())
-        p = np.asarray(data.mask).sum(-1)
-        p = p[p > 0]
-        found = []
-        units, observations = self.card["units"], self.card["observations"]
-        if not units[0] <= n <= units[1]:
-            found.append(f"N = {n} units lies outside {files.span(units)}, the range of training")
-        if p.min() < observations[0] or p.max() > observations[1]:
-            seen = files.span((int(p.min()), int(p.max())))
-            found.append(
-                f"P = {seen} observations per unit lies outside {files.span(observations)}, the range of training"
-            )
+        exists, p = np.asarray(data.exists) > 0, np.asarray(data.mask).sum(-1)
+        n, holes, design = int(exists.sum()), int((exists & (p == 0)).sum()), self.model.design
+        p, found = p[p > 0], []
+        if not design.units[0] <= n <= design.units[1]:
+            found.append(f"N = {n} units lies outside {files.span(design.units)}, the range of training")
+        if p.min() < design.observations[0] or p.max() > design.observations[1]:
+            seen, known = files.span((int(p.min()), int(p.max()))), files.span(design.observations)
+            found.append(f"P = {seen} observations per unit lies outside {known}, the range of training")
+        if holes > design.holes * n:
+            most = f"at most {design.holes:.0%}" if design.holes else "none"
+            found.append(f"{holes} of {n} units were not observed; in training {most}")
+        sequences = 1 if data.starts is None else 1 + int(np.asarray(data.starts).sum())
+        if sequences > design.sequences and self.model.dependent:
+            found.append(f"there are {sequences} sequences; in training at most {design.sequences}")
         return found
 
     def answer(self, data, draws, seed):

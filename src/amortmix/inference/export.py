@@ -1,8 +1,8 @@
 """From JAX to ONNX: the functions of a fit as programs that need neither JAX nor Keras.
 
-    f(y, mask, x, rows)  ->  its jaxpr, simplified  ->  ONNX (jax2onnx), compared with f
+    f(y, mask, x, sequence, rows)  ->  its jaxpr, simplified  ->  ONNX (jax2onnx), compared with f
 
-Rows, such as draws, come in pieces of a fixed number, units in the frame of training. What jax2onnx makes is compared
+Rows, such as draws, come in pieces of a fixed number, units in the frames of training. What jax2onnx makes is compared
 with JAX on simulated data, in the tails too: some functions convert without a word and are wrong.
 """
 
@@ -23,10 +23,10 @@ from jax.extend import core
 from jax.interpreters import partial_eval
 
 from amortmix.inference import psis
-from amortmix.inference.exported import ANSWER, PROVIDERS, SIZES, session, session_options, write
+from amortmix.inference.exported import ANSWER, PROVIDERS, SIZES, file_of, session, session_options, write
 from amortmix.inference.replay import replay
 from amortmix.model import identity
-from amortmix.model.data import Data
+from amortmix.model.data import one_sequence
 from amortmix.model.description import Description
 from amortmix.storage.files import BadInput
 
@@ -63,13 +63,15 @@ def export(amortized, folder):
     model = amortized.model
     if not model.has_density:
         raise ExportFailed(f"{model.name}: not exported, for a verdict without a density needs simulations, and so JAX")
-    cases = _cases(amortized)
     # all of JAX's part first: once jax2onnx is imported, functions of jax.numpy are not what they were
-    traced = {name: _trace(name, function, cases) for name, function in amortized.functions.items()}
-    programs = {name: _convert(name, t) for name, t in traced.items()}
-    outputs = {name: t.outputs for name, t in traced.items()}
-    for name, t in traced.items():
-        _check(name, t, session(programs[name]))
+    traced = {}
+    for place, frame in enumerate(model.design.frames):
+        cases = _cases(amortized, model.in_frame(place))
+        traced |= {(n, file_of(n, frame)): _trace(n, f, cases) for n, f in amortized.functions.items()}
+    programs = {file: _convert(name, t) for (name, file), t in traced.items()}
+    outputs = {name: t.outputs for (name, _), t in traced.items()}
+    for (name, file), t in traced.items():
+        _check(name, t, session(programs[file]))
     write(folder, Description.of(model, identity.parts(model)), outputs, amortized.card["sha256"], programs)
 
 
@@ -83,12 +85,13 @@ class _Traced(NamedTuple):
     expected: list
 
 
-def _cases(amortized):
+def _cases(amortized, model):
     """Data sets with the rows of every function: [(Data, {name: rows})], draws of the flow and, worse, of the prior."""
-    model, found = amortized.model, []
+    found = []
     for key in jax.random.split(jax.random.key(SEED), DATA_SETS):
         key_data, key_noise, key_prior, key_gumbel = jax.random.split(key, 4)
         data = jax.jit(model.simulate_dataset)(key_data)[1]
+        data = jax.tree.map(jnp.asarray, one_sequence(data))
         # the last ones far out
         noise = jax.random.normal(key_noise, (SIZES["answer"], model.free)).at[-FAR_OUT:].multiply(2)
         theta, u = amortized.run("answer", data, noise)[:2]
@@ -97,7 +100,7 @@ def _cases(amortized):
         possible = np.isfinite(inside).all(1)
         theta = np.where((np.arange(len(theta)) % 2 > 0)[:, None] & possible[:, None], prior, theta)
         u = np.where((np.arange(len(u)) % 2 > 0)[:, None] & possible[:, None], inside, u)
-        gumbel = jax.random.gumbel(key_gumbel, (SIZES["paths"], model.units[1], len(model.states)))
+        gumbel = jax.random.gumbel(key_gumbel, (SIZES["paths"], len(data.y), len(model.states)))
         rows = {
             "answer": (noise,),
             "states": (u[: SIZES["states"]],),
@@ -113,17 +116,19 @@ def _cases(amortized):
 def _trace(name, function, cases):
     """`_Traced` of a function, with what JAX answers for every case."""
     data, rows = cases[0][0], cases[0][1][name]
-    number = 2 if data.x is None else 3
+    given = [k for k, v in data._asdict().items() if v is not None]
+    number = len(given)
 
     def flat(*arrays):
-        return jax.tree.leaves(function(Data(*arrays[:number]), *arrays[number:]))
+        known = data._replace(**dict(zip(given, arrays)))
+        return jax.tree.leaves(function(known, *arrays[number:]))
 
-    examples = [[*d[:number], *map(jnp.asarray, r[name])] for d, r in cases]
+    examples = [[*(getattr(d, k) for k in given), *map(jnp.asarray, r[name])] for d, r in cases]
     run = jax.jit(flat)
     expected = [[np.asarray(x) for x in run(*arrays)] for arrays in examples]
     with mock.patch.object(spline_transform, "searchsorted", _edges_below):
         closed = jax.make_jaxpr(lambda *arrays: flat(*arrays))(*examples[0])
-    inputs = [*("y", "mask", "x")[:number], *(f"rows_{i}" for i in range(len(rows)))]
+    inputs = [*given, *(f"rows_{i}" for i in range(len(rows)))]
     outputs = _names(name, jax.eval_shape(function, data, *rows))
     return _Traced(closed, inputs, outputs, [[np.asarray(a) for a in arrays] for arrays in examples], expected)
 

@@ -1,6 +1,6 @@
 """Exported programs: the functions of a fit (`amortmix.inference.engine`) by ONNX Runtime, without JAX or Keras.
 
-exported.zip    model.json, what the programs are of, and one program for each function
+exported.zip    model.json, what the programs are of, and one program for each function and frame
 """
 
 import io
@@ -17,7 +17,7 @@ from amortmix.model.description import Description
 from amortmix.storage import files
 from amortmix.storage.files import BadInput
 
-FILE, CONTENT, FORMAT = "exported.zip", "model.json", 1
+FILE, CONTENT, FORMAT = "exported.zip", "model.json", 2
 #: What reading a damaged archive raises.
 DAMAGE = (OSError, EOFError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
 #: Rows that a program takes at a time.
@@ -71,12 +71,11 @@ class Exported(Engine):
 
     def accepts(self, data):
         """Whether a data set fits into the frame of training, for which the programs are."""
-        return data.y.shape[0] <= self.model.units[1] and data.y.shape[1] <= self.model.observations[1]
+        return all(n <= most for n, most in zip(data.y.shape, self.model.design.size))
 
     def run(self, name, data, *rows):
-        session, size, number = self._session(name), self.content["sizes"][name], len(rows[0])
-        inputs = {"y": data.y, "mask": data.mask, **({} if data.x is None else {"x": data.x})}
-        inputs = {k: np.asarray(v, np.float32) for k, v in inputs.items()}
+        session, size, number = self._session(file_of(name, len(data.y))), self.content["sizes"][name], len(rows[0])
+        inputs = {k: np.asarray(v, np.float32) for k, v in data._asdict().items() if v is not None}
         names, pieces = self.content["outputs"][name], []
         for first in range(0, number, size):
             piece = {f"rows_{i}": _piece(a, first, size) for i, a in enumerate(rows)}
@@ -97,8 +96,13 @@ class Exported(Engine):
         """Of ONNX Runtime, made when it is first asked for."""
         with self._lock:
             if name not in self._sessions:
-                self._sessions[name] = session(self._read(f"{name}.onnx"))
+                self._sessions[name] = session(self._read(name))
             return self._sessions[name]
+
+
+def file_of(name, frame):
+    """Name of the program of a function for data sets in a frame of so many units."""
+    return f"{name}_{frame}.onnx"
 
 
 def session(program):
@@ -135,6 +139,6 @@ def write(folder, description, outputs, sha256, programs):
     ):
         for name, text in {CONTENT: json.dumps(files.plain(content)), **programs}.items():
             # a fixed date: the same programs make the same file
-            entry = zipfile.ZipInfo(name if name == CONTENT else f"{name}.onnx", (1980, 1, 1, 0, 0, 0))
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, text)

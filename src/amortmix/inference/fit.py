@@ -61,6 +61,11 @@ class Fit:
         return trees.warnings_of(self.tree)
 
     @property
+    def notes(self):
+        """What of the table was not taken as an observation: list of str."""
+        return json.loads(self.tree.attrs.get("notes", "[]"))
+
+    @property
     def log_evidence(self):
         """log p(y), by importance sampling; None without a density."""
         return self.tree.attrs.get("log_evidence")
@@ -101,6 +106,8 @@ class Fit:
     def states(self, head=None):
         """Probability of each class or state for every unit, with 95 % bands: DataFrame.
 
+        Where units are missing a column ``observed`` says which were not.
+
         Parameters
         ----------
         head : str, optional
@@ -112,7 +119,8 @@ class Fit:
             found[f"P({state})"] = p.sel(statistic="mean").values[:, k]
             for end, statistic in BAND.items():
                 found[f"{state}, {end}"] = p.sel(statistic=statistic).values[:, k]
-        return pd.DataFrame(found)
+        observed = np.asarray(trees.observed(self.tree).observed) > 0
+        return pd.DataFrame(found | ({} if observed.all() else {"observed": observed}))
 
     def path(self):
         """The most probable classes, or the most probable sequence of states (Viterbi) at the posterior mean.
@@ -162,7 +170,7 @@ class Fit:
         model, data = self._model(), trees.observed(self.tree)
         if model.dependent:
             return self._marked(plots.states_over_time(model, {"ABI": self.tree}, data))
-        means = (data.y[..., 0] * data.mask).sum(1) / data.mask.sum(1)
+        means = (data.y[..., 0] * data.mask).sum(1) / np.maximum(data.mask.sum(1), 1)
         return self._marked(plots.classification(model, {"ABI": self.tree}, means))
 
     def plot_predictive(self, replications=200, seed=1):

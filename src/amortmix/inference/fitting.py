@@ -15,6 +15,7 @@ import numpy as np
 from amortmix.inference import psis
 from amortmix.inference.engine import Draws, Engine
 from amortmix.inference.fit import Fit
+from amortmix.inference.influence import decisive
 from amortmix.inference.reference import MmdTest, far_outside
 from amortmix.inference.verdict import judge, unusual
 from amortmix.model import tables
@@ -123,6 +124,7 @@ class Fitter:
         """`Fitted` of one data set; parameters as for `fit`."""
         model = self.amortized.model
         table = tables.read(model, source)
+        self.amortized.check(table.data)
         (drawn, log_joint, summary), seconds = self._timed(
             lambda: self.amortized.answer(table.data, self.draws, seed), table, "draws"
         )
@@ -137,6 +139,8 @@ class Fitter:
 
             # in the frame of training: other sizes would be compiled one by one
             concerns += predictive.surprises(model, best.theta, self.amortized.frame(table.data), seed)
+        reliable = smoothed is None or smoothed.is_reliable
+        concerns += decisive(self.amortized, table, drawn, reliable, seed) if finite else []
         verdict = judge(
             model.has_density, smoothed, found.get("mmd_p"), concerns, finite, self.amortized.card["meaningful"]
         )
@@ -152,6 +156,8 @@ class Fitter:
             "warnings": self._warnings([*concerns, *unusual(found.get("mmd_p"))], verdict),
             "smoothing_rule": self.amortized.smoothing_rule,
             "meaningful": int(self.amortized.card["meaningful"]),
+            "not_observed": _not_observed(table.data),
+            "notes": list(table.notes),
             "priors": model.prior_name,
             "identity": self._identity,
             **(attrs or {}),
@@ -237,6 +243,11 @@ class Fitter:
             result = work()
         self._compiled.add(shape)
         return result, time.perf_counter() - began
+
+
+def _not_observed(data):
+    """How many units exist without an observation."""
+    return int((np.asarray(data.exists) > 0).sum() - (np.asarray(data.observed) > 0).sum())
 
 
 def _ends(number):

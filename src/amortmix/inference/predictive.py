@@ -20,7 +20,7 @@ def replicate(model, theta, data, seed, replications=REPLICATIONS):
     ----------
     theta : (S, D)
     data : Data
-        Whose mask and covariates are kept.
+        Whose mask, covariates and sequences are kept.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def replicate(model, theta, data, seed, replications=REPLICATIONS):
 @lru_cache(maxsize=16)
 def _replicator(model):
     """Compiled once for a model, whatever the number of its data sets."""
-    return jax.jit(jax.vmap(lambda k, t, d: model.simulate(k, t, d.mask, d.x), in_axes=(0, 0, None)))
+    return jax.jit(jax.vmap(lambda k, t, d: model.simulate(k, t, d.mask, d.x, d.sequence), in_axes=(0, 0, None)))
 
 
 def statistics(y, mask):

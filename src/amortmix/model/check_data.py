@@ -22,9 +22,9 @@ def simulation(c):
     s, d = len(theta), len(model.columns)
     shapes = {
         "theta": (theta.shape, (s, len(model.parameters))),
-        "y": (data.y.shape, (s, model.units[1], model.observations[1], d)),
-        "mask": (data.mask.shape, (s, model.units[1], model.observations[1])),
-        "z": (z.shape, (s, model.units[1])),
+        "y": (data.y.shape, (s, *model.design.size, d)),
+        "mask": (data.mask.shape, (s, *model.design.size)),
+        "z": (z.shape, (s, model.design.units[1])),
     }
     for name, (found, expected) in shapes.items():
         if found != expected:

@@ -49,7 +49,7 @@ class Setting:
     def dataset(self, i):
         """theta (D,), Data and z (N,) of data set i without its padding."""
         theta, data, z = jax.tree.map(lambda a: a[i], self.simulated)
-        n, p = int(data.unit_mask.sum()), int(data.mask.sum(1).max())
+        n, p = int(data.exists.sum()), int(data.mask.sum(1).max())
         return theta, Data(data.y[:n, :p], data.mask[:n, :p], None if data.x is None else data.x[:n]), z[:n]
 
 

@@ -169,8 +169,8 @@ def calibration(c):
 
     def one(theta, data, z):
         p = jnp.stack([jnp.exp(model.state_log_probs(theta, data)[head]) for head in model.heads])
-        weight = data.unit_mask[:, None] * p
-        return jnp.sum(weight * ((z[:, None] == jnp.arange(k)) - p), axis=1) / data.unit_mask.sum()
+        weight = data.observed[:, None] * p
+        return jnp.sum(weight * ((z[:, None] == jnp.arange(k)) - p), axis=1) / data.observed.sum()
 
     found = np.asarray(batched(one)(*c.simulated))
     error = found.std(0, ddof=1) / np.sqrt(len(found))

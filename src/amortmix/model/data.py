@@ -1,6 +1,9 @@
 """A data set in one fixed, padded form, so that nothing recompiles when its size varies.
 
 y (N, P, D), mask (N, P), x (N, C):   N units, P observations of each, D components, C covariates of a unit.
+
+A unit may exist without an observation, as a trial that was missed: a chain of states goes on through it. Units of
+several sequences, such as sessions of one person, stand one after the other, and each sequence begins its chain anew.
 """
 
 from typing import Any, NamedTuple
@@ -16,19 +19,37 @@ class Data(NamedTuple):
     y : (N, P, D)
         Observations; a harmless valid value where ``mask`` is zero.
     mask : (N, P)
-        1.0 where an observation exists. A unit exists where any of its observations does.
+        1.0 where an observation was made.
     x : (N, C) or None
         Covariates of the units, columns as ``model.covariates``; None for a model without.
+    sequence : (N,) or None
+        Number of the sequence of each unit: 1, 2, ..., and 0 for units that do not exist. None: the units with an
+        observation exist, in one sequence.
     """
 
     y: Any
     mask: Any
     x: Any = None
+    sequence: Any = None
 
     @property
-    def unit_mask(self):
-        """(N,): 1.0 for units that exist."""
+    def observed(self):
+        """(N,): 1.0 for units with an observation."""
         return self.mask.max(-1)
+
+    @property
+    def exists(self):
+        """(N,): 1.0 for units that exist, observed or not."""
+        return self.observed if self.sequence is None else 1.0 * (self.sequence > 0)
+
+    @property
+    def starts(self):
+        """(N,): 1.0 where a sequence begins after another one; None where there is one sequence."""
+        if self.sequence is None:
+            return None
+        arrays = self.sequence.__array_namespace__()
+        before = arrays.concat([self.sequence[..., :1], self.sequence[..., :-1]], axis=-1)
+        return 1.0 * ((self.sequence != before) & (self.sequence > 0))
 
 
 def as_numpy(data, dtype=np.float32):
@@ -38,8 +59,15 @@ def as_numpy(data, dtype=np.float32):
 
 def existing(data):
     """The first units of a data set that is padded at its end, as NumPy arrays without the padding."""
-    n = int(np.asarray(data.mask).max(-1).sum())
+    n = int(np.asarray(data.exists).sum())
     return Data(*(None if a is None else np.asarray(a)[:n] for a in data))
+
+
+def one_sequence(data):
+    """The same data set with its sequences written down: where there is no word of them, one of its observed units."""
+    if data.sequence is not None:
+        return data
+    return data._replace(sequence=np.asarray(data.observed > 0, dtype=np.float32))
 
 
 def pad(data, units, observations):
@@ -59,7 +87,10 @@ def pad(data, units, observations):
     x = data.x
     if x is not None:
         x = np.concatenate([x, np.broadcast_to(x[:1], (units - n, x.shape[1]))])
-    return Data(y, mask, x)
+    sequence = data.sequence
+    if sequence is not None:
+        sequence = np.concatenate([sequence, np.zeros(units - n, sequence.dtype)])
+    return Data(y, mask, x, sequence)
 
 
 def filled(data):

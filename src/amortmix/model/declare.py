@@ -16,10 +16,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from amortmix.model import declared, emissions, features, sites
+from amortmix.model import declared, design_draws, emissions, features, sites
 from amortmix.model.columns import Real
 from amortmix.model.data import Data, as_numpy, filled
 from amortmix.model.description import Parameter
+from amortmix.model.design import Design
 from amortmix.storage.files import BadInput
 
 #: Name of a model that is declared outside a file, unless it is given one.
@@ -44,7 +45,7 @@ class Model:
     columns : dict
         Column of a table -> its kind (`amortmix.model.columns`), in the order of the components of y.
     units, observations : (int, int)
-        Smallest and largest N and P: the range in which the networks are trained.
+        Smallest and largest N and P: the range in which the networks are trained, unless a recipe says otherwise.
     name, title : str, optional
         Identifier, by default that of the file that declares MODEL, and heading.
     variants : dict, optional
@@ -64,6 +65,8 @@ class Model:
         Name -> {"theta", "units", "observations", "seed"} of a demonstration data set.
     scaling : (C, 2) array, optional
         Location and scale of each feature; by default from simulations. Stored with networks.
+    design : Design, optional
+        What networks are trained for; by default ``units`` and ``observations``, nothing missing. Stored with networks.
 
     Raises
     ------
@@ -91,6 +94,7 @@ class Model:
     stan: str | None = None
     demos: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     scaling: Any = None
+    design: Design | None = None
     variant: str | None = None
     bound: Mapping[str, Any] | None = None
     checked: bool = True
@@ -100,11 +104,15 @@ class Model:
             object.__setattr__(self, "name", declared.name_of_file(self.prior) or UNNAMED)
         if not self.title:
             object.__setattr__(self, "title", self.name.replace("_", " "))
+        if self.design is None:
+            object.__setattr__(self, "design", Design(tuple(self.units), tuple(self.observations)))
         if self.checked:
             declared.check(self)
 
     def changed(self, **changes):
         """The same declaration with other fields, checked again."""
+        if {"units", "observations"} & set(changes):
+            changes = {"design": None} | changes
         return replace(self, **changes)
 
     def with_prior(self, prior):
@@ -142,8 +150,7 @@ class Model:
     @cached_property
     def sites(self):
         """The sites of the prior, `amortmix.model.sites.Site`."""
-        plain = dict(self.variants[self.prior_name])
-        return sites.find_sites(self.prior, plain, self.name)
+        return sites.find_sites(self.prior, dict(self.variants[self.prior_name]), self.name)
 
     @cached_property
     def parameters(self):
@@ -202,26 +209,27 @@ class Model:
 
     # --- simulation ------------------------------------------------------------------------------------------------
 
+    def in_frame(self, place):
+        """The same model, whose data sets are simulated in one frame of the design (``place`` in its frames)."""
+        scaling = self.feature_scaling if self.features is None else None
+        return replace(self, design=self.design._replace(place=place), scaling=scaling, checked=False)
+
     def sample_design(self, key):
-        """mask (N, P) with N, and P of each unit alike or not, uniform over their ranges."""
-        key_units, key_observations = jax.random.split(key)
-        (low, high), (fewest, most) = self.units, self.observations
-        n = jax.random.randint(key_units, (), low, high + 1)
-        p = jax.random.randint(key_observations, (high, 1) if self.ragged else (), fewest, most + 1)
-        return ((jnp.arange(high)[:, None] < n) & (jnp.arange(most)[None, :] < p)).astype(float)
+        """mask (N, P) and sequence (N,) or None, see `amortmix.model.design_draws.sample`."""
+        return design_draws.sample(self.design, key, self.ragged)
 
     def sample_covariates(self, key, units):
         """x (N, C) from the distributions of the covariates, or None."""
         if not self.covariates:
             return None
-        keys = jax.random.split(key, len(self.covariates))
-        return jnp.stack([d.sample(k, (units,)) for d, k in zip(self.covariates.values(), keys)], axis=-1).astype(float)
+        keys = zip(self.covariates.values(), jax.random.split(key, len(self.covariates)))
+        return jnp.stack([d.sample(k, (units,)) for d, k in keys], axis=-1).astype(float)
 
-    def simulate(self, key, theta, mask, x=None):
+    def simulate(self, key, theta, mask, x=None, sequence=None):
         """y (N, P, D) and z (N,) of one data set."""
         key_z, key_y = jax.random.split(key)
         p = self.natural(theta)
-        z = self._sample_states(key_z, p, mask.shape[0])
+        z = self._sample_states(key_z, p, mask.shape[0], Data(None, mask, x, sequence).starts)
         if self.has_density:
             y = emissions.draw(self._emission(p, x), key_y, z, mask.shape)
         else:
@@ -246,10 +254,10 @@ class Model:
         """theta, Data and z of one draw from the generative model (eq. 2)."""
         key_prior, key_design, key_data, key_x = jax.random.split(key, 4)
         theta = self.sample_prior(key_prior)
-        mask = self.sample_design(key_design)
+        mask, sequence = self.sample_design(key_design)
         x = self.sample_covariates(key_x, mask.shape[0])
-        y, z = self.simulate(key_data, theta, mask, x)
-        return theta, Data(y, mask, x), z
+        y, z = self.simulate(key_data, theta, mask, x, sequence)
+        return theta, Data(y, mask, x, sequence), z
 
     def simulate_demo(self, name):
         """Data and z of a demonstration data set, as NumPy arrays."""

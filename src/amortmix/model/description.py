@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from amortmix.model import columns as kinds
+from amortmix.model.design import Design
 
 
 class Parameter(NamedTuple):
@@ -29,6 +30,8 @@ class Description:
         Column of a table -> its kind.
     covariates : tuple of str
     units, observations : (int, int)
+    design : Design
+        What the networks were trained for.
     parameters : tuple of Parameter
     free : int
         Dimension of u.
@@ -44,6 +47,7 @@ class Description:
     covariates: tuple
     units: tuple
     observations: tuple
+    design: Design
     parameters: tuple
     free: int
     has_density: bool
@@ -66,6 +70,7 @@ class Description:
         return found | {
             "columns": {name: kinds.as_json(kind) for name, kind in self.columns.items()},
             "parameters": [list(p) for p in self.parameters],
+            "design": self.design.as_json(),
         }
 
     @classmethod
@@ -77,5 +82,6 @@ class Description:
             | {
                 "columns": {name: kinds.from_json(kind) for name, kind in known["columns"].items()},
                 "parameters": tuple(Parameter(*p) for p in known["parameters"]),
+                "design": Design.of_card(known),
             }
         )

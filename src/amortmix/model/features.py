@@ -2,6 +2,7 @@
 
 features    (g(y) - location) / scale of every component, and of every covariate
 context     N, the mean of P where it varies, and log of each bound that the data set, all of order one
+design      for an irregular design: whether each unit exists and begins a sequence
 conditions  log p(y_i | z_i = k) up to a constant where it is known, and u, at every unit
 """
 
@@ -50,11 +51,14 @@ def _middle(bounds):
 
 
 def context(model, data):
-    """N over the middle of its range minus one, mean P minus the middle of its range, log of the bounds: (C,)."""
-    units = data.unit_mask.sum()
-    found = [units / _middle(model.units) - 1]
+    """N over the middle of its range minus one, mean P minus the middle of its range, log of the bounds: (C,).
+
+    Ranges are those of the declaration. In a design of several frames N may be far outside: then its logarithm.
+    """
+    share = data.exists.sum() / _middle(model.units)
+    found = [share - 1 if len(model.design.frames) == 1 else jnp.log(share)]
     if model.observations[1] > 1:
-        found.append(data.mask.sum() / units - _middle(model.observations))
+        found.append(data.mask.sum() / data.observed.sum() - _middle(model.observations))
     found += [jnp.log(bound) for bound in model.bounds(data).values()]
     return jnp.stack(found)
 

@@ -10,6 +10,7 @@ All functions work in log space on one data set:
     log_init (K,)     log p(z_1)
     log_trans (K, K)  row j, column k: log p(z_t = k | z_t-1 = j)
     log_lik (N, K)    log p(y_t | z_t = k); zero where unit t was not observed
+    starts (N,)       nonzero where unit t begins a sequence, with p(z_1) in place of a transition; None: one sequence
 
 All but `simulate_states` also take further axes at the end, such as draws of theta, and are twice as fast that way as
 under ``vmap``: the few states of a step then lie apart, each in one piece of memory.
@@ -57,42 +58,58 @@ def _at(values, z):
     return jnp.sum(jnp.where(states == z, values, 0), axis=0, dtype=values.dtype)
 
 
-def filter(log_init, log_trans, log_lik) -> Filtered:
+def _at_start(start, at_start, inside):
+    """``at_start`` where a sequence begins, else ``inside``; ``start`` is None where there is one sequence."""
+    return inside if start is None else jnp.where(start > 0, at_start, inside)
+
+
+def _of_next(starts):
+    """starts of t + 1 at each t (N,); after the last unit nothing begins."""
+    return None if starts is None else jnp.concatenate([starts[1:], jnp.zeros_like(starts[:1])])
+
+
+def filter(log_init, log_trans, log_lik, starts=None) -> Filtered:
     """Filtering probabilities (eq. 16) and marginal likelihood of the data."""
 
-    def step(log_predicted, log_lik_t):
+    def step(log_predicted, inputs):
+        log_lik_t, next_start = inputs
         joint = log_predicted + log_lik_t
         norm = _logsumexp(joint)
         log_filter = joint - norm
-        return _logsumexp(log_filter[:, None] + log_trans), (norm, log_filter)
+        log_predicted = _at_start(next_start, log_init, _logsumexp(log_filter[:, None] + log_trans))
+        return log_predicted, (norm, log_filter)
 
-    _, (norms, log_filters) = jax.lax.scan(step, log_init, log_lik)
+    _, (norms, log_filters) = jax.lax.scan(step, log_init, (log_lik, _of_next(starts)))
     return Filtered(norms.sum(0), log_filters, norms)
 
 
-def log_marginals(log_init, log_trans, n):
+def log_marginals(log_init, log_trans, n, starts=None):
     """log p(z_t | theta) for t = 1..n, before any data: (n, K)."""
 
-    def step(log_p, _):
+    def step(log_p, next_start):
         # normalized, or rounding errors of hundreds of steps add up
-        return log_softmax(_logsumexp(log_p[:, None] + log_trans), axis=0), log_p
+        inside = log_softmax(_logsumexp(log_p[:, None] + log_trans), axis=0)
+        return _at_start(next_start, log_init, inside), log_p
 
-    return jax.lax.scan(step, log_init, None, length=n)[1]
+    return jax.lax.scan(step, log_init, _of_next(starts), length=n)[1]
 
 
-def log_future(log_trans, log_lik):
-    """log p(y_t+1:N | z_t) up to a constant in z_t, for every t: (N, K); zero at t = N."""
+def log_future(log_trans, log_lik, starts=None):
+    """log p(y_t+1:N | z_t) up to a constant in z_t, for every t: (N, K); zero at the end of each sequence."""
 
-    def step(log_beta, log_lik_t):
+    def step(log_beta, inputs):
+        log_lik_t, start = inputs
         message = _logsumexp(log_trans + (log_lik_t + log_beta)[None, :], axis=1)
-        return message - _logsumexp(message), log_beta
+        inside = message - _logsumexp(message)
+        return _at_start(start, jnp.zeros_like(inside), inside), log_beta
 
     # turned round by hand: the export to ONNX knows no scan that runs backwards
-    _, betas = jax.lax.scan(step, jnp.zeros_like(log_lik[0]), jnp.flip(log_lik, 0))
+    inputs = jnp.flip(log_lik, 0), None if starts is None else jnp.flip(starts, 0)
+    _, betas = jax.lax.scan(step, jnp.zeros_like(log_lik[0]), inputs)
     return jnp.flip(betas, 0)
 
 
-def state_log_probs(log_init, log_trans, log_lik):
+def state_log_probs(log_init, log_trans, log_lik, starts=None):
     """Log probabilities of the states, each (N, K).
 
     Returns
@@ -100,10 +117,12 @@ def state_log_probs(log_init, log_trans, log_lik):
     dict
         ``filtering`` p(z_t | y_1:t) (eq. 16); ``backward_filtering`` p(z_t | y_t+1:N), what the future alone
         says of z_t, the second term of eq. 18, and at t = N the marginal; ``reversed`` p(z_t | y_t:N), the
-        filter of the time-reversed chain; ``marginal`` p(z_t | theta); ``smoothing`` p(z_t | y_1:N).
+        filter of the time-reversed chain; ``marginal`` p(z_t | theta); ``smoothing`` p(z_t | y_1:N). Of several
+        sequences each has its own past and future.
     """
-    past = filter(log_init, log_trans, log_lik).log_filter
-    future, marginal = log_future(log_trans, log_lik), log_marginals(log_init, log_trans, log_lik.shape[0])
+    past = filter(log_init, log_trans, log_lik, starts).log_filter
+    future = log_future(log_trans, log_lik, starts)
+    marginal = log_marginals(log_init, log_trans, log_lik.shape[0], starts)
     ahead = log_softmax(marginal + future, axis=1)
     return {
         "filtering": past,
@@ -114,7 +133,7 @@ def state_log_probs(log_init, log_trans, log_lik):
     }
 
 
-def most_probable_path(log_init, log_trans, log_lik, exists):
+def most_probable_path(log_init, log_trans, log_lik, exists, starts=None):
     """The states z_1:N of largest p(z_1:N | y_1:N) (Viterbi): (N,).
 
     Parameters
@@ -126,12 +145,13 @@ def most_probable_path(log_init, log_trans, log_lik, exists):
     stay = jnp.broadcast_to(jnp.arange(shape[0]).reshape(-1, *[1] * (len(shape) - 1)), shape)
 
     def step(score, inputs):
-        log_lik_next, next_exists = inputs
-        candidates = score[:, None] + log_trans
+        log_lik_next, next_exists, next_start = inputs
+        candidates = score[:, None] + _at_start(next_start, log_init[None], log_trans)
         best = jnp.max(candidates, axis=0) + log_lik_next
         return jnp.where(next_exists > 0, best, score), jnp.where(next_exists > 0, jnp.argmax(candidates, axis=0), stay)
 
-    score, before = jax.lax.scan(step, log_init + log_lik[0], (log_lik[1:], exists[1:]))
+    inputs = log_lik[1:], exists[1:], None if starts is None else starts[1:]
+    score, before = jax.lax.scan(step, log_init + log_lik[0], inputs)
     last = jnp.argmax(score, axis=0)
 
     def back(z, pointers):
@@ -142,13 +162,16 @@ def most_probable_path(log_init, log_trans, log_lik, exists):
     return jnp.concatenate([jnp.flip(path, 0), last[None]])
 
 
-def evidence_of_filter(log_init, log_trans, log_filter):
+def evidence_of_filter(log_init, log_trans, log_filter, starts=None):
     """log p(y_t | z_t) up to a constant in z_t, (N, K), of filtering probabilities: filter over prediction."""
     predicted = _logsumexp(log_filter[:-1, :, None] + log_trans, axis=1)
+    if starts is not None:
+        begins = starts[1:].reshape(-1, *[1] * (predicted.ndim - 1))
+        predicted = _at_start(begins, log_init[None], predicted)
     return log_filter - jnp.concatenate([log_init[None], predicted])
 
 
-def sample_states(noise, log_trans, log_filter, exists):
+def sample_states(noise, log_trans, log_filter, exists, starts=None):
     """One draw of the whole path z_1:N given y and theta: forward filtering, backward sampling. (N,)
 
     Parameters
@@ -163,29 +186,34 @@ def sample_states(noise, log_trans, log_filter, exists):
     """
 
     to_state = jnp.swapaxes(log_trans, 0, 1)
+    # whether a unit says something about the one before it
+    tied = exists if starts is None else exists * (starts == 0)
 
     def step(carry, inputs):
-        z_next, next_exists = carry
-        scores, exists_t = inputs
-        z = jnp.argmax(scores + jnp.where(next_exists > 0, _at(to_state, z_next), 0.0), axis=0)
-        return (z, exists_t), z
+        z_next, next_tied = carry
+        scores, tied_t = inputs
+        z = jnp.argmax(scores + jnp.where(next_tied > 0, _at(to_state, z_next), 0.0), axis=0)
+        return (z, tied_t), z
 
-    after_the_end = (jnp.zeros(log_filter.shape[2:], dtype=int), jnp.zeros_like(exists[0]))
-    _, z = jax.lax.scan(step, after_the_end, (jnp.flip(log_filter + noise, 0), jnp.flip(exists, 0)))
+    after_the_end = (jnp.zeros(log_filter.shape[2:], dtype=int), jnp.zeros_like(tied[0]))
+    _, z = jax.lax.scan(step, after_the_end, (jnp.flip(log_filter + noise, 0), jnp.flip(tied, 0)))
     return jnp.flip(z, 0)
 
 
-def simulate_states(key, log_init, log_trans, n):
-    """One path z_1:n of the Markov chain, states 0..K-1. (n,)"""
+def simulate_states(key, log_init, log_trans, n, starts=None):
+    """One path z_1:n of the Markov chain, states 0..K-1, which begins anew at ``starts``. (n,)"""
     key_first, key_rest = jax.random.split(key)
     first = jax.random.categorical(key_first, log_init)
     # one uniform per unit, drawn at once: cheaper inside the scan than one categorical each
     uniforms = jax.random.uniform(key_rest, (n - 1,), dtype=log_trans.dtype)
     cumulative = jnp.cumsum(jnp.exp(log_trans), axis=1)[:, :-1]
+    initial = jnp.cumsum(jnp.exp(log_init))[:-1]
 
-    def step(z, uniform):
-        z_next = jnp.sum(uniform > cumulative[z], dtype=jnp.int32)
+    def step(z, inputs):
+        uniform, start = inputs
+        z_next = jnp.sum(uniform > _at_start(start, initial, cumulative[z]), dtype=jnp.int32)
         return z_next, z_next
 
-    _, rest = jax.lax.scan(step, first.astype(jnp.int32), uniforms)
+    inputs = uniforms, None if starts is None else starts[1:]
+    _, rest = jax.lax.scan(step, first.astype(jnp.int32), inputs)
     return jnp.concatenate([first[None].astype(jnp.int32), rest.astype(jnp.int32)])

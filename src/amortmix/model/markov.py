@@ -55,29 +55,29 @@ class HiddenMarkov(Model):
         """log p(z_1) (K,) and the log transition matrix (K, K) at theta (D,)."""
         return self._chain(self.natural(theta))
 
-    def _sample_states(self, key, p, n):
-        return hmm.simulate_states(key, *self._chain(p), n)
+    def _sample_states(self, key, p, n, starts):
+        return hmm.simulate_states(key, *self._chain(p), n, starts)
 
     def _recursion(self, theta, data):
         return *self.chain(theta), self.log_densities(theta, data)
 
     def log_likelihood(self, theta, data):
         """log p(y | theta), all paths of states summed out."""
-        return hmm.filter(*self._recursion(theta, data)).log_marginal
+        return hmm.filter(*self._recursion(theta, data), data.starts).log_marginal
 
     def log_likelihoods(self, theta, data):
         """log p(y | theta) of many theta (S, D): (S,)."""
         parts = jax.vmap(self._recursion, in_axes=(0, None))(theta, data)
-        return hmm.filter(*(jnp.moveaxis(x, 0, -1) for x in parts)).log_marginal
+        return hmm.filter(*(jnp.moveaxis(x, 0, -1) for x in parts), data.starts).log_marginal
 
     def log_units(self, theta, data):
         """log p(y_t | y_1:t-1, theta) of each unit (N,), zero where there is none; they sum to the log likelihood."""
-        return hmm.filter(*self._recursion(theta, data)).log_units
+        return hmm.filter(*self._recursion(theta, data), data.starts).log_units
 
     def state_log_probs(self, theta, data):
         """Log probabilities of the states, {head: (N, K)}; see `amortmix.model.hmm.state_log_probs`."""
-        return hmm.state_log_probs(*self._recursion(theta, data))
+        return hmm.state_log_probs(*self._recursion(theta, data), data.starts)
 
     def most_probable_path(self, theta, data):
         """The most probable sequence of states (N,) (Viterbi)."""
-        return hmm.most_probable_path(*self._recursion(theta, data), data.unit_mask)
+        return hmm.most_probable_path(*self._recursion(theta, data), data.exists, data.starts)

@@ -51,7 +51,7 @@ class Mixture(Model):
         """None: the classes of a mixture are no Markov chain."""
         return None
 
-    def _sample_states(self, key, p, n):
+    def _sample_states(self, key, p, n, starts):
         return jax.random.categorical(key, self.log_weights(p), shape=(n,))
 
     def _log_joint_units(self, theta, data):
@@ -68,7 +68,7 @@ class Mixture(Model):
 
     def log_units(self, theta, data):
         """log p(y_i | theta) of each unit (N,), zero where there is none; they sum to the log likelihood."""
-        return logsumexp(self._log_joint_units(theta, data), axis=-1) * data.unit_mask
+        return logsumexp(self._log_joint_units(theta, data), axis=-1) * data.observed
 
     def state_log_probs(self, theta, data):
         """log p(z_i = k | y, theta): {"classification": (N, K)}."""

@@ -1,7 +1,8 @@
 """A table, a file or an array becomes `Data`, every value checked.
 
 A row is a unit; where a unit can have several observations a column ``unit`` says which rows belong together, in the
-order in which units first appear.
+order in which units first appear. An empty field, or a value outside declared limits, is an observation that was not
+made: its unit stays in its place (`amortmix.model.places`).
 """
 
 from pathlib import Path
@@ -11,30 +12,39 @@ import numpy as np
 import pandas as pd
 
 from amortmix.model.data import Data
+from amortmix.model.places import UNIT, at, places_of
 from amortmix.storage.files import BadInput
 
-UNIT = "unit"
 TABLE = "the table"  # what messages call a DataFrame
+FEW = 5  # rows that a note names
 FILE = "file"  # attribute of a DataFrame that was read from a file: messages name it
 
 
 class Table(NamedTuple):
-    """Data and the user's own labels of the units."""
+    """Data, the user's own labels of the units, and what was left out in words."""
 
     data: Data
     labels: tuple
+    notes: tuple = ()
 
 
-def read(model, source, rows=None):
+def read(model, source, rows=None, sequence=None, keep=None, min_rt=None, max_rt=None):
     """A data set of a model.
 
     Parameters
     ----------
-    model : Model
+    model : Model or Description
     source : path, DataFrame, array or Data
-        A CSV file or a DataFrame with the model's columns; or y with shape (N,), (N, P), (N, D) or (N, P, D).
+        A CSV file or a DataFrame with the model's columns; or y with shape (N,), (N, P), (N, D) or (N, P, D). Empty
+        fields and NaN are observations that were not made.
     rows : int, optional
         Only the first ``rows`` rows of a table.
+    sequence : str, optional
+        Column of a table whose values are sequences, such as sessions: a chain of states begins anew in each.
+    keep : dict, optional
+        Column -> (smallest, largest) value; others are declared missing, in their place. An end may be None.
+    min_rt, max_rt : float, optional
+        The same for a column ``rt``, in its unit.
 
     Returns
     -------
@@ -47,13 +57,29 @@ def read(model, source, rows=None):
     """
     if isinstance(source, Table):
         return source
+    keep = limits(model, keep, min_rt, max_rt)
     if isinstance(source, Data):
-        return Table(Data(*(None if a is None else np.asarray(a, np.float32) for a in source)), _numbers(source))
+        data = Data(*(None if a is None else np.asarray(a, np.float32) for a in source))
+        return Table(data, _numbers(data))
     if isinstance(source, (str, Path)):
-        return _from_frame(model, read_csv(model, source), str(source), rows)
+        source = read_csv(model, source)
     if isinstance(source, pd.DataFrame):
-        return _from_frame(model, source, source.attrs.get(FILE, TABLE), rows)
-    return _from_array(model, source)
+        return _from_frame(model, source, source.attrs.get(FILE, TABLE), rows, sequence, keep)
+    return _from_array(model, source, keep)
+
+
+def limits(model, keep=None, min_rt=None, max_rt=None):
+    """{column: (smallest, largest)} of values that count as observations; BadInput if a column is not the model's."""
+    found = {column: tuple(ends) for column, ends in dict(keep or {}).items()}
+    if (min_rt, max_rt) != (None, None):
+        found["rt"] = (min_rt, max_rt)
+    for column, ends in found.items():
+        if column not in model.columns:
+            raise BadInput(f"limits of {column}: expected those of {' or '.join(model.columns)}")
+        low, high = ends if len(ends) == 2 else (None, None)
+        if (low, high) == (None, None) or (None not in (low, high) and not low < high):
+            raise BadInput(f"limits of {column}: {ends}; expected (smallest, largest), of which one may be None")
+    return found
 
 
 def _numbers(data):
@@ -61,7 +87,7 @@ def _numbers(data):
 
 
 def _needed(model):
-    repeated = (UNIT,) if model.observations[1] > 1 else ()
+    repeated = (UNIT,) if model.design.observations[1] > 1 else ()
     return (*repeated, *model.columns, *model.covariates)
 
 
@@ -78,7 +104,7 @@ def read_csv(model, path):
     return frame
 
 
-def _from_frame(model, frame, where, rows):
+def _from_frame(model, frame, where, rows, sequence, keep):
     needed = _needed(model)
     missing = [c for c in needed if c not in frame.columns]
     if missing:
@@ -90,54 +116,75 @@ def _from_frame(model, frame, where, rows):
     frame = frame.iloc[:rows]
     if not len(frame):
         raise BadInput(f"{where}: no rows of data; expected one for each observation")
-    values = {c: _numeric(frame[c], where, c) for c in (*model.columns, *model.covariates)}
-    for column, kind in model.columns.items():
-        good = kind.accepts(values[column])
-        if not good.all():
-            raise BadInput(_at(where, frame[column], column, int((~good).argmax()), kind.expected))
-    unit = frame[UNIT] if UNIT in frame.columns else pd.Series(np.arange(1, len(frame) + 1), frame.index)
-    if unit.isna().any():
-        raise BadInput(_at(where, unit, UNIT, int(unit.isna().argmax()), "the label of a unit"))
-    codes, labels = pd.factorize(unit)
-    _check_units(model, where, unit, codes)
+    values = {c: _numeric(frame[c], where, c) for c in model.columns}
+    notes, seen = _observed(model, frame, values, where, keep)
+    covariates = [_numeric(frame[c], where, c, empty=False) for c in model.covariates]
+    places = places_of(model, frame, where, sequence)
     y = np.stack([kind.stored(values[c]) for c, kind in model.columns.items()], axis=-1)
-    x = np.stack([values[c] for c in model.covariates], axis=-1) if model.covariates else None
-    return Table(_framed(y, x, codes, len(labels), where, model), tuple(labels.tolist()))
+    x = np.stack(covariates, axis=-1) if covariates else None
+    data = _framed(y, x, seen, places, where, model)
+    if gaps := len(places.labels) - len(set(places.unit.tolist())):
+        notes.append(f"{gaps} units between those of the table were not observed")
+    return Table(data, places.labels, tuple(notes))
 
 
-def _numeric(column, where, name):
+def _numeric(column, where, name, empty=True):
+    """Values (R,), NaN for empty fields."""
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float)
-    bad = ~np.isfinite(numbers)
+    bad = ~np.isfinite(numbers) & ~(column.isna().to_numpy() & empty)
     if bad.any():
-        raise BadInput(_at(where, column, name, int(bad.argmax()), "a finite number"))
+        raise BadInput(at(where, column, name, int(bad.argmax()), "a finite number" + " or nothing" * empty))
     return numbers
 
 
-def _check_units(model, where, unit, codes):
-    if model.observations[1] == 1 and len(set(codes)) < len(codes):
-        second = int(pd.Series(codes).duplicated().argmax())
-        raise BadInput(_at(where, unit, UNIT, second, "a label of its own: a unit of this model has one observation"))
+def _observed(model, frame, values, where, keep):
+    """Sentences about what was left out, and whether each row (R,) is an observation; refuses values that cannot be."""
+    seen, notes = np.ones(len(frame), bool), []
+    for column, kind in model.columns.items():
+        low, high = (e if e is not None else s * np.inf for e, s in zip(keep.get(column, (None, None)), (-1, 1)))
+        empty = np.isnan(values[column])
+        outside = ~empty & ~((values[column] >= low) & (values[column] <= high))
+        bad = ~(kind.accepts(values[column]) | empty | outside)
+        if bad.any():
+            raise BadInput(at(where, frame[column], column, int(bad.argmax()), kind.expected))
+        for left_out, words in ((empty, "is empty"), (outside, f"lies outside {low:g} to {high:g}")):
+            if left_out.any():
+                which = ", ".join(map(str, frame.index[left_out][:FEW])) + (", ..." if left_out.sum() > FEW else "")
+                notes.append(f"{column} {words} in {left_out.sum()} rows, not observed: {which}")
+        seen &= ~empty & ~outside
+    if not seen.any():
+        raise BadInput(f"{where}: no row is an observation; expected at least one with {', '.join(model.columns)}")
+    return notes, seen
 
 
-def _framed(y, x, codes, number, where, model):
-    """Rows (R, D) of units ``codes`` (R,) as padded `Data`."""
-    counts = np.bincount(codes, minlength=number)
+def _framed(y, x, seen, places, where, model):
+    """Rows (R, D), of which those ``seen`` (R,) are observations, as padded `Data`."""
+    number, codes = len(places.labels), places.unit[seen]
     place = pd.Series(codes).groupby(codes).cumcount().to_numpy()
-    padded = np.zeros((number, counts.max(), y.shape[1]), dtype=np.float32)
+    padded = np.tile(y[seen][:1, None].astype(np.float32), (number, np.bincount(codes).max(), 1))
     mask = np.zeros(padded.shape[:2], dtype=np.float32)
-    padded[codes, place], mask[codes, place] = y, 1
-    padded = np.where(mask[..., None] > 0, padded, padded[:1, :1])
-    if x is None:
-        return Data(padded, mask)
-    first = np.zeros((number, x.shape[1]), dtype=np.float32)
-    first[codes[::-1]] = x[::-1]
-    if not np.allclose(first[codes], x):
-        column = list(model.covariates)[int(np.argmax(np.any(~np.isclose(first[codes], x), axis=0)))]
+    padded[codes, place], mask[codes, place] = y[seen], 1
+    covariates = None if x is None else _of_units(x, places, where, model)
+    regular = bool(mask.any(1).all()) and places.sequence[-1] == 1
+    return Data(padded, mask, covariates, None if regular else places.sequence.astype(np.float32))
+
+
+def _of_units(x, places, where, model):
+    """Covariates (N, C) of units from those of rows (R, C), which must agree."""
+    found = np.full((len(places.labels), x.shape[1]), np.nan, dtype=np.float32)
+    found[places.unit[::-1]] = x[::-1]
+    if not np.allclose(found[places.unit], x):
+        column = list(model.covariates)[int(np.argmax(np.any(~np.isclose(found[places.unit], x), axis=0)))]
         raise BadInput(f"{where}: {column} differs within a unit; expected one value for each unit")
-    return Data(padded, mask, first)
+    if (unknown := np.isnan(found).any(1)).any():
+        label = places.labels[int(unknown.argmax())]
+        raise BadInput(
+            f"{where}: unit {label} has no row; expected one with {', '.join(model.covariates)} for each unit"
+        )
+    return found
 
 
-def _from_array(model, source):
+def _from_array(model, source, keep):
     components, expected = len(model.columns), _shapes(model)
     try:
         y = np.asarray(source, dtype=np.float32)
@@ -151,25 +198,29 @@ def _from_array(model, source):
         y = y[:, :, None] if components == 1 else y[:, None, :]
     if y.ndim != 3 or y.shape[-1] != components or not y.size:
         raise BadInput(f"data of shape {np.shape(source)}; expected {expected}")
+    mask = np.ones(y.shape[:2], dtype=bool)
     for j, (column, kind) in enumerate(model.columns.items()):
-        good = np.isfinite(y[..., j]) & kind.valid(y[..., j])
+        low, high = (e if e is not None else s * np.inf for e, s in zip(keep.get(column, (None, None)), (-1, 1)))
+        missing = np.isnan(y[..., j]) | ~((y[..., j] >= low) & (y[..., j] <= high))
+        good = missing | (np.isfinite(y[..., j]) & kind.valid(y[..., j]))
         if not good.all():
-            at = tuple(int(i) for i in np.argwhere(~good)[0])
-            raise BadInput(f"data at {at}: {column} is {y[(*at, j)]:g}; expected {kind.expected}")
-    data = Data(y, np.ones(y.shape[:2], dtype=np.float32))
-    return Table(data, _numbers(data))
+            where = tuple(int(i) for i in np.argwhere(~good)[0])
+            raise BadInput(f"data at {where}: {column} is {y[(*where, j)]:g}; expected {kind.expected}")
+        mask &= ~missing
+    if not mask.any():
+        raise BadInput("data: nothing was observed; expected a number that is not NaN")
+    y = np.where(mask[..., None], y, y[mask][0])
+    data, left_out = Data(y, mask.astype(np.float32)), int((~mask).sum())
+    if not mask.any(1).all():
+        data = data._replace(sequence=np.ones(len(y), np.float32))
+    notes = (f"{left_out} observations are NaN or outside the limits: not observed",) if left_out else ()
+    return Table(data, _numbers(data), notes)
 
 
 def _shapes(model):
     d = len(model.columns)
     if d == 1:
         return "numbers of shape (units,) or (units, observations)"
-    if model.observations[1] == 1:
+    if model.design.observations[1] == 1:
         return f"numbers of shape (units, {d}): {', '.join(model.columns)}"
     return f"numbers of shape (units, observations, {d}): {', '.join(model.columns)}"
-
-
-def _at(where, column, name, index, expected):
-    value = column.iloc[index]
-    value = value.item() if hasattr(value, "item") else value
-    return f"{where}, row {column.index[index]}: {name} is {value!r}; expected {expected}"

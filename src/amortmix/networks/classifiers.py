@@ -11,6 +11,7 @@ log p(y_t | z_t, theta) up to a constant, and the recursions of `amortmix.hmm` a
 All outputs are log probabilities (B, N, K).
 """
 
+import jax
 import jax.numpy as jnp
 import keras
 from bayesflow.utils.serialization import serializable
@@ -40,7 +41,7 @@ class UnitClassifier(keras.Layer):
         self.head = keras.layers.Dense(n_states)
         self.weights_stack = dense_stack(widths[:1])
 
-    def call(self, units, conditions, present, chain=None):
+    def call(self, units, conditions, places, chain=None):
         logits = self.head(self.stack(jnp.concatenate([units, conditions], axis=-1)))
         weights = self.weights_head(self.weights_stack(conditions))
         weights = weights.reshape(*weights.shape[:-1], self.n_states, units.shape[-1] + 1)
@@ -99,6 +100,8 @@ class _Head(keras.Layer):
 class FilterClassifier(keras.Layer):
     """Four heads for a hidden Markov model; one unit network feeds two recurrences that run in one scan.
 
+    For data sets without missing units and of one sequence: the recurrences pass over units without an observation.
+
     ``filtering``           p(z_t | y_1:t, theta)
     ``backward_filtering``  p(z_t | y_t+1:N, theta), from the backward state at t + 1: it has not read y_t
     ``reversed``            p(z_t | y_t:N, theta), trained instead by the authors' code; for the rule ``shifted``
@@ -113,7 +116,8 @@ class FilterClassifier(keras.Layer):
         self.past, self.future = _Head(widths[-1], n_states), _Head(widths[-1], n_states)
         self.reversed, self.marginal = _Head(widths[-1], n_states), _Head(widths[-1], n_states)
 
-    def call(self, units, conditions, present, chain=None):
+    def call(self, units, conditions, places, chain=None):
+        present = places.observed
         x = self.unit(jnp.concatenate([units, conditions], axis=-1))
         forward, backward = self.recurrence(x, present)
         theta, position = self._theta(conditions), position_features(present)
@@ -167,16 +171,18 @@ class EmissionClassifier(keras.Layer):
         self.unit = dense_stack(widths)
         self.emission = keras.layers.Dense(n_states, kernel_initializer="glorot_uniform" if known is None else "zeros")
 
-    def call(self, units, conditions, present, chain):
+    def call(self, units, conditions, places, chain):
         """``chain`` (B, K + 1, K): log p(z_1), and below it the log transition matrix."""
         e = self.emission(self.unit(jnp.concatenate([units, conditions], axis=-1)))
         if self.known is not None:
             e = e + conditions[..., self.known : self.known + self.n_states]
-        e = log_softmax(e, axis=-1) * present[..., None]
-        chain, e = jnp.moveaxis(chain, 0, -1), jnp.moveaxis(e, 0, -1)  # data sets last, as the recursions like it
-        heads = {k: jnp.moveaxis(v, -1, 0) for k, v in hmm.state_log_probs(chain[0], chain[1:], e).items()}
+        e = log_softmax(e, axis=-1) * places.observed[..., None]
+        # data sets last, as the recursions like it
+        chain, e, starts = jax.tree.map(lambda a: jnp.moveaxis(a, 0, -1), (chain, e, places.starts))
+        found = hmm.state_log_probs(chain[0], chain[1:], e, starts)
+        heads = {k: jnp.moveaxis(v, -1, 0) for k, v in found.items()}
         # uniform after the last unit, as in `FilterClassifier`
-        heads["reversed"] = log_softmax(heads["reversed"] * present[..., None], axis=-1)
+        heads["reversed"] = log_softmax(heads["reversed"] * places.exists[..., None], axis=-1)
         return {head: heads[head] for head in ("filtering", "backward_filtering", "reversed", "marginal")}
 
     part = staticmethod(_first_data_sets)

@@ -17,8 +17,9 @@ from bayesflow.utils.serialization import deserialize, serializable, serialize
 
 from amortmix.networks import classifiers
 from amortmix.networks.flow import WhitenedFlow
-from amortmix.networks.layers import PACKAGE, shapes_of
+from amortmix.networks.layers import PACKAGE, Places, shapes_of
 from amortmix.networks.summaries import MixtureSummary
+from amortmix.storage.files import BadInput
 
 
 @serializable(PACKAGE)
@@ -46,7 +47,7 @@ class MixtureEstimator(BasicEstimator):
             return
         super().build(data_shapes)
         batch, n = data_shapes["summary_variables"][:2]
-        units, _ = shapes_of(self.summary_network.embed, (1, *data_shapes["summary_variables"][1:]))
+        units = shapes_of(lambda x: self.summary_network.embed(x)[0], (1, *data_shapes["summary_variables"][1:]))
         if not self.classifier.built:
             n_theta = data_shapes["inference_variables"][-1]
             self.classifier.build((batch, n, units.shape[-1]), data_shapes["classifier_conditions"], n_theta)
@@ -60,8 +61,8 @@ class MixtureEstimator(BasicEstimator):
 
     def classify(self, summary_variables, classifier_conditions, chain=None):
         """Log probabilities of every head, each (B, N, K)."""
-        units, mask = self.summary_network.embed(summary_variables)
-        return self.classifier(units, conditions=classifier_conditions, present=mask, chain=chain)
+        units, places = self.summary_network.embed(summary_variables)
+        return self.classifier(units, conditions=classifier_conditions, places=places, chain=chain)
 
     def moments(self):
         """Mean and scale (d,) of u, by which the flow's variable v is standardized: u = mean + scale v."""
@@ -109,8 +110,8 @@ class MixtureEstimator(BasicEstimator):
         data set have a truth, and are its states judged.
         """
         modelled = jnp.ones(summary_variables.shape[0]) if modelled is None else modelled
-        units, mask = self.summary_network.embed(summary_variables)
-        summary = self.summary_network.pool(units, mask, summary_variables)
+        units, places = self.summary_network.embed(summary_variables)
+        summary = self.summary_network.pool(units, places, summary_variables)
         reference = self.summary_network.base_distribution.sample((summary.shape[0],))
         mmd = maximum_mean_discrepancy(summary, reference)
 
@@ -127,9 +128,10 @@ class MixtureEstimator(BasicEstimator):
             posterior = jax.lax.stop_gradient(at_truth) + gradient_only
 
         share = self.classified_share if stage == "training" else 1.0
-        parts = self.classifier.part(share, units, classifier_conditions, mask, states, chain, mask * modelled[:, None])
-        seen, theta, present, z, chain, judged = parts
-        log_probs = self.classifier(seen, conditions=theta, present=present, chain=chain)
+        judged = places.exists * modelled[:, None]
+        parts = self.classifier.part(share, units, classifier_conditions, *places, states, chain, judged)
+        seen, theta, *places, z, chain, judged = parts
+        log_probs = self.classifier(seen, conditions=theta, places=Places(*places), chain=chain)
         entropies = {k: _cross_entropy(v, z, judged) for k, v in log_probs.items()}
         loss = posterior + mmd + sum(entropies.values())
         return {"loss": loss, "posterior": posterior, "mmd": mmd, **entropies}
@@ -152,8 +154,16 @@ def _cross_entropy(log_probs, states, mask):
 
 
 def pack(model, data):
-    """One data set as the summary network takes it: features with the mask as last channel (N, P, F + 1)."""
-    return jnp.concatenate([model.network_inputs(data), data.mask[..., None]], axis=-1)
+    """One data set as the summary network takes it: features with the mask as last channel (N, P, F + 1).
+
+    For an irregular design two channels stand before the mask: whether a unit exists, and begins a sequence.
+    """
+    channels = [model.network_inputs(data)]
+    if model.design.irregular:
+        starts = jnp.zeros_like(data.exists) if data.starts is None else data.starts
+        places = jnp.stack([data.exists, starts], axis=-1)[:, None]
+        channels.append(jnp.broadcast_to(places, (*data.mask.shape, 2)))
+    return jnp.concatenate([*channels, data.mask[..., None]], axis=-1)
 
 
 def training_example(model, key):
@@ -199,10 +209,12 @@ def build_estimator(model, recipe, examples, seed):
     seed : int
         Seed of the initial weights.
     """
+    if model.design.irregular and model.dependent and recipe["classifier"]["kind"] == "filter":
+        raise BadInput(f"{model.name}: classifier of kind filter; expected emission, which knows holes and sequences")
     keras.utils.set_random_seed(seed)
     arguments = {k: v for k, v in recipe["classifier"].items() if k != "kind"}
     estimator = MixtureEstimator(
-        summary_network=MixtureSummary(recipe["local"], recipe["summary"]),
+        summary_network=MixtureSummary(recipe["local"], recipe["summary"], model.design.irregular),
         inference_network=WhitenedFlow(**recipe["flow"]),
         classifier=classifiers.KINDS[recipe["classifier"]["kind"]](n_states=len(model.states), **arguments),
         classified_share=recipe["classified_share"],

@@ -5,6 +5,8 @@ The masked mean is the one operation that makes a set summary independent of pad
     mean(h) = sum_j m_j h_j / sum_j m_j.
 """
 
+from typing import Any, NamedTuple
+
 import jax
 import jax.numpy as jnp
 import keras
@@ -12,6 +14,22 @@ from bayesflow.networks import MLP
 from bayesflow.utils.serialization import serializable
 
 PACKAGE = "amortmix"
+
+
+class Places(NamedTuple):
+    """What is at each place of a batch of padded series.
+
+    Attributes
+    ----------
+    observed, exists : (B, N)
+        1.0 for units with an observation, and for all units.
+    starts : (B, N) or None
+        1.0 where a sequence begins after another one; None where data sets are one sequence without missing units.
+    """
+
+    observed: Any
+    exists: Any
+    starts: Any = None
 
 
 def dense_stack(widths):

@@ -36,13 +36,16 @@ class RoughFit(NamedTuple):
     statistics: jax.Array
 
 
-def rough_fit(x, present, classes):
-    """`RoughFit` of features x (B, N, F) where present (B, N) is 1; no gradient flows through it."""
-    return jax.vmap(lambda x, m: _fit(jax.lax.stop_gradient(x), m, classes))(x, present)
+def rough_fit(x, present, classes, starts=None):
+    """`RoughFit` of features x (B, N, F) where present (B, N) is 1; no gradient flows through it.
+
+    A unit at ``starts`` (B, N) does not follow the one before it.
+    """
+    return jax.vmap(lambda x, m, s: _fit(jax.lax.stop_gradient(x), m, classes, s))(x, present, starts)
 
 
-def _fit(x, present, k):
-    """One data set: x (N, F), present (N,)."""
+def _fit(x, present, k, starts):
+    """One data set: x (N, F), present (N,), starts (N,) or None."""
     n, seen = jnp.maximum(present.sum(), 1.0), present[:, None]
     mean = (x * seen).sum(0) / n
     spread = jnp.sqrt(((x - mean) ** 2 * seen).sum(0) / n) + 1e-3
@@ -57,7 +60,7 @@ def _fit(x, present, k):
     r = jax.lax.fori_loop(0, ITERATIONS, update, r)
     r = r[:, jnp.argsort(_moments(z, r, n)[1][:, 0])]
     share, centre, variance = _moments(z, r, n)
-    followed = r[:-1] * seen[1:]
+    followed = r[:-1] * (seen if starts is None else seen * (1 - starts[:, None]))[1:]
     follows = (followed.T @ r[1:] + PSEUDO / k) / (followed.sum(0) + PSEUDO)[:, None]
     parts = (mean, jnp.log(spread), mean + spread * centre, jnp.log(spread) + 0.5 * jnp.log(variance), share, follows)
     return RoughFit(z, r, jnp.concatenate([jnp.ravel(p) for p in parts]))

@@ -5,7 +5,8 @@ A local network h_omega summarizes the observations of each unit, and a global n
     h_psi({h_omega(y_i)}),
 
 regularized by the maximum mean discrepancy between the summaries and a standard normal.
-A data set enters packed as (B, N, P, F + 1): features with the mask as the last channel.
+A data set enters packed as (B, N, P, F + 1): features with the mask as the last channel; for an irregular design two
+more channels before it say whether a unit exists and begins a sequence.
 """
 
 import jax.numpy as jnp
@@ -19,6 +20,7 @@ from amortmix.networks.layers import (
     EquivariantBlock,
     GatedRecurrence,
     MaskedDeepSet,
+    Places,
     ShiftConvolution,
     dense_stack,
     masked_mean,
@@ -36,11 +38,11 @@ class _DeepSet(keras.Layer):
         self.inner = dense_stack([width] * inner)
         self.blocks = [EquivariantBlock(width) for _ in range(depth)]
 
-    def call(self, units, present):
+    def call(self, units, places):
         h = self.inner(units)
         for block in self.blocks:
-            h = block(h, present)
-        return masked_mean(h, present)
+            h = block(h, places.observed)
+        return masked_mean(h, places.observed)
 
 
 class _Recurrent(keras.Layer):
@@ -51,7 +53,8 @@ class _Recurrent(keras.Layer):
         self.embed = dense_stack([width])
         self.recurrence = GatedRecurrence(width)
 
-    def call(self, units, present):
+    def call(self, units, places):
+        present = places.observed
         x = units * present[..., None]
         x = self.embed(jnp.concatenate([shift(x, 1), x, shift(x, -1)], axis=-1))
         h = self.recurrence(x, present)[0]
@@ -83,27 +86,32 @@ class _States(keras.Layer):
         """What the convolutions see of each unit, and further statistics of the data set (B, any)."""
         return units * mask[..., None], None
 
-    def call(self, units, present, means=None):
+    def call(self, units, places, means=None):
+        present, exists, starts = places
         x, statistics = self._inputs(units, present)
         known, given = ([] if statistics is None else [statistics]), []
         if self.rough:
-            fit = rough_fit(means, present, self.rough)
+            fit = rough_fit(means, present, self.rough, starts)
             x, given = jnp.concatenate([x, fit.standardized, fit.responsibilities], axis=-1), [fit.responsibilities]
             known.append(fit.statistics)
-        h = self.embed(x)
+        # features go on through units that were not observed, from those beside them
+        holes = [] if starts is None else [(exists - present)[..., None], starts[..., None]]
+        h = self.embed(jnp.concatenate([x, *holes], axis=-1))
         for block in self.blocks:
-            h = block(h * present[..., None])
-        s = keras.ops.sigmoid(self.responsibility(h)) * present[..., None]
+            h = block(h * exists[..., None])
+        s = keras.ops.sigmoid(self.responsibility(h)) * exists[..., None]
         s = jnp.concatenate([s, *given], axis=-1)
         seen = jnp.concatenate([x, h], axis=-1)
         share = masked_mean(s, present)
-        weighted = jnp.einsum("bns,bnf->bsf", s, seen) / (jnp.sum(s, axis=1)[..., None] + 1.0)
-        n = jnp.sum(present, axis=-1)
-        transitions = jnp.einsum("bns,bnr->bsr", s[:, :-1], s[:, 1:]) / n[:, None, None]
+        judged = s * present[..., None]
+        weighted = jnp.einsum("bns,bnf->bsf", judged, seen) / (jnp.sum(judged, axis=1)[..., None] + 1.0)
+        n = jnp.sum(exists, axis=-1)
+        after = s if starts is None else s * (1 - starts)[..., None]
+        transitions = jnp.einsum("bns,bnr->bsr", s[:, :-1], after[:, 1:]) / n[:, None, None]
         flat = [a.reshape(a.shape[0], -1) for a in (weighted, transitions)]
         pooled = [masked_mean(seen, present), share, *known, *flat]
         if self.recurrence is not None:
-            pooled.append(self._patches(h, present))
+            pooled.append(self._patches(h, exists))
         return jnp.concatenate(pooled, axis=-1)
 
     def _patches(self, h, mask):
@@ -141,7 +149,15 @@ class _Trials(_States):
         fraction = 0.995 * keras.ops.sigmoid(self.guess(masked_mean(self.first(x), mask)))
         t = ratio[..., None] - fraction[:, None, :]
         log_t, inverse = jnp.log(t), jnp.minimum(0.1 / t, 10.0)
-        return jnp.concatenate([x, log_t, inverse, choice[..., None] * log_t], axis=-1), fraction
+        x = jnp.concatenate([x, log_t, inverse, choice[..., None] * log_t], axis=-1)
+        return x * mask[..., None], fraction
+
+
+def _design(places):
+    """Log of the number of units, share of missing ones, and log of the number of sequences: (B, 3)."""
+    n = jnp.sum(places.exists, axis=-1)
+    missing = 1 - jnp.sum(places.observed, axis=-1) / n
+    return jnp.stack([jnp.log(n) - np.log(100.0), missing, jnp.log1p(jnp.sum(places.starts, axis=-1))], axis=-1)
 
 
 KINDS = {"deep_set": _DeepSet, "recurrent": _Recurrent, "states": _States, "trials": _Trials}
@@ -158,11 +174,13 @@ class MixtureSummary(SummaryNetwork):
     summary : dict
         ``kind`` and its arguments; ``mix``, hidden widths after pooling (default: one layer of twice ``width``);
         ``dim``, the number of summary statistics.
+    irregular : bool
+        Whether units may be missing or begin a sequence, which packed data then say.
     """
 
-    def __init__(self, local, summary, base_distribution="normal", **kwargs):
+    def __init__(self, local, summary, irregular=False, base_distribution="normal", **kwargs):
         super().__init__(base_distribution=base_distribution, **kwargs)
-        self.local_recipe, self.summary_recipe = local, dict(summary)
+        self.local_recipe, self.summary_recipe, self.irregular = local, dict(summary), irregular
         arguments = {k: v for k, v in summary.items() if k not in ("kind", "mix", "dim")}
         self.local = MaskedDeepSet(**local) if local else None
         self.body = KINDS[summary["kind"]](**arguments)
@@ -170,15 +188,26 @@ class MixtureSummary(SummaryNetwork):
         self.head = keras.layers.Dense(summary["dim"])
 
     def embed(self, packed):
-        """Local summaries (B, N, F') and unit mask (B, N) of a packed batch (B, N, P, F + 1)."""
-        x, mask = packed[..., :-1], packed[..., -1]
+        """Local summaries (B, N, F') and `Places` of a packed batch (B, N, P, F + 1)."""
+        x, mask = self._features(packed), packed[..., -1]
         units = x[:, :, 0, :] if self.local is None else self.local(x, mask)
-        return units, keras.ops.max(mask, axis=-1)
+        observed = keras.ops.max(mask, axis=-1)
+        if not self.irregular:
+            return units, Places(observed, observed)
+        return units, Places(observed, packed[:, :, 0, -3], packed[:, :, 0, -2])
 
-    def pool(self, units, mask, packed):
+    def pool(self, units, places, packed):
         """Global summary (B, dim) of local ones and of the packed batch that they summarize."""
-        means = [masked_mean(packed[..., :-1], packed[..., -1])] if self.summary_recipe.get("rough") else []
-        return self.head(self.mix(self.body(units, mask, *means)))
+        means = []
+        if self.summary_recipe.get("rough"):
+            means = [masked_mean(self._features(packed), packed[..., -1])]
+        pooled = self.body(units, places, *means)
+        if self.irregular:
+            pooled = jnp.concatenate([pooled, _design(places)], axis=-1)
+        return self.head(self.mix(pooled))
+
+    def _features(self, packed):
+        return packed[..., : -3 if self.irregular else -1]
 
     def call(self, x, training=False):
         return self.pool(*self.embed(x), x)
@@ -194,7 +223,9 @@ class MixtureSummary(SummaryNetwork):
         return (input_shape[0], self.summary_recipe["dim"])
 
     def get_config(self):
-        return {"local": self.local_recipe, "summary": self.summary_recipe, "name": self.name}
+        config = {"local": self.local_recipe, "summary": self.summary_recipe, "name": self.name}
+        # files of regular networks stay as they are
+        return config | ({"irregular": True} if self.irregular else {})
 
     @classmethod
     def from_config(cls, config, custom_objects=None):

@@ -16,6 +16,7 @@ import numpy as np
 from amortmix.inference.exported import FILE as EXPORTED
 from amortmix.model import identity, registry
 from amortmix.model.declare import Model
+from amortmix.model.design import Design
 from amortmix.networks import estimator as _estimator  # noqa: F401  registers the classes for loading
 from amortmix.storage import files
 from amortmix.storage.card import check_file, check_identity, load_card
@@ -32,15 +33,13 @@ class Bundle(NamedTuple):
     folder: Path
 
 
-def save_bundle(folder, training, model, seed, preset=None, meaningful=True):
+def save_bundle(folder, training, seed, preset=None, meaningful=True):
     """Write a training's networks, history and card into ``folder``.
 
     Parameters
     ----------
     folder : path
     training : Training
-    model : Model
-        Bound to its prior.
     seed : int
     preset : str, optional
         Whose recipe it was.
@@ -61,7 +60,7 @@ def save_bundle(folder, training, model, seed, preset=None, meaningful=True):
     files.write_json(
         folder / "card.json",
         {
-            **described(model),
+            **described(training.model),
             "preset": preset,
             "meaningful": meaningful,
             "recipe": training.recipe,
@@ -90,6 +89,7 @@ def described(model):
         "prior": files.plain(model.hyperparameters),
         "units": list(model.units),
         "observations": list(model.observations),
+        "design": files.plain(model.design.as_json()),
         "scaling": identity.scaling_list(model),
         "fingerprint": identity.fingerprint(model),
         "identity": identity.parts(model),
@@ -117,8 +117,9 @@ def load_bundle(folder, model=None):
     check_file(card, folder)
     model = _declared(card, folder) if model is None else model
     check_identity(model, card, folder)
-    if card["scaling"] is not None:
-        model = model.changed(scaling=card["scaling"])
+    model = model.changed(
+        design=Design.of_card(card), **({} if card["scaling"] is None else {"scaling": card["scaling"]})
+    )
     with _no_initial_values():
         networks = keras.saving.load_model(path, safe_mode=True, compile=False)
     return Bundle(model, networks, card, folder)

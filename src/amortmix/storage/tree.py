@@ -5,7 +5,7 @@ flow                  the networks' own draws, before any weight
 sample_stats          log_q, log_joint, log_weight of the flow's draws; divergences and more for MCMC
 latent_probabilities  each head (statistic, unit, state) over the draws of ``posterior``
 log_likelihood        of each unit (chain, draw, unit), where it is known
-observed_data         y (unit, observation, variable), mask, x
+observed_data         y (unit, observation, variable), mask, x, sequence
 """
 
 import json
@@ -95,7 +95,14 @@ def _observed(model, data, unit):
     if data.x is not None:
         fields["x"] = (("unit", "covariate"), np.asarray(data.x, np.float32))
         coords["covariate"] = list(model.covariates)
+    if data.sequence is not None:
+        fields["sequence"] = ("unit", np.asarray(data.sequence, np.float32))
     return xr.Dataset(fields, coords)
+
+
+def _data(content):
+    """`Data` of what `_observed` made."""
+    return Data(*(content[name].values if name in content else None for name in Data._fields))
 
 
 def not_run(reason):
@@ -120,8 +127,7 @@ def draws(tree, group="posterior"):
 
 def observed(tree):
     """The `Data` that were fitted."""
-    group = tree["observed_data"]
-    return Data(group["y"].values, group["mask"].values, group["x"].values if "x" in group else None)
+    return _data(tree["observed_data"])
 
 
 def labels_of(tree):
@@ -145,6 +151,4 @@ def load_data(path):
 
     content = files.load_netcdf(path)
     truth = (content["theta"].values, content["z"].values) if "z" in content else None
-    x = content["x"].values if "x" in content else None
-    data = Data(content["y"].values, content["mask"].values, x)
-    return Table(data, tuple(content["unit"].values.tolist())), truth, dict(content.attrs)
+    return Table(_data(content), tuple(content["unit"].values.tolist())), truth, dict(content.attrs)

@@ -27,7 +27,7 @@ def corrupt(model, key, theta, data, z):
     """A simulated data set with units, order and dependence that the model does not make; its states remain ``z``."""
     key_other, key_mixed, key_order = jax.random.split(key, 3)
     mixed = contaminate(model, key_mixed, theta, data, key_other)
-    return rearrange(key_order, mixed, jnp.where(data.unit_mask > 0, z, len(model.states)), len(model.states))
+    return rearrange(key_order, mixed, jnp.where(data.observed > 0, z, len(model.states)), len(model.states))
 
 
 def contaminate(model, key, theta, data, key_other):
@@ -37,20 +37,21 @@ def contaminate(model, key, theta, data, key_other):
     bijection = model.bijection(data)
     u, v = bijection.inverse(theta), model.bijection(other_data).inverse(other)
     far = jax.random.uniform(key_far)
-    y, _ = model.simulate(key_y, bijection.forward(u + far * (v - u)), data.mask, data.x)
+    y, _ = model.simulate(key_y, bijection.forward(u + far * (v - u)), data.mask, data.x, data.sequence)
     share = jax.random.uniform(key_share) * (FEWEST + (MOST - FEWEST) * (1 - far))
-    chosen = jax.random.bernoulli(key_which, share, data.unit_mask.shape) & (data.unit_mask > 0)
+    chosen = jax.random.bernoulli(key_which, share, data.observed.shape) & (data.observed > 0)
     return filled(data._replace(y=jnp.where(chosen[:, None, None], y, data.y)))
 
 
 def rearrange(key, data, state, n_states):
-    """Units, and the last component of their observations, exchanged within a state (N,); ``n_states``: padding."""
+    """Units, and the last component of their observations, exchanged within a state (N,); ``n_states``: unobserved."""
     key_a, key_b, key_wave, key_noise, key_more = jax.random.split(key, 5)
     n, components = data.y.shape[0], data.y.shape[2]
     a = STRONGEST * jax.random.uniform(key_a)
     score = a * _slow(key_wave, n) + jnp.sqrt(1 - a**2) * jax.random.normal(key_noise, (n,))
     source, place = _order(_level(data, 0), state), _order(score, state)
-    data = jax.tree.map(lambda a: a.at[place].set(a[source]), data)
+    moved = jax.tree.map(lambda a: a.at[place].set(a[source]), data._replace(sequence=None))
+    data = moved._replace(sequence=data.sequence)
     if components > 1:
         b = jax.random.uniform(key_b, minval=-STRONGEST, maxval=STRONGEST)
         score = b * _ranks(place, state, n_states) + jnp.sqrt(1 - b**2) * jax.random.normal(key_more, (n,))

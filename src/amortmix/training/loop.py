@@ -8,7 +8,7 @@ that number, which is recorded. A loss that is not finite stops the training.
 import signal
 import time
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,15 +16,18 @@ import keras
 import numpy as np
 
 from amortmix.model.identity import fingerprint
-from amortmix.networks.estimator import architecture, build_estimator, training_example
+from amortmix.networks.estimator import build_estimator, training_example
 from amortmix.progress import progress
 from amortmix.storage.files import BadInput, git_commit, plain
 from amortmix.training import schedule as schedules
 from amortmix.training.checkpoint import load_checkpoint, save_checkpoint, write_history
+from amortmix.training.recipes import designed
+from amortmix.training.start import start_from
 from amortmix.training.step import assign, run_steps, simulation_of, state_of
 
 HELD_OUT = 512  # data sets of the held-out curves
 MOMENTS = 4096  # data sets from which u is standardized
+TURN = 25  # steps in one frame before the next has its turn
 TRIAL_STEPS = 20  # by which a budget of minutes becomes a number of steps
 
 
@@ -44,6 +47,8 @@ class Training(NamedTuple):
         Card of the networks that it started from.
     commit : str or None
         Of the code as the process began.
+    model : Model
+        With the design of the recipe.
     """
 
     estimator: keras.Model
@@ -53,6 +58,7 @@ class Training(NamedTuple):
     datasets: int
     start: dict | None
     commit: str | None
+    model: Any
 
 
 class TrainingDiverged(RuntimeError):
@@ -71,7 +77,7 @@ def prepare(model, recipe, seed):
     key : jax.Array
     held_out : dict of arrays
     """
-    schedule = recipe["schedule"]
+    schedule, model = recipe["schedule"], designed(model, recipe)
     schedules.check(model, schedule)
     key_init, key_held, key_train = jax.random.split(jax.random.key(seed), 3)
     example = partial(training_example, model)
@@ -100,28 +106,7 @@ def _check_finite(model, u, held_out):
             raise BadInput(f"{model.name}: simulated data sets give values that are not finite ({key}); see am.check")
 
 
-def start_from(estimator, recipe, bundle):
-    """Give new networks the weights of a `Bundle` with the same architecture; its card.
-
-    Raises
-    ------
-    BadInput
-        If the bundle's networks are others.
-    """
-    known, card = bundle.estimator, bundle.card
-    for key, value in plain(architecture(recipe)).items():
-        if value != card["recipe"][key]:
-            raise BadInput(f"{bundle.folder}/card.json: {key} is {card['recipe'][key]}; expected {value} to train on")
-    for ours, theirs in (
-        (estimator.trainable_variables, known.trainable_variables),
-        (estimator.non_trainable_variables, known.non_trainable_variables),
-    ):
-        for variable, value in zip(ours, theirs, strict=True):
-            variable.assign(value)
-    return card
-
-
-def fit_to_budget(run, state, key, recipe, seconds):
+def fit_to_budget(run, state, key, recipe, seconds, frames=(None,)):
     """The recipe with as many steps as fit into a time, its phases keeping their shares of the steps.
 
     The speed is measured on a copy of the networks, so what is trained depends on the number of steps alone.
@@ -135,12 +120,13 @@ def fit_to_budget(run, state, key, recipe, seconds):
     total = sum(p.steps for p in phases)
     per_step = 0.0
     for phase in phases:
-        for _ in range(2):  # the first call compiles
-            started = time.perf_counter()
-            copy = jax.tree.map(jnp.copy, state)
-            jax.block_until_ready(run(copy, key, 0, TRIAL_STEPS, total, phase.batch, phase.particles))
-            spent = time.perf_counter() - started
-        per_step += phase.steps / total * spent / TRIAL_STEPS
+        for place in range(len(frames)):
+            for _ in range(2):  # the first call compiles
+                started = time.perf_counter()
+                copy, place_ = jax.tree.map(jnp.copy, state), place if len(frames) > 1 else None
+                jax.block_until_ready(run(copy, key, 0, TRIAL_STEPS, total, phase.batch, phase.particles, place_))
+                spent = time.perf_counter() - started
+            per_step += phase.steps / total * spent / TRIAL_STEPS / len(frames)
     spent = time.perf_counter() - began
     steps = max(len(phases), (seconds - spent) / per_step)
     print(f"compiled in {spent:.0f} s; {steps:,.0f} steps fit into the rest of the budget", flush=True)
@@ -167,10 +153,10 @@ def train(
     model : Model
         Bound to its prior.
     recipe : mapping
-        Networks and schedule. ``schedule`` has ``phases`` (`amortmix.training.schedule`); ``learning_rate``, the peak
-        of a cosine; and maybe ``optimizer`` ("adam" or "muon"), ``proposal`` and ``misfit``
-        (`amortmix.training.importance`; the latter acts in phases with particles), and ``reports``, the rows of the
-        learning curve.
+        Networks, maybe ``design`` (`amortmix.training.recipes.designed`), and ``schedule``, which has ``phases``
+        (`amortmix.training.schedule`); ``learning_rate``, the peak of a cosine; and maybe ``optimizer`` ("adam" or
+        "muon"), ``proposal`` and ``misfit`` (`amortmix.training.importance`; the latter acts in phases with
+        particles), and ``reports``, the rows of the learning curve.
     seed : int
         Decides initial weights and every simulated data set.
     checkpoint : Path, optional
@@ -193,11 +179,11 @@ def train(
     BadInput
         If the schedule does not go with the model, or the checkpoint or bundle is damaged or another's.
     """
-    commit, began = git_commit(), time.perf_counter()
+    commit, began, model = git_commit(), time.perf_counter(), designed(model, recipe)
     estimator, run, key_train, held_out = prepare(model, recipe, seed)
     if minutes is not None:
         left = 60 * minutes - (time.perf_counter() - began)
-        recipe = fit_to_budget(run, state_of(estimator), key_train, recipe, left)
+        recipe = fit_to_budget(run, state_of(estimator), key_train, recipe, left, model.design.frames)
     if on_recipe is not None:
         on_recipe(recipe)
     spec = {"model": model.name, "fingerprint": fingerprint(model), "recipe": recipe, "seed": seed}
@@ -224,7 +210,7 @@ def train(
         n = n if max_steps is None else min(n, max_steps - first)
         started = time.perf_counter()
         with _no_interrupts():
-            state, metrics = run(state, key_train, first, n, total, batch, particles)
+            state, metrics = _in_turn(run, model.design, state, key_train, first, n, total, batch, particles)
             validation = evaluate((state[0], state[1], state[3]), held_out)
             row = {"step": first + n, "batch": batch, **_floats(metrics, ""), **_floats(validation, "validation_")}
         seconds += time.perf_counter() - started
@@ -242,7 +228,25 @@ def train(
         bar.advance(n * batch, f"loss {row['validation_loss']:.3f}")
     bar.close()
     assign(estimator, state)
-    return Training(estimator, recipe, history, seconds, datasets, card, commit)
+    return Training(estimator, recipe, history, seconds, datasets, card, commit, model)
+
+
+def _in_turn(run, design, state, key, first, n, total, batch, particles):
+    """``run`` with the frames of the design in turn, `TURN` steps each; which one depends on the step alone."""
+    if len(design.frames) == 1:
+        return run(state, key, first, n, total, batch, particles)
+    found, step = [], first
+    while step < first + n:
+        turn = min(TURN - step % TURN, first + n - step)
+        place = step // TURN % len(design.frames)
+        state, metrics = run(state, key, step, turn, total, batch, particles, place)
+        found.append((turn, metrics))
+        step += turn
+    skipped = sum(m["skipped"] for _, m in found)
+    # a mean over no step is not a number
+    means = [(turn - m["skipped"], m) for turn, m in found if m["skipped"] < turn]
+    mean = {k: sum(w * m[k] for w, m in means) / (n - skipped) for k in found[0][1]} if means else found[0][1]
+    return state, mean | {"skipped": skipped}
 
 
 class _no_interrupts:

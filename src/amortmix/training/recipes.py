@@ -3,9 +3,20 @@
 The numbers of steps are those of about a quarter of an hour on two cores; a budget of minutes keeps their proportions.
 """
 
+from amortmix.model.design import Design
+from amortmix.storage.files import BadInput
+
 #: Steps of the default schedule: from simulations, then with the density where it is known.
 STEPS = (10_000, 6_000)
 BATCH, PARTICLES = 32, 16
+
+
+def designed(model, recipe):
+    """The model with the design of a recipe: ``units``, ``observations``, ``holes`` and ``sequences``, or its own."""
+    given = {k: tuple(v) if isinstance(v, (list, tuple)) else v for k, v in recipe.get("design", {}).items()}
+    if unknown := set(given) - set(Design._fields):
+        raise BadInput(f"{model.name}: design has {', '.join(sorted(unknown))}; expected units, holes, ...")
+    return model.changed(design=model.design._replace(**given)) if given else model
 
 
 def default_recipe(model, smoke=False):

@@ -35,15 +35,15 @@ def _all_finite(arrays):
 
 
 def run_steps(estimator, simulation):
-    """A jitted function (state, key, first step, n, total, batch, particles) -> state, mean metrics.
+    """A jitted function (state, key, first step, n, total, batch, particles, place) -> state, mean metrics.
 
     The metrics count batches that were left out as ``skipped``.
 
-    ``simulation`` gives for a number of particles two functions: one simulates a data set from a key, the other
-    adds to a batch what depends on the networks.
+    ``simulation`` gives for a number of particles and the place of a frame two functions: one simulates a data set
+    from a key, the other adds to a batch what depends on the networks.
 
-    Compiled once for each batch size and number, whatever the number of steps and their total. The key is an argument,
-    not a constant: the compilation cache then serves every seed.
+    Compiled once for each batch size, number and place, whatever the number of steps and their total. The key is an
+    argument, not a constant: the compilation cache then serves every seed.
     """
     rate = getattr(getattr(estimator, "optimizer", None), "_learning_rate", None)
 
@@ -54,10 +54,10 @@ def run_steps(estimator, simulation):
         state = jax.tree.map(lambda old, new: jnp.where(overflow, old, new), state, trained)
         return {**{k: jnp.where(overflow, 0.0, v) for k, v in metrics.items()}, "skipped": overflow * 1.0}, state
 
-    def run(state, key, first, n, total, batch, particles):
+    def run(state, key, first, n, total, batch, particles, place=None):
         if isinstance(rate, Annealing):
             rate.total = total  # traced with the step that reads it
-        train_step = partial(one_batch, *simulation(particles))
+        train_step = partial(one_batch, *simulation(particles, place))
 
         def step(s, carry):
             state, sums = carry
@@ -70,7 +70,7 @@ def run_steps(estimator, simulation):
         skipped = sums.pop("skipped")
         return state, {**{k: v / (n - skipped) for k, v in sums.items()}, "skipped": skipped}
 
-    return jax.jit(run, static_argnums=(5, 6), donate_argnums=0)
+    return jax.jit(run, static_argnums=(5, 6, 7), donate_argnums=0)
 
 
 def state_of(estimator):
@@ -99,11 +99,12 @@ def assign(estimator, state):
             variable.assign(value)
 
 
-def simulation_of(model, proposal, misfit, estimator, particles):
+def simulation_of(model, proposal, misfit, estimator, particles, place=None):
     """The two functions that `_run_steps` takes, those of `amortmix.training.importance` where the density is needed.
 
     Without draws beside theta* no data set is corrupted: theta* would be wrong.
     """
+    model = model if place is None else model.in_frame(place)
     if particles == 1 and proposal is None:
         return partial(training_example, model), lambda state, batch: batch
     example = partial(refined_example, model, particles, proposal, misfit if particles > 1 else None)

@@ -1,0 +1,80 @@
+"""The design of data sets: how many units and observations, which are missing, and where sequences begin.
+
+Networks are trained for a range of designs. Data sets are padded to frames of few sizes, each about twice the one below
+it, so that functions compile for few shapes and short data sets cost little. A span is the range of N of one frame.
+"""
+
+from typing import NamedTuple
+
+#: Most sizes of frames.
+FRAMES = 4
+#: Frames hold a multiple of so many units.
+MULTIPLE = 10
+
+
+class Design(NamedTuple):
+    """A range of designs.
+
+    Attributes
+    ----------
+    units, observations : (int, int)
+        Smallest and largest N and P.
+    holes : float
+        Largest share of units without an observation.
+    sequences : int
+        Most sequences in a data set.
+    place : int, optional
+        The one frame in which data sets are simulated; by default the largest, with N of any.
+    """
+
+    units: tuple
+    observations: tuple = (1, 1)
+    holes: float = 0.0
+    sequences: int = 1
+    place: int | None = None
+
+    @property
+    def irregular(self):
+        """Whether units may be missing or begin a sequence."""
+        return self.holes > 0 or self.sequences > 1
+
+    @property
+    def frames(self):
+        """Numbers of units to which data sets are padded, in increasing order."""
+        low, high = self.units
+        found = [high]
+        while len(found) < FRAMES and found[0] >= 2 * max(low, MULTIPLE):
+            found.insert(0, -(-found[0] // (2 * MULTIPLE)) * MULTIPLE)
+        return tuple(found)
+
+    @property
+    def spans(self):
+        """(smallest, largest) N of each frame."""
+        frames = self.frames
+        return tuple(zip((self.units[0], *(f + 1 for f in frames[:-1])), frames))
+
+    @property
+    def size(self):
+        """(N, P) of the frame in which data sets are simulated."""
+        return self.frames[-1 if self.place is None else self.place], self.observations[1]
+
+    def as_json(self):
+        """What a card keeps, which `of_card` reads."""
+        return {k: v for k, v in self._asdict().items() if k != "place"}
+
+    def words(self):
+        """In a sentence."""
+        (low, high), (fewest, most) = self.units, self.observations
+        found = [f"N = {low} to {high} units" if low < high else f"N = {low} units"]
+        found.append(f"P = {fewest} to {most} observations each" if fewest < most else f"P = {fewest}")
+        if self.holes:
+            found.append(f"up to {self.holes:.0%} of the units missing")
+        if self.sequences > 1:
+            found.append(f"up to {self.sequences} sequences")
+        return ", ".join(found)
+
+    @classmethod
+    def of_card(cls, card):
+        """What networks were trained for."""
+        known = card.get("design", {"units": card["units"], "observations": card["observations"]})
+        return cls(**known | {"units": tuple(known["units"]), "observations": tuple(known["observations"])})

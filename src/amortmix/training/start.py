@@ -1,0 +1,45 @@
+"""Training on from networks that there are, also for a wider range of designs than theirs.
+
+Networks of irregular designs (`amortmix.model.design`) see what those of regular ones see, and after it whether units
+exist and begin a sequence. Weights for what is new start at zero: at first the networks answer as the known ones.
+"""
+
+import numpy as np
+
+from amortmix.networks.estimator import architecture
+from amortmix.storage.files import BadInput, plain
+
+
+def start_from(estimator, recipe, bundle):
+    """Give new networks the weights of a `Bundle` with the same architecture; its card.
+
+    Parameters
+    ----------
+    estimator : MixtureEstimator
+        Built.
+    recipe : dict
+    bundle : Bundle
+        Its design may be regular where that of the estimator is not.
+
+    Raises
+    ------
+    BadInput
+        If the bundle's networks are others.
+    """
+    known, card = bundle.estimator, bundle.card
+    for key, value in plain(architecture(recipe)).items():
+        if value != card["recipe"][key]:
+            raise BadInput(f"{bundle.folder}/card.json: {key} is {card['recipe'][key]}; expected {value} to train on")
+    for ours, theirs in (
+        (estimator.trainable_variables, known.trainable_variables),
+        (estimator.non_trainable_variables, known.non_trainable_variables),
+    ):
+        for variable, value in zip(ours, theirs, strict=True):
+            variable.assign(_grown(np.asarray(value), variable.shape))
+    return card
+
+
+def _grown(value, shape):
+    """Weights (rows, any) with rows of zeros below, for inputs that come after the known ones."""
+    missing = shape[0] - len(value) if shape else 0
+    return np.pad(value, [(0, missing), *[(0, 0)] * (value.ndim - 1)]) if missing else value

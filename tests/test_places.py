@@ -1,0 +1,288 @@
+"""Missing units and several sequences: recursions by enumeration, tables, designs, and networks that see them."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import simulate
+from scipy import stats
+from scipy.special import logsumexp
+from test_hmm import chain, enumerate_paths
+
+from amortmix.model import design_draws, hmm, registry, tables
+from amortmix.model.data import Data, pad
+from amortmix.model.design import Design
+from amortmix.networks.estimator import pack
+from amortmix.storage.files import BadInput
+
+HMM, RACE = registry.find("gaussian_hmm"), registry.find("evidence_accumulation")
+THETA = np.array([0.9, 0.8, -1.2, 1.1])
+FIRST, SECOND = slice(0, 3), slice(3, 7)
+STARTS = jnp.array([0.0, 0, 0, 1, 0, 0, 0])
+
+
+def both(model, work):
+    """``work`` of each of two sequences by itself, one after the other."""
+    log_init, log_trans, log_lik = model
+    return np.concatenate([np.asarray(work(log_init, log_trans, log_lik[part])) for part in (FIRST, SECOND)])
+
+
+def test_sequences_are_separate_chains(float64):
+    model = tuple(map(jnp.asarray, chain(3, 7, 3)))
+    log_init, log_trans, log_lik = model
+    found = hmm.filter(*model, STARTS)
+    paths = [
+        logsumexp(list(enumerate_paths(*(np.asarray(a) for a in (log_init, log_trans, log_lik[p]))).values()))
+        for p in (FIRST, SECOND)
+    ]
+    np.testing.assert_allclose(found.log_marginal, sum(paths), rtol=1e-12)
+    np.testing.assert_allclose(found.log_units, both(model, lambda *m: hmm.filter(*m).log_units), rtol=1e-10)
+    for head, p in hmm.state_log_probs(*model, STARTS).items():
+        np.testing.assert_allclose(p, both(model, lambda *m: hmm.state_log_probs(*m)[head]), atol=1e-10)  # noqa: B023
+    exists = jnp.ones(7)
+    path = hmm.most_probable_path(*model, exists, STARTS)
+    np.testing.assert_array_equal(path, both(model, lambda *m: hmm.most_probable_path(*m, jnp.ones(len(m[2])))))
+    evidence = hmm.evidence_of_filter(log_init, log_trans, found.log_filter, STARTS) - log_lik
+    np.testing.assert_allclose(evidence - evidence[:, :1], np.zeros((7, 3)) + evidence[:, :1] * 0, atol=1e-10)
+
+
+def test_paths_of_sequences_are_drawn_from_their_joint_probability(float64):
+    """20,000 draws against enumeration; the chi-squared test errs once in 10,000 seeds."""
+    model = tuple(map(jnp.asarray, chain(4, 4, 2, scale=1.0)))
+    starts = jnp.array([0.0, 0, 1, 0])
+    past = hmm.filter(*model, starts).log_filter
+    noise = jax.random.gumbel(jax.random.key(1), (20_000, 4, 2))
+    drawn = np.asarray(jax.vmap(lambda g: hmm.sample_states(g, model[1], past, jnp.ones(4), starts))(noise))
+    log_init, log_trans, log_lik = (np.asarray(a) for a in model)
+    parts = [enumerate_paths(log_init, log_trans, log_lik[p]) for p in (slice(0, 2), slice(2, 4))]
+    expected = np.exp([a + b for a in parts[0].values() for b in parts[1].values()])
+    counts = np.bincount(drawn @ [8, 4, 2, 1], minlength=16)
+    assert stats.chisquare(counts, expected / expected.sum() * len(drawn)).pvalue > 1e-4
+
+
+def test_simulated_chains_begin_anew():
+    """First states of 4,000 second sequences follow p(z_1), whatever came before: five standard errors."""
+    log_init, log_trans = jnp.log(jnp.array([0.9, 0.1])), jnp.log(hmm.two_state(jnp.array([0.1, 0.99])))
+    starts = jnp.array([0.0, 0, 0, 1])
+    keys = jax.random.split(jax.random.key(2), 4000)
+    z = np.asarray(jax.vmap(lambda k: hmm.simulate_states(k, log_init, log_trans, 4, starts))(keys))
+    assert abs(np.mean(z[:, 3] == 0) - 0.9) < 5 * np.sqrt(0.09 / 4000)
+    assert abs(np.mean(z[:, 2] == 0) - 0.1) < 0.1  # without a start the chain sits in the second state
+
+
+def observed(units, theta=THETA, seed=1):
+    """A table of numbered units, three observations each, from the Gaussian hidden Markov model."""
+    rng = np.random.default_rng(seed)
+    unit = np.repeat(units, 3)
+    return pd.DataFrame({"unit": unit, "y": rng.normal(np.where(unit % 7 < 4, *theta[2:]), 1)})
+
+
+def by_matrix_powers(frame, theta=THETA):
+    """log p(y) of a table whose unit numbers count, without any recursion of the library."""
+    stay, mu = theta[:2], theta[2:]
+    trans = np.array([[stay[0], 1 - stay[0]], [1 - stay[1], stay[1]]])
+    message, before, total = np.array([0.5, 0.5]), None, 0.0
+    for unit, y in frame.groupby("unit")["y"]:
+        if before is not None:
+            message = message @ np.linalg.matrix_power(trans, unit - before)
+        message = message * np.exp(stats.norm.logpdf(y.to_numpy()[:, None], mu).sum(0))
+        total, message, before = total + np.log(message.sum()), message / message.sum(), unit
+    return total
+
+
+def log_likelihood(table):
+    with jax.enable_x64(True):
+        data = jax.tree.map(lambda a: jnp.asarray(a, float), table.data)
+        return float(HMM.log_likelihood(jnp.asarray(THETA), data))
+
+
+def test_a_gap_in_the_numbers_is_a_gap_in_time():
+    frame = observed([*range(1, 11), *range(31, 41)])
+    table = tables.read(HMM, frame)
+    assert table.labels == tuple(range(1, 41)) and table.notes == (
+        "20 units between those of the table were not observed",
+    )
+    assert table.data.exists.sum() == 40 and table.data.observed.sum() == 20
+    np.testing.assert_allclose(log_likelihood(table), by_matrix_powers(frame), rtol=1e-6)
+
+
+def test_empty_fields_stay_in_their_place():
+    """Of a unit whose values are all empty the chain goes on; of others the rest counts."""
+    frame = observed(range(1, 21))
+    frame.loc[frame["unit"].between(5, 8), "y"] = np.nan
+    frame.loc[0, "y"] = np.nan
+    table = tables.read(HMM, frame)
+    assert table.data.observed.sum() == 16 and table.data.mask[0].sum() == 2
+    np.testing.assert_allclose(log_likelihood(table), by_matrix_powers(frame.dropna()), rtol=1e-6)
+
+
+def test_sequences_of_a_column_add_up():
+    parts = [observed(range(1, 11), seed=3).assign(session="am"), observed(range(1, 16), seed=4).assign(session="pm")]
+    table = tables.read(HMM, pd.concat(parts, ignore_index=True), sequence="session")
+    assert (
+        table.labels[0] == "am: 1" and table.labels[-1] == "pm: 15" and list(np.unique(table.data.sequence)) == [1, 2]
+    )
+    np.testing.assert_allclose(log_likelihood(table), sum(map(by_matrix_powers, parts)), rtol=1e-6)
+    with pytest.raises(BadInput, match=r"row 30: unit is 1; expected at least 10, as before it; .*\(sequence=\)"):
+        tables.read(HMM, pd.concat(parts, ignore_index=True))
+
+
+TRIALS = pd.DataFrame(
+    {"trial": [1, 2, 3, 4, 5], "rt": [0.5, 0.012, np.nan, 0.6, 8.0], "accumulator": [1, 2, np.nan, 1, 1]}
+)
+
+
+def test_limits_declare_trials_missing_in_their_place():
+    table = tables.read(RACE, TRIALS, min_rt=0.15, max_rt=5)
+    np.testing.assert_array_equal(table.data.observed, [1, 0, 0, 1, 0])
+    assert "rt lies outside 0.15 to 5 in 2 rows, not observed: 1, 4" in table.notes
+    same = tables.read(RACE, TRIALS, keep={"rt": (0.15, 5)})
+    np.testing.assert_array_equal(same.data.mask, table.data.mask)
+    np.testing.assert_array_equal(tables.read(RACE, TRIALS, keep={"rt": (0.15, None)}).data.observed, [1, 0, 0, 1, 1])
+    array = tables.read(HMM, np.array([1.0, np.nan, 2.0]), keep={"y": (None, 1.5)})
+    np.testing.assert_array_equal(array.data.observed, [1, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("frame", "options", "message"),
+    [
+        (TRIALS, {"keep": {"speed": (0, 1)}}, "limits of speed: expected those of rt or accumulator"),
+        (TRIALS, {"keep": {"rt": (2, 1)}}, r"limits of rt: \(2, 1\); expected \(smallest, largest\)"),
+        (TRIALS, {"min_rt": 9}, "the table: no row is an observation; expected at least one with rt, accumulator"),
+        (TRIALS, {"sequence": "block"}, "no column 'block' for sequences; found trial, rt, accumulator"),
+        (TRIALS.assign(trial=[1, 2, 2, 3, 4]), {}, "row 2: trial is 2; expected a label of its own"),
+        (TRIALS.assign(trial=[1, 2, 5, 4, 6]), {}, "row 3: trial is 4; expected at least 5, as before it"),
+        (TRIALS.assign(trial=[1, 2, 3, 4, 20251101]), {}, "row 4: trial is 20251101; expected a count of units"),
+        (TRIALS.assign(trial=[1, 2, np.nan, 4, 5]), {}, "row 2: trial is nan; expected the label of a unit"),
+        (TRIALS.assign(rt=[0.5, -0.2, 1, 1, 1]), {}, "row 1: rt is -0.2; expected a response time"),
+        (TRIALS.assign(rt=["0.5", "fast", "1", "1", "1"]), {}, "rt is 'fast'; expected a finite number or nothing"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_places_is_one_line(frame, options, message):
+    with pytest.raises(BadInput, match=message) as raised:
+        tables.read(RACE, frame, **options)
+    assert "\n" not in str(raised.value)
+
+
+# --- designs ---
+
+WIDE = Design((60, 1200), (1, 1), holes=0.2, sequences=4)
+
+
+def test_frames_cover_the_range_and_few_sizes():
+    assert WIDE.frames == (150, 300, 600, 1200)
+    assert WIDE.spans == ((60, 150), (151, 300), (301, 600), (601, 1200))
+    assert Design((300, 400)).frames == (400,) and Design((1, 1)).frames == (1,)
+
+
+@pytest.fixture(scope="module")
+def designs():
+    """mask and sequence of 4,000 designs in the largest frame."""
+    draw = jax.jit(jax.vmap(lambda key: design_draws.sample(WIDE, key, True)))
+    mask, sequence = draw(jax.random.split(jax.random.key(1), 4000))
+    return np.asarray(mask)[..., 0], np.asarray(sequence)
+
+
+def test_designs_are_as_declared(designs):
+    """Every N lies in the range, every span comes as often (five standard errors); holes and sequences are bounded."""
+    mask, sequence = designs
+    n = (sequence > 0).sum(1)
+    assert n.min() >= 60 and n.max() <= 1200
+    shares = [np.mean((n >= low) & (n <= high)) for low, high in WIDE.spans]
+    assert np.max(np.abs(np.array(shares) - 0.25)) < 5 * np.sqrt(0.1875 / 4000)
+    missing = 1 - mask.sum(1) / n
+    # a share at random may come out somewhat larger than it was drawn
+    assert missing.min() == 0 and missing.max() < 0.2 + 0.2
+    assert abs(np.mean(missing == 0) - 0.5) < 0.05
+    assert not np.any(mask[sequence == 0]) and np.all(mask[:, 0] == 1)
+    assert sequence.max() == 4 and abs(np.mean(sequence.max(1) == 1) - 0.5) < 0.05
+    steps = np.diff(np.where(sequence > 0, sequence, np.nan), axis=1)
+    assert set(np.unique(steps[np.isfinite(steps)])) <= {0.0, 1.0, 2.0, 3.0}
+    exists = sequence > 0
+    assert np.all(exists[:, :-1] >= exists[:, 1:])
+
+
+def test_a_frame_has_its_own_numbers_of_units():
+    model = RACE.changed(design=WIDE)
+    for place, (low, high) in enumerate(WIDE.spans):
+        data = jax.jit(jax.vmap(model.in_frame(place).simulate_dataset))(jax.random.split(jax.random.key(2), 50))[1]
+        n = np.asarray(data.exists.sum(1))
+        assert data.y.shape[1] == high and n.min() >= low and n.max() <= high
+
+
+# --- networks ---
+
+
+def irregular(model):
+    return model.changed(design=model.design._replace(holes=0.2, sequences=3))
+
+
+@pytest.mark.parametrize("name", ["gaussian_mixture", "gaussian_hmm", "evidence_accumulation"])
+def test_networks_of_irregular_designs(name, trained_irregular):
+    """Nothing behind a mask or after the end is seen; holes, starts and the states beside them are."""
+    model, estimator = trained_irregular(name)
+    _, data, _ = simulate(model, 5, np.float32)
+    n, size = len(data.y), model.design.size
+    summary = jax.jit(lambda d: estimator.summary_network(pack(model, d)[None])[0])
+    full = pad(data, *size)
+    np.testing.assert_allclose(summary(full), summary(pad(data, size[0] + 20, size[1])), atol=2e-4)
+    hidden = full._replace(y=np.where(full.mask[..., None] > 0, full.y, full.y[np.asarray(full.mask) > 0][-1]))
+    np.testing.assert_allclose(summary(full), summary(hidden), atol=2e-4)
+    hole = full._replace(mask=np.where(np.arange(size[0])[:, None] == n // 2, 0, full.mask))
+    assert np.abs(summary(full) - summary(hole)).max() > 1e-4
+    other = full._replace(
+        sequence=np.where((np.arange(size[0]) >= n // 2) & (full.sequence > 0), full.sequence + 1, full.sequence)
+    )
+    if model.dependent:
+        assert np.abs(summary(full) - summary(other)).max() > 1e-5
+
+
+def test_heads_of_a_chain_know_sequences(trained_irregular):
+    """The first unit of a sequence has p(z_1) and no other unit behind it: the filter of a network is exact in that."""
+    model, estimator = trained_irregular("evidence_accumulation")
+    theta, data, _ = simulate(model, 7, np.float32)
+    data.y[50, 0, 0] = 0.9 * data.y[..., 0].min()
+    data = data._replace(mask=np.ones_like(data.mask), sequence=1.0 + (np.arange(len(data.y)) >= 40).astype(np.float32))
+    from amortmix.inference.amortized import Amortized
+
+    amortized = Amortized(model, estimator, {"meaningful": False})
+    u = np.asarray(model.bijection(data).inverse(jnp.asarray(theta)))[None]
+    whole = amortized.probabilities(data, u)
+    # the other sequence is there but not observed, and the fastest response, which bounds tau, is in this one
+    before = np.arange(len(data.y)) < 40
+    apart = amortized.probabilities(data._replace(mask=np.where(before[:, None], 0, data.mask)), u)
+    for head in ("filtering", "backward_filtering", "smoothing"):
+        np.testing.assert_allclose(whole[head][0, 40:], apart[head][0, 40:], atol=1e-4)
+
+
+def test_data_of_a_table_keep_their_places_in_a_file(tmp_path):
+    from amortmix.storage import tree
+
+    table = tables.read(HMM, observed([1, 2, 5, 6]))
+    tree.save_data(tmp_path / "data.nc", HMM, table, None, {})
+    found, _, _ = tree.load_data(tmp_path / "data.nc")
+    assert isinstance(found.data, Data) and found.labels == table.labels
+    for a, b in zip(found.data, table.data):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.fixture(scope="module")
+def trained_irregular():
+    """name -> a model of an irregular design and its untrained networks."""
+    from conftest import smoke_recipe
+
+    from amortmix.training.loop import prepare
+
+    made = {}
+
+    def get(name):
+        if name not in made:
+            model = irregular(registry.find(name))
+            recipe = smoke_recipe(model)
+            if model.dependent:
+                recipe["classifier"] = {"kind": "emission", "widths": [16]}
+            made[name] = model, prepare(model, recipe, seed=1)[0]
+        return made[name]
+
+    return get
