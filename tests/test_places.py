@@ -15,6 +15,7 @@ from amortmix.model.data import Data, pad
 from amortmix.model.design import Design
 from amortmix.networks.estimator import pack
 from amortmix.storage.files import BadInput
+from amortmix.training.recipes import designed
 
 HMM, RACE = registry.find("gaussian_hmm"), registry.find("evidence_accumulation")
 THETA = np.array([0.9, 0.8, -1.2, 1.1])
@@ -174,6 +175,22 @@ def test_frames_cover_the_range_and_few_sizes():
     assert WIDE.frames == (150, 300, 600, 1200)
     assert WIDE.spans == ((60, 150), (151, 300), (301, 600), (601, 1200))
     assert Design((300, 400)).frames == (400,) and Design((1, 1)).frames == (1,)
+    assert WIDE._replace(padding=(400, 1200)).spans == ((60, 400), (401, 1200))
+    assert Design.of_card({"design": WIDE.as_json()}) == WIDE
+
+
+@pytest.mark.parametrize(
+    ("design", "message"),
+    [
+        ({"units": [60, 50]}, "N from 60 to 50"),
+        ({"units": [60, 500], "padding": [400, 300]}, r"frames \(400, 300\); expected increasing ones up to 500"),
+        ({"holes": 1.0}, "holes 1.0, sequences 1; expected a share and a number"),
+        ({"gaps": 1}, "design has gaps; expected units, observations, holes"),
+    ],
+)
+def test_a_design_that_cannot_be_is_refused(design, message):
+    with pytest.raises(BadInput, match=message):
+        designed(HMM, {"design": design})
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,8 @@ class Design(NamedTuple):
         Largest share of units without an observation.
     sequences : int
         Most sequences in a data set.
+    padding : tuple of int, optional
+        The `frames`, the last of which is the largest N; by default each half the next.
     place : int, optional
         The one frame in which data sets are simulated; by default the largest, with N of any.
     """
@@ -31,6 +33,7 @@ class Design(NamedTuple):
     observations: tuple = (1, 1)
     holes: float = 0.0
     sequences: int = 1
+    padding: tuple | None = None
     place: int | None = None
 
     @property
@@ -41,6 +44,8 @@ class Design(NamedTuple):
     @property
     def frames(self):
         """Numbers of units to which data sets are padded, in increasing order."""
+        if self.padding is not None:
+            return self.padding
         low, high = self.units
         found = [high]
         while len(found) < FRAMES and found[0] >= 2 * max(low, MULTIPLE):
@@ -60,7 +65,7 @@ class Design(NamedTuple):
 
     def as_json(self):
         """What a card keeps, which `of_card` reads."""
-        return {k: v for k, v in self._asdict().items() if k != "place"}
+        return {k: v for k, v in self._asdict().items() if v is not None and k != "place"}
 
     def words(self):
         """In a sentence."""
@@ -76,5 +81,5 @@ class Design(NamedTuple):
     @classmethod
     def of_card(cls, card):
         """What networks were trained for."""
-        known = card.get("design", {"units": card["units"], "observations": card["observations"]})
-        return cls(**known | {"units": tuple(known["units"]), "observations": tuple(known["observations"])})
+        known = card.get("design") or {"units": card["units"], "observations": card["observations"]}
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in known.items()})

@@ -3,7 +3,6 @@
 The numbers of steps are those of about a quarter of an hour on two cores; a budget of minutes keeps their proportions.
 """
 
-from amortmix.model.design import Design
 from amortmix.storage.files import BadInput
 
 #: Steps of the default schedule: from simulations, then with the density where it is known.
@@ -12,11 +11,30 @@ BATCH, PARTICLES = 32, 16
 
 
 def designed(model, recipe):
-    """The model with the design of a recipe: ``units``, ``observations``, ``holes`` and ``sequences``, or its own."""
+    """The model with the `Design` of a recipe, whose fields may be given one by one, or with its own.
+
+    Raises
+    ------
+    BadInput
+        If there is no such field, or a number cannot be.
+    """
     given = {k: tuple(v) if isinstance(v, (list, tuple)) else v for k, v in recipe.get("design", {}).items()}
-    if unknown := set(given) - set(Design._fields):
-        raise BadInput(f"{model.name}: design has {', '.join(sorted(unknown))}; expected units, holes, ...")
-    return model.changed(design=model.design._replace(**given)) if given else model
+    if unknown := set(given) - {"units", "observations", "holes", "sequences", "padding"}:
+        raise BadInput(
+            f"{model.name}: design has {', '.join(sorted(unknown))}; expected units, observations, holes, ..."
+        )
+    design = model.design._replace(**given)
+    low, high = design.units
+    frames = design.frames
+    if not (1 <= low <= high and low <= frames[0] and frames[-1] == high and list(frames) == sorted(set(frames))):
+        raise BadInput(
+            f"{model.name}: N from {low} to {high} in frames {frames}; expected increasing ones up to {high}"
+        )
+    if not (0 <= design.holes < 1 and design.sequences >= 1):
+        raise BadInput(
+            f"{model.name}: holes {design.holes}, sequences {design.sequences}; expected a share and a number"
+        )
+    return model.changed(design=design) if given else model
 
 
 def default_recipe(model, smoke=False):
