@@ -1,4 +1,4 @@
-"""Whether one observation decides a fit alone: the posterior is asked again without it.
+"""Whether a few observations decide a fit alone: the posterior is asked again without them.
 
     | E[theta_j | y] - E[theta_j | y without y_i] |  >  3 sd[theta_j | y without y_i]     for some j
 
@@ -7,16 +7,43 @@ cannot be relied on the farthest. An anticipation of 12 ms does this to a respon
 lies below every response: no weight shows it, for the exact posterior does it too.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from amortmix.inference import psis
+from amortmix.model.data import without
 
 #: Distance to the next value, as a share of the distance between the 5 and 95 % quantiles, from which one is asked.
 APART = 0.3
 #: Posterior standard deviations by which a mean must move.
 MOVED = 3.0
-#: Most observations that are asked: each costs draws of the flow.
-MOST = 4
+#: Most ends of columns that are asked, since each costs draws of the flow, and most values that lie apart together.
+MOST, TOGETHER = 4, 5
+
+
+class Extreme(NamedTuple):
+    """Values of one column at one end, apart from all others.
+
+    Attributes
+    ----------
+    units, places : (n,)
+    column, end : str
+        The end is "min" or "max".
+    values : (n,)
+    next : float
+        The nearest other value.
+    apart : float
+        Distance to it, as a share of the distance between the 5 and 95 % quantiles, as networks see values.
+    """
+
+    units: np.ndarray
+    places: np.ndarray
+    column: str
+    end: str
+    values: np.ndarray
+    next: float
+    apart: float
 
 
 def decisive(engine, table, drawn, reliable, seed):
@@ -33,21 +60,17 @@ def decisive(engine, table, drawn, reliable, seed):
     seed : int
     """
     found = []
-    for unit, place, column, end in _candidates(engine.model, table.data, reliable)[:MOST]:
-        mask = np.array(table.data.mask)
-        mask[unit, place] = 0
-        data = table.data._replace(mask=mask)
-        if data.sequence is None:
-            data = data._replace(sequence=np.asarray(table.data.exists, np.float32))
-        without, log_joint, _ = engine.answer(data, len(drawn.theta), seed)
-        moved = np.abs(_mean(drawn.theta) - _mean(without.theta)) / (np.std(without.theta, axis=0) + 1e-9)
-        mended = not reliable and log_joint is not None and psis.smooth(log_joint, without.log_q).is_reliable
-        if moved.max() > MOVED or mended:
-            words = _words(engine.model, table, unit, place, column, end)
-            why = "importance weights can be relied on" if mended else "the posterior is another"
+    for extreme in extremes(engine.model, table.data)[:MOST]:
+        if reliable and extreme.apart <= APART:
+            break
+        rest = without(table.data, extreme.units, extreme.places)
+        other, log_joint, _ = engine.answer(rest, len(drawn.theta), seed)
+        moved = np.abs(_mean(drawn.theta) - _mean(other.theta)) / (np.std(other.theta, axis=0) + 1e-9)
+        mended = not reliable and log_joint is not None and psis.smooth(log_joint, other.log_q).is_reliable
+        if mended or (extreme.apart > APART and moved.max() > MOVED):
             found.append(
-                f"{words}, and decides the fit alone: without it {why}; if it is none of the process, declare "
-                f"it missing ({_advice(column, end)})"
+                f"{_words(extreme, table.labels)}, and decides the fit alone; if it is another process, declare "
+                f"it missing ({_advice(extreme)})"
             )
     return found
 
@@ -56,34 +79,35 @@ def _mean(theta):
     return np.mean(theta[np.isfinite(theta).all(1)], axis=0)
 
 
-def _candidates(model, data, reliable):
-    """(unit, place, column, end) of values far from all others, the farthest first."""
+def extremes(model, data):
+    """`Extreme` values at both ends of every column, those that lie farthest apart first."""
     found, (units, places) = [], np.nonzero(np.asarray(data.mask) > 0)
     for j, (column, kind) in enumerate(model.columns.items()):
-        values = np.asarray(kind.feature(np.asarray(data.y)[units, places, j]), float)
-        order = np.argsort(values)
-        low, high = np.quantile(values, [0.05, 0.95])
-        if len(order) < 3 or high <= low:
+        values = np.asarray(data.y)[units, places, j]
+        seen = np.asarray(kind.feature(values), float)
+        low, high = np.quantile(seen, [0.05, 0.95])
+        if len(seen) < 2 * TOGETHER or high <= low:
             continue
-        for end, (first, second) in (("min", order[:2]), ("max", order[:-3:-1])):
-            apart = abs(values[first] - values[second]) / (high - low)
-            found.append((int(units[first]), int(places[first]), column, end, apart))
-    found.sort(key=lambda f: -f[-1])
-    return [f[:-1] for i, f in enumerate(found) if f[-1] > APART or (i == 0 and not reliable)]
+        order = np.argsort(seen)
+        for end, ranked in (("min", order), ("max", order[::-1])):
+            gaps = np.abs(np.diff(seen[ranked[: TOGETHER + 1]])) / (high - low)
+            n = int(gaps.argmax()) + 1
+            which = np.sort(ranked[:n])
+            extreme = units[which], places[which], column, end, values[which], float(values[ranked[n]])
+            found.append(Extreme(*extreme, float(gaps.max())))
+    return sorted(found, key=lambda e: -e.apart)
 
 
-def _words(model, table, unit, place, column, end):
-    """What an observation is, and how far from the others."""
-    values = np.asarray(table.data.y)[..., list(model.columns).index(column)]
-    value, seen = values[unit, place], np.asarray(table.data.mask) > 0
-    seen[unit, place] = False
-    other = (np.min if end == "min" else np.max)(values[seen])
-    label = f"{column} of unit {table.labels[unit]}, {value:.3g}, is"
-    if min(value, other) <= 0:
-        return f"{label} {abs(value - other):.3g} {'below' if end == 'min' else 'above'} any other"
-    times, than = max(value, other) / min(value, other), "smaller" if end == "min" else "larger"
-    return f"{label} {times:.2g} times {than} than any other"
+def _words(extreme, labels):
+    """Which observations these are, and how far from the others."""
+    named = ", ".join(f"{v:.3g} of unit {labels[u]}" for u, v in zip(extreme.units, extreme.values))
+    than = "smaller" if extreme.end == "min" else "larger"
+    nearest = (extreme.values.max if extreme.end == "min" else extreme.values.min)()
+    if min(nearest, extreme.next) <= 0:
+        return f"{extreme.column} {named} is {abs(nearest - extreme.next):.3g} {than} than any other"
+    times = max(nearest, extreme.next) / min(nearest, extreme.next)
+    return f"{extreme.column} {named} is {times:.2g} times {than} than any other"
 
 
-def _advice(column, end):
-    return f"{end}_rt" if column == "rt" else f"keep={{{column!r}: ...}}"
+def _advice(extreme):
+    return f"{extreme.end}_rt" if extreme.column == "rt" else f"keep={{{extreme.column!r}: ...}}"

@@ -162,6 +162,8 @@ def sample(model, data, seed, chains, warmup, draws, adapt_delta, engine=None):
     settings = Settings(chains, warmup, draws, adapt_delta)
     data = jax.tree.map(lambda a: np.asarray(a, dtype=np.float64), data)
     found, warnings = engines(model, engine)
+    if data.sequence is not None:
+        found, warnings = _with_gaps(found, warnings)
     for candidate in found:
         try:
             drawn = candidate.run(candidate.prepare(), data, seed, settings)
@@ -172,6 +174,13 @@ def sample(model, data, seed, chains, warmup, draws, adapt_delta, engine=None):
         name = f"{candidate.name} {candidate.version}"
         return McmcFit(theta, drawn.stats, name, drawn.seconds, drawn.cpu_seconds, warnings)
     raise McmcUnavailable(_nothing(model, warnings))
+
+
+def _with_gaps(found, warnings):
+    """The engines that sample the declaration itself: Stan programs know neither missing units nor sequences."""
+    ours = [c for c in found if c.name == "numpyro"]
+    passed = [f"{NAMES[c.name]} was passed over: units are missing or sequences begin." for c in found if c not in ours]
+    return ours, [*warnings, *passed]
 
 
 def _nothing(model, warnings):

@@ -70,6 +70,15 @@ def one_sequence(data):
     return data._replace(sequence=np.asarray(data.observed > 0, dtype=np.float32))
 
 
+def without(data, units, observations):
+    """The same data set, of NumPy arrays, in which some observations, indices (n,) and (n,), were not made."""
+    data = one_sequence(data)
+    mask = np.array(data.mask)
+    mask[units, observations] = 0
+    valid = data.y[mask > 0][0]
+    return data._replace(mask=mask, y=np.where(mask[..., None] > 0, data.y, valid))
+
+
 def pad(data, units, observations):
     """The same data set in a larger frame; new places hold a copy of its first observation.
 
