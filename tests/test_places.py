@@ -220,6 +220,17 @@ def test_designs_are_as_declared(designs):
     assert np.all(exists[:, :-1] >= exists[:, 1:])
 
 
+def test_half_of_irregular_data_sets_have_equal_units():
+    """P is the same for all units in half of 2,000 data sets: five standard errors."""
+    design = Design((20, 20), (1, 5), holes=0.2)
+    mask = jax.jit(jax.vmap(lambda k: design_draws.sample(design, k, True)[0]))(
+        jax.random.split(jax.random.key(3), 2000)
+    )
+    p = np.asarray(mask.sum(-1))
+    equal = np.mean([len(set(row[row > 0])) == 1 for row in p])
+    assert abs(equal - 0.5) < 5 * np.sqrt(0.25 / 2000)
+
+
 def test_a_frame_has_its_own_numbers_of_units():
     model = RACE.changed(design=WIDE)
     for place, (low, high) in enumerate(WIDE.spans):

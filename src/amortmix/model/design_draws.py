@@ -15,13 +15,15 @@ def sample(design, key, ragged):
     design : Design
     key : jax.Array
     ragged : bool
-        Whether P differs between the units of a data set.
+        Whether P may differ between the units of a data set.
     """
     key_units, key_observations = jax.random.split(key)
     (size, most), fewest = design.size, design.observations[0]
     n = _number(design, key_units)
     p = jax.random.randint(key_observations, (size, 1) if ragged else (), fewest, most + 1)
     exists = jnp.arange(size) < n
+    if ragged and design.irregular:
+        p = jnp.where(jax.random.bernoulli(jax.random.fold_in(key, 2)), p, p[0])
     mask = (exists[:, None] & (jnp.arange(most)[None, :] < p)).astype(float)
     if not design.irregular:
         return mask, None
