@@ -11,11 +11,13 @@ import numpy as np
 import pandas as pd
 
 from amortmix.model.data import Data
+from amortmix.model.naming import UNIT, coded, named
+from amortmix.model.naming import needed as _needed
+from amortmix.model.pooled import check_pooled
+from amortmix.model.reading import FILE, read_file
 from amortmix.storage.files import BadInput
 
-UNIT = "unit"
 TABLE = "the table"  # what messages call a DataFrame
-FILE = "file"  # attribute of a DataFrame that was read from a file: messages name it
 
 
 class Table(NamedTuple):
@@ -25,16 +27,22 @@ class Table(NamedTuple):
     labels: tuple
 
 
-def read(model, source, rows=None):
+def read(model, source, rows=None, columns=None, codes=None):
     """A data set of a model.
 
     Parameters
     ----------
     model : Model
     source : path, DataFrame, array or Data
-        A CSV file or a DataFrame with the model's columns; or y with shape (N,), (N, P), (N, D) or (N, P, D).
+        A file (`amortmix.model.reading`) or a DataFrame with the model's columns; or y with shape (N,), (N, P), (N, D)
+        or (N, P, D).
     rows : int, optional
         Only the first ``rows`` rows of a table.
+    columns : {str: str}, optional
+        The model's name of a column -> the table's, where they differ: ``{"rt": "RT"}``.
+    codes : {str: {value: number}}, optional
+        Column -> value in the table -> code of the model: ``{"accumulator": {"correct": 1, "error": 2}}``; None for a
+        value that says that there is none.
 
     Returns
     -------
@@ -45,14 +53,19 @@ def read(model, source, rows=None):
     BadInput
         One line with file, row and expected form.
     """
+    if (columns or codes) and not isinstance(source, (str, Path, pd.DataFrame)):
+        raise BadInput(f"columns and codes of a {type(source).__name__}; expected a table or a file for them")
     if isinstance(source, Table):
         return source
     if isinstance(source, Data):
         return Table(Data(*(None if a is None else np.asarray(a, np.float32) for a in source)), _numbers(source))
     if isinstance(source, (str, Path)):
-        return _from_frame(model, read_csv(model, source), str(source), rows)
+        source = load(model, source, columns)
     if isinstance(source, pd.DataFrame):
-        return _from_frame(model, source, source.attrs.get(FILE, TABLE), rows)
+        where = source.attrs.get(FILE, TABLE)
+        frame = coded(model, named(model, source.iloc[:rows], where, columns), where, codes)
+        check_pooled(frame, where, (*model.columns, *model.covariates))
+        return _from_frame(model, frame, where, rows)
     return _from_array(model, source)
 
 
@@ -60,22 +73,11 @@ def _numbers(data):
     return tuple(range(1, data.y.shape[0] + 1))
 
 
-def _needed(model):
-    repeated = (UNIT,) if model.observations[1] > 1 else ()
-    return (*repeated, *model.columns, *model.covariates)
-
-
-def read_csv(model, path):
-    """A table whose index is the number of each row in the file."""
-    try:
-        frame = pd.read_csv(path)
-    except FileNotFoundError:
-        raise BadInput(f"{path}: no such file; expected a CSV file with {', '.join(_needed(model))}") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, IsADirectoryError) as error:
-        raise BadInput(f"{path}: not a CSV file ({str(error).splitlines()[0]})") from error
-    frame.index = range(2, len(frame) + 2)  # as rows of the file, whose header is row 1
-    frame.attrs[FILE] = str(path)
-    return frame
+def load(model, path, columns=None):
+    """A file as a table, not yet under the model's names; parameters as for `read`."""
+    names = dict(columns or {})
+    numbers = [names.get(name, name) for name in (*model.columns, *model.covariates)]
+    return read_file(path, [names.get(name, name) for name in _needed(model)], numbers)
 
 
 def _from_frame(model, frame, where, rows):
