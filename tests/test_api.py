@@ -37,8 +37,9 @@ def test_many_data_sets_in_one_table(nets, table):
     assert list(fits) == ["a", "b"] and list(fits.summary().index) == ["a", "b"]
     np.testing.assert_array_equal(fits["a"].theta, nets.fit(table, draws=100, seed=1).theta)
     assert {"mu_1 mean", "pareto_k", "verdict", "reason"} <= set(fits.summary().columns)
-    with pytest.raises(am.BadInput, match=r"data set b: the table, row 0: y is nan; expected a finite number"):
-        nets.fit_many({"a": table, "b": table.assign(y=np.nan)}, draws=100)
+    with pytest.warns(UserWarning, match=r"data set b: the table, row 0: y is inf; expected a finite number"):
+        fits = nets.fit_many({"a": table, "b": table.assign(y=np.inf)}, draws=100)
+    assert list(fits) == ["a"] and list(fits.problems) == ["b"]
 
 
 def test_public_names_are_there():

@@ -53,6 +53,70 @@ def test_bad_list(tmp_path, models, text, message):
         read_datasets(path, models)
 
 
+MINE = "mine\tgaussian_hmm\tprior:1"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        HEADER + MINE + "\t7\n",
+        b"\xef\xbb\xbf" + (HEADER + MINE + "\t7").encode(),
+        (HEADER + MINE + "\t7\n").encode("utf-16"),
+        (HEADER + MINE + "\t7\n").replace("\n", "\r\n"),
+        "dataset     case  source   rows\n\nmine  gaussian_hmm   prior:1     7   \n",
+        HEADER.replace("rows", "rows\t\t") + "\n" + MINE + "\t7\t\t\n\t\t\n",
+        HEADER.replace("rows", "rows\tby") + MINE + "\t7\n",
+    ],
+    ids=["plain", "mark", "UTF-16", "Windows", "spaces", "trailing tabs", "column by"],
+)
+def test_a_list_is_read_however_it_was_written(tmp_path, models, content):
+    path = tmp_path / "datasets.tsv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert read_datasets(path, models) == {"mine": Dataset("mine", "gaussian_hmm", "prior:1", 7)}
+
+
+@pytest.mark.parametrize("header", [HEADER, "dataset\tcase\tsource\n"])
+def test_the_last_fields_may_be_missing(tmp_path, models, header):
+    path = tmp_path / "datasets.tsv"
+    path.write_text(header + MINE)
+    assert read_datasets(path, models) == {"mine": Dataset("mine", "gaussian_hmm", "prior:1", None)}
+
+
+def test_a_row_stands_for_every_person_of_its_file(tmp_path, models):
+    """Each has a name, its own rows, and the first of them where the row of the list says how many."""
+    people = tmp_path / "lab.csv"
+    people.write_text("subject;unit;y\n7;1;0,5\nb;1;1\n7;2;-0,5\nb;2;2,5\n7;3;9\n")
+    path = tmp_path / "datasets.tsv"
+    path.write_text(f"{HEADER.strip()}\tby\nlab\tgaussian_hmm\tfile:{people}\t2\tsubject\n{MINE}\n")
+    found = read_datasets(path, models)
+    assert list(found) == ["lab_7", "lab_b", "mine"]
+    assert found["lab_7"].part == ("subject", "7") and found["lab_7"].kind == "file"
+    loader = Loader(registry.find("gaussian_hmm"))
+    y = {name: loader.load(found[name], str(people))[0].data.y[:, 0, 0].tolist() for name in ("lab_7", "lab_b")}
+    assert y == {"lab_7": [0.5, -0.5], "lab_b": [1, 2.5]}
+    with pytest.raises(BadInput, match=r"lab\.csv: subject is never c; expected the file as it was"):
+        loader.load(found["lab_b"]._replace(part=("subject", "c")), str(people))
+
+
+@pytest.mark.parametrize(
+    ("source", "by", "message"),
+    [
+        ("file:{}", "who", "line 2: .*lab.csv: no column 'who' to split by; expected one of subject, unit, y"),
+        ("file:{}", "unit", r"line 2: .*lab.csv, row 3: no value of unit, by which rows are split"),
+        ("file:{}", "subject", "line 2: 'a/b' cannot be part of a name; expected letters, digits"),
+        ("file:nowhere.csv", "subject", "line 2: nowhere.csv: no such file; expected a CSV file with subject"),
+        ("prior:1", "subject", "line 2: by 'subject' of prior:1; expected it for a file only"),
+    ],
+)
+def test_people_that_cannot_be_split(tmp_path, models, source, by, message):
+    people = tmp_path / "lab.csv"
+    people.write_text("subject,unit,y\na/b,1,0.5\na/b,,1\n")
+    path = tmp_path / "datasets.tsv"
+    path.write_text(f"{HEADER.strip()}\tby\nlab\tgaussian_hmm\t{source.format(people)}\t\t{by}\n")
+    with pytest.raises(BadInput, match=message):
+        read_datasets(path, models)
+
+
 DECLARATION = Path(WAITING).read_text()
 
 

@@ -1,6 +1,5 @@
 """A fit and its file: exact densities, weights, corrected draws, verdicts, and what is missing without them."""
 
-import re
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,8 @@ from amortmix.inference import psis
 from amortmix.inference.amortized import Amortized
 from amortmix.inference.fit import load_fit
 from amortmix.inference.fitting import AMPLE, STATES_ERROR, Fitter
-from amortmix.inference.many import fit_many, in_order, read
+from amortmix.inference.many import fit_many, in_order
+from amortmix.inference.parts import read_parts
 from amortmix.inference.reference import Reference, make_reference
 from amortmix.storage import pretrained
 from amortmix.storage import tree as trees
@@ -40,7 +40,7 @@ def hardly(trained, name="gaussian_hmm", change=lambda model: model):
 
 def all_of(fitter, sets, **options):
     """`fit_many` of a mapping."""
-    return fit_many(fitter, read(fitter.amortized.model, sets, None), **options)
+    return fit_many(fitter, read_parts(fitter.amortized.model, sets), **options)
 
 
 def test_weights_are_target_over_proposal_and_the_file_keeps_them(good, tmp_path):
@@ -256,11 +256,12 @@ def test_a_fit_does_not_depend_on_those_beside_it(good, tmp_path, monkeypatch):
         (["A", "a"], "'a': a second one of this name"),
     ],
 )
-def test_names_that_cannot_be_files_are_refused_before_any_fit(good, tmp_path, names, words):
+def test_names_that_cannot_be_files_are_problems_where_there_is_a_folder(good, tmp_path, names, words):
     _, data, _ = simulate(good.amortized.model, 5, dtype=np.float32)
-    with pytest.raises(BadInput, match=re.escape(words)):
-        all_of(good, {"fine": data} | dict.fromkeys(names, data), seed=1, folder=tmp_path / "fits")
-    assert not (tmp_path / "fits").exists()
+    folder = tmp_path / "fits"
+    fits = all_of(good, {"fine": data} | dict.fromkeys(names, data), seed=1, folder=folder)
+    assert words in fits.problems[names[-1]] and len(fits.problems) == 1 and "fine" in fits
+    assert {path.name for path in folder.iterdir()} == {f"{name}.nc" for name in fits}
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match="file: a file; expected a folder"):
         all_of(good, {"fine": data}, seed=1, folder=tmp_path / "file")

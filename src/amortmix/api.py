@@ -16,11 +16,13 @@ from amortmix.inference import many
 from amortmix.inference.exported import FILE, Exported
 from amortmix.inference.fit import USABLE, Fit
 from amortmix.inference.fitting import Fitter
+from amortmix.inference.parts import read_parts
 from amortmix.inference.reference import Reference, make_reference
 from amortmix.model import tables
-from amortmix.storage import compiled, files, pretrained
+from amortmix.storage import files, pretrained
 from amortmix.storage.card import check_file, check_identity, check_library, load_card
 from amortmix.storage.files import BadInput
+from amortmix.storage.in_jax import Declared
 
 #: Posterior draws of one data set, and of each of many.
 DRAWS, DRAWS_OF_MANY = 4000, 1000
@@ -32,30 +34,6 @@ STATES, STATES_OF_MANY = 1000, 64
 MANY = 100_000
 ENGINES = (None, "exported", "jax")
 REFERENCE_SEED = 2026
-
-
-class _Declared:
-    """Networks in JAX and their declaration, once they are asked for; fits keep it, and through it nothing else."""
-
-    def __init__(self, folder, card, model, amortized):
-        self.folder, self.card, self.declaration = folder, card, model
-        if amortized is not None:
-            self.amortized = amortized
-
-    @cached_property
-    def amortized(self):
-        require("this")
-        from amortmix.inference.amortized import Amortized
-        from amortmix.storage.bundle import load_bundle
-
-        compiled.keep()
-        bundle = load_bundle(self.folder, self.declaration)
-        if bundle.card["sha256"] != self.card["sha256"]:
-            raise BadInput(f"{self.folder}: holds other networks than when it was loaded; load it again")
-        return Amortized.of(bundle)
-
-    def model(self):
-        return self.amortized.model
 
 
 class Networks:
@@ -84,7 +62,7 @@ class Networks:
         self.folder, self.card, self._fitters = Path(folder), load_card(folder), {}
         check_file(self.card, self.folder)
         check_library(self.card, self.folder)
-        self._declared = _Declared(self.folder, self.card, model, amortized)
+        self._declared = Declared(self.folder, self.card, model, amortized)
         exported = amortized is None and engine != "jax" and (engine == "exported" or (self.folder / FILE).is_file())
         self._only = engine is not None
         self.engine = Exported(self.folder, self.card) if exported else self.amortized
@@ -132,7 +110,7 @@ class Networks:
         """The largest data set of training, in words."""
         return f"{self.card['units'][1]} units x {self.card['observations'][1]} observations"
 
-    def fit(self, data, draws=DRAWS, seed=1, proposals=None):
+    def fit(self, data, draws=DRAWS, seed=1, proposals=None, **reading):
         """The posterior of one data set.
 
         Parameters
@@ -144,6 +122,8 @@ class Networks:
         proposals : int, optional
             Draws of the flow among which corrected ones are chosen; by default ``draws``, or up to four times as many
             if their effective number asks for it.
+        reading : optional
+            ``columns``, ``codes``: how a table is read, see `amortmix.model.tables.read`.
 
         Returns
         -------
@@ -159,23 +139,25 @@ class Networks:
         >>> fit = am.load("evidence_accumulation").fit("me.csv")
         >>> fit.verdict, fit.summary()
         """
-        table = tables.read(self.engine.model, data)
+        table = tables.read(self.engine.model, data, **reading)
         found = self._fitter(self._engine_for([table.data], draws), draws, proposals, STATES).fit(table, seed)
         if found.verdict not in USABLE:
             warnings.warn(f"{found.verdict}: {found.reason}", UserWarning, stacklevel=2)
         return found
 
     def fit_many(
-        self, data, by=None, draws=DRAWS_OF_MANY, seed=1, proposals=None, folder=None, states=STATES_OF_MANY
+        self, data, by=None, draws=DRAWS_OF_MANY, seed=1, proposals=None, folder=None, states=STATES_OF_MANY, **reading
     ) -> many.Fits:
         """The posteriors of many data sets, with networks that are compiled once and all cores.
 
+        What is wrong with one data set does not stop the others: it is a warning, and stands in ``problems``.
+
         Parameters
         ----------
-        data : DataFrame, path, or dict of what `fit` takes
+        data : DataFrame, path, list of paths, or dict of what `fit` takes
         by : str, optional
             Column of a table that says which rows belong to one data set.
-        draws, proposals : as for `fit`
+        draws, proposals, reading : as for `fit`
         seed : int
             Of the first data set; each further one has the next.
         folder : path, optional
@@ -187,32 +169,37 @@ class Networks:
         Returns
         -------
         Fits
-            A mapping from name to `Fit` with one ``summary()`` of all.
+            A mapping from name to `Fit` with one ``summary()``, ``plot()`` and ``save(path)`` of all, and the
+            ``problems`` of those that could not be read, {name: message}.
 
         Raises
         ------
         BadInput
-            One line with the first data set that is bad; nothing is fitted then.
+            If no data set can be read: a line for each.
 
         Examples
         --------
         >>> am.load("evidence_accumulation").fit_many(frame, by="subject").summary()
         """
-        parts = many.read(self.engine.model, data, by)
-        engine = self._engine_for([table.data for table in parts.values()], draws)
+        parts = read_parts(self.engine.model, data, by, **reading)
+        engine = self._engine_for([table.data for table in parts.tables.values()], draws)
         fits = many.fit_many(self._fitter(engine, draws, proposals, states), parts, seed, folder)
         bad = [(name, row["verdict"]) for name, row in fits.rows.items() if row["verdict"] not in USABLE]
         if bad:
             text = f"{len(bad)} of {len(fits)} fits are not to be used, the first is {bad[0][0]}: {bad[0][1]}"
             warnings.warn(f"{text}; see summary()", UserWarning, stacklevel=2)
+        if fits.problems:
+            lines = "\n".join(fits.problems.values())
+            text = f"{many.NOT_FITTED}{len(fits.problems)} of {len(fits) + len(fits.problems)} data sets\n{lines}"
+            warnings.warn(text, UserWarning, stacklevel=2)
         return fits
 
-    def mcmc(self, data, seed=1, chains=4, warmup=1000, draws=1000, adapt_delta=0.95, engine=None):
+    def mcmc(self, data, seed=1, chains=4, warmup=1000, draws=1000, adapt_delta=0.95, engine=None, **reading):
         """The posterior of one data set by MCMC on the same declaration, where it has a density or a ``.stan`` file.
 
         Parameters
         ----------
-        data : as for `fit`
+        data, reading : as for `fit`
         engine : str, optional
             ``cmdstan``, ``pystan`` or ``numpyro``; by default the first that works here.
 
@@ -230,7 +217,7 @@ class Networks:
         from amortmix.mcmc.engine import sample
         from amortmix.mcmc.tree import tree_of
 
-        table = tables.read(model, data)
+        table = tables.read(model, data, **reading)
         found = sample(model, table.data, seed, chains, warmup, draws, adapt_delta, engine)
         return Fit(tree_of(model, table, found, {}), model, self.amortized)
 

@@ -1,9 +1,12 @@
 """The command line: ``amortmix models | new | check | train | validate | export | fit``, with the words of Python.
 
-Bad input ends with exit code 1 and one line. Everything heavy is imported when a command needs it.
+Bad input ends with exit code 1 and one line, or one for each data set that is bad. Everything heavy is imported when a
+command needs it.
 """
 
 import sys
+import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -31,7 +34,8 @@ def main():
     try:
         app()
     except BadInput as error:
-        print(f"error: {error}", file=sys.stderr)
+        for line in str(error).splitlines():
+            print(f"error: {line}", file=sys.stderr)
         sys.exit(1)
     except ModuleNotFoundError as error:  # of an extra that is not installed
         print(f"error: this needs {error.name}: pip install 'amortmix[train]'", file=sys.stderr)
@@ -147,8 +151,15 @@ def export(model: Trained, prior: Prior = None):
 @app.command()
 def fit(
     model: Trained,
-    data: Annotated[list[Path], typer.Argument(help="CSV files")],
+    data: Annotated[list[Path], typer.Argument(help="CSV, Parquet or Feather files")],
     by: Annotated[str | None, typer.Option(help="column that says which rows are one data set")] = None,
+    columns: Annotated[
+        list[str], typer.Option(metavar="NAME=COLUMN", help="a column of another name: rt=RT; as often as needed")
+    ] = (),
+    codes: Annotated[
+        list[str],
+        typer.Option(metavar="NAME:VALUE=CODE,...", help="codes of a column: accumulator:correct=1,error=2"),
+    ] = (),
     out: Annotated[Path, typer.Option(help="folder of the results")] = Path("fits"),
     draws: Annotated[
         int | None, typer.Option(help="posterior draws: 4000, or 1000 of each of several data sets")
@@ -158,21 +169,22 @@ def fit(
 ):
     """Fit data sets: one .nc file each, tables of parameters and states, and a verdict on every fit.
 
+    Several data sets have a picture of all, summary.png. What is wrong with one of them does not stop the others.
+
     Example: amortmix fit evidence_accumulation me.csv --out fits
     """
     from amortmix.api import DRAWS, DRAWS_OF_MANY, STATES, STATES_OF_MANY, load
-    from amortmix.inference.many import split
+    from amortmix.inference.many import NOT_FITTED
+    from amortmix.inference.parts import read_parts
+    from amortmix.model.naming import codes_of, columns_of
 
-    nets, parts = load(model, prior=prior), {}
-    for path in data:
-        split_up = {"": path} if by is None else split(nets.engine.model, path, by)
-        for part, rows in split_up.items():
-            name = path.stem if by is None else f"{path.stem}_{part}"
-            if name in parts:
-                raise BadInput(f"{path}: a second data set named {name}; expected files whose names differ")
-            parts[name] = rows
-    usual, states = (DRAWS, STATES) if len(parts) == 1 else (DRAWS_OF_MANY, STATES_OF_MANY)
-    fits = nets.fit_many(parts, draws=usual if draws is None else draws, seed=seed, folder=out, states=states)
+    nets = load(model, prior=prior)
+    reading = {"columns": columns_of(columns), "codes": codes_of(codes)}
+    parts = read_parts(nets.engine.model, data, by, **reading)
+    usual, states = (DRAWS, STATES) if len(parts.tables) + len(parts.problems) == 1 else (DRAWS_OF_MANY, STATES_OF_MANY)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=NOT_FITTED)  # the last lines say it
+        fits = nets.fit_many(parts, draws=usual if draws is None else draws, seed=seed, folder=out, states=states)
     for name, found in fits.items():
         _write_csv(found.summary(), out / f"{name}_parameters.csv")
         _write_csv(found.states(), out / f"{name}_states.csv", index=False)
@@ -180,7 +192,13 @@ def fit(
         for sentence in found.warnings:
             print(f"  warning: {sentence}")
     _write_csv(fits.summary(), out / "summary.csv")
-    print(f"written: {out}/summary.csv and, for each data set, NAME.nc, NAME_parameters.csv, NAME_states.csv")
+    if picture := len(fits) > 1 and find_spec("matplotlib") is not None:
+        with atomic(out / "summary.png") as temporary:
+            fits.plot().savefig(temporary, bbox_inches="tight", dpi=120)
+    files = "summary.csv, summary.png" if picture else "summary.csv"
+    print(f"written: {out}/{files} and, for each data set, NAME.nc, NAME_parameters.csv, NAME_states.csv")
+    if fits.problems:
+        raise BadInput("\n".join(fits.problems.values()))
 
 
 def _write_csv(frame, path, **options):

@@ -5,7 +5,10 @@
     demo:NAME           a demonstration data set of the model, simulated with a fixed seed
     prior:SEED          simulated from the prior
     participant:LETTER  one of the eleven participants of Dutilh et al. (2011)
-    file:PATH           a CSV file of the user's own
+    file:PATH           a file of the user's own
+
+Where a file has several people, the column ``by`` names the column of that file that says whose each row is: the row of
+the list stands for a data set of each value, named ROW_VALUE. ``rows`` and ``by`` may be missing.
 
 The model, in the column ``case``, is one that comes with the library or the path of a file that declares one.
 """
@@ -14,20 +17,29 @@ import csv
 import re
 from typing import NamedTuple
 
+from amortmix.model.text import decoded, read_bytes
 from amortmix.storage.files import BadInput
 from amortmix_paper.participants import MODEL, letter_of
 
-COLUMNS = ("dataset", "case", "source", "rows")
+COLUMNS = ("dataset", "case", "source", "rows", "by")
+#: So many fields of a row must be there; those behind them may be missing.
+FEWEST = 3
+NAME = re.compile(r"[A-Za-z0-9_.-]+")
 SOURCE = re.compile(r"demo:\w+|prior:\d+|participant:[A-K]|file:.+")
 
 
 class Dataset(NamedTuple):
-    """A row of ``datasets.tsv``; ``case`` is the name of its model, also where the row has a file."""
+    """A row of ``datasets.tsv``, or one of its parts.
+
+    ``case`` is the name of its model, also where the row has a file; ``part`` the column by which a file is split, and
+    the value that is meant.
+    """
 
     dataset: str
     case: str
     source: str
     rows: int | None
+    part: tuple[str, str] | None = None
 
     @property
     def kind(self):
@@ -61,29 +73,38 @@ def read_datasets(path, models):
     -------
     {name: Dataset}
     """
-    try:
-        with open(path, newline="") as file:
-            lines = list(csv.reader(file, delimiter="\t"))
-    except FileNotFoundError:
-        raise BadInput(f"{path}: no such file; expected a list of data sets as config/datasets.tsv") from None
-    if not lines or tuple(lines[0]) != COLUMNS:
+    text = decoded(read_bytes(path, "a list of data sets as config/datasets.tsv"), path)
+    lines = [_values(line) for line in text.split("\n")]
+    columns = tuple(lines[0])
+    if len(columns) < FEWEST or columns != COLUMNS[: len(columns)]:
         raise BadInput(f"{path}, line 1: expected the tab-separated columns {', '.join(COLUMNS)}")
     found = {}
     for number, row in enumerate(lines[1:], start=2):
-        if not row or not "".join(row).strip():
+        if not row:
             continue
-        item = _dataset(f"{path}, line {number}", row, models)
-        if item.dataset in found:
-            raise BadInput(f"{path}, line {number}: {item.dataset!r} is named twice; expected unique names")
-        found[item.dataset] = item
+        where = f"{path}, line {number}"
+        for item in _datasets(where, row, len(columns), models):
+            if item.dataset in found:
+                raise BadInput(f"{where}: {item.dataset!r} is named twice; expected unique names")
+            found[item.dataset] = item
     return found
 
 
-def _dataset(where, row, models):
-    if len(row) != len(COLUMNS):
-        raise BadInput(f"{where}: expected {len(COLUMNS)} tab-separated fields, found {len(row)}")
-    dataset, model, source, rows = (field.strip() for field in row)
-    if not re.fullmatch(r"[A-Za-z0-9_.-]+", dataset):
+def _values(line):
+    """Fields of a line, without empty ones at its end; a list that was typed may have spaces in place of tabs."""
+    fields = next(csv.reader([line], delimiter="\t"), []) if "\t" in line else line.split()
+    fields = [field.strip() for field in fields]
+    while fields and not fields[-1]:
+        fields.pop()
+    return fields
+
+
+def _datasets(where, row, width, models):
+    """Data sets of a row: one, or one for each value of its column ``by``."""
+    if not FEWEST <= len(row) <= width:
+        raise BadInput(f"{where}: expected {width} tab-separated fields, found {len(row)}")
+    dataset, model, source, rows, by = [*row, *[""] * (len(COLUMNS) - len(row))]
+    if not NAME.fullmatch(dataset):
         raise BadInput(f"{where}: {dataset!r} is no name; expected letters, digits, '_', '.' and '-'")
     case = models.find(model, where)
     if not SOURCE.fullmatch(source):
@@ -94,7 +115,29 @@ def _dataset(where, row, models):
         raise BadInput(f"{where}: {case} has no demo {source[5:]!r}; expected {known}")
     if rows and (not rows.isdigit() or int(rows) == 0):
         raise BadInput(f"{where}: rows {rows!r}; expected nothing or a whole number above 0")
-    return Dataset(dataset, case, source, int(rows) if rows else None)
+    item = Dataset(dataset, case, source, int(rows) if rows else None)
+    if not by:
+        return [item]
+    if item.kind != "file":
+        raise BadInput(f"{where}: by {by!r} of {source}; expected it for a file only")
+    return [item._replace(dataset=_name_of(where, dataset, v), part=(by, v)) for v in _people(where, item.name, by)]
+
+
+def _name_of(where, dataset, value):
+    if not NAME.fullmatch(value):
+        raise BadInput(f"{where}: {value!r} cannot be part of a name; expected letters, digits, '_', '.' and '-'")
+    return f"{dataset}_{value}"
+
+
+def _people(where, path, by):
+    """Values of a column of a file, as text, in the order in which they appear."""
+    from amortmix.model.pooled import by_value
+    from amortmix.model.reading import read_file
+
+    try:
+        return [str(value) for value in by_value(read_file(path, [by]), path, by)]
+    except BadInput as error:
+        raise BadInput(f"{where}: {error}") from None
 
 
 class Loader:
@@ -110,6 +153,7 @@ class Loader:
 
         self.model = model
         self._simulate = jax.jit(model.simulate_dataset)
+        self._files = {}
 
     def load(self, item, path=None):
         """A data set, and the truth where it was simulated.
@@ -128,6 +172,8 @@ class Loader:
 
         from amortmix.model.tables import read
 
+        if item.part is not None:
+            path = self._part(path, *item.part)
         if item.kind in ("file", "participant"):
             return read(self.model, path, rows=item.rows), None
         if item.kind == "demo":
@@ -137,6 +183,18 @@ class Loader:
             seed = ord(item.name) if item.kind == "simulated" else int(item.name)
             theta, data, z = self._simulated(seed)
         return read(self.model, data), (np.asarray(theta), np.asarray(z))
+
+    def _part(self, path, by, value):
+        """The table of one person in a file of many, which is read once."""
+        from amortmix.model import tables
+        from amortmix.model.pooled import by_value
+
+        if (path, by) not in self._files:
+            frames = by_value(tables.load(self.model, path), path, by)
+            self._files[path, by] = {str(value): frame for value, frame in frames.items()}
+        if value not in self._files[path, by]:
+            raise BadInput(f"{path}: {by} is never {value}; expected the file as it was when the run was planned")
+        return self._files[path, by][value]
 
     def _simulated(self, seed):
         import jax

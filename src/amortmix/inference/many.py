@@ -9,19 +9,21 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from amortmix.inference.fit import Fit, read_tree
-from amortmix.model import tables
+from amortmix.inference.parts import check_names
 from amortmix.progress import progress
+from amortmix.storage import files
+from amortmix.storage import tree as trees
 from amortmix.storage.files import BadInput
 
 #: What `Fits.summary` shows of each fit beside its parameters.
 SHOWN = ("log_evidence", "pareto_k", "mmd_p", "verdict", "reason")
 
-
-#: Bytes of the name of a data set that has a file: endings are added to it.
-LONGEST_NAME = 200
+#: How a warning about data sets with problems begins.
+NOT_FITTED = "not fitted: "
 
 
 class Fits(Mapping):
@@ -33,10 +35,13 @@ class Fits(Mapping):
         One row of `summary` each; also an attribute.
     get : {name: callable}
         name -> a function without arguments that gives the `Fit`.
+    model : Model or Description
+    problems : {name: str}
+        Data sets that could not be read, each with a line that says why; also an attribute.
     """
 
-    def __init__(self, rows, get):
-        self.rows, self._get = rows, get
+    def __init__(self, rows, get, model, problems):
+        self.rows, self._get, self._model, self.problems = rows, get, model, problems
 
     def __getitem__(self, name) -> Fit:
         return self._get[name]()
@@ -48,27 +53,23 @@ class Fits(Mapping):
         return len(self.rows)
 
     def summary(self):
-        """Mean and sd of every parameter, k-hat, verdict and reason of each data set: DataFrame."""
+        """Mean, sd and 95 % interval of every parameter, k-hat, verdict and reason of each data set: DataFrame."""
         index = pd.Index(list(self.rows), name="data set", tupleize_cols=False)
         return pd.DataFrame(list(self.rows.values()), index=index)
 
+    def plot(self):
+        """Every parameter of every data set with its 95 % interval, by verdict: a matplotlib figure."""
+        from amortmix import plots
 
-def split(model, data, by):
-    """{name: table} of a table by a column, or of a mapping as it is.
+        return plots.forest(self._model, self.summary())
 
-    Raises
-    ------
-    BadInput
-        If the column is not there.
-    """
-    if isinstance(data, Mapping):
-        return dict(data)
-    if isinstance(data, (str, Path)):
-        data = tables.read_csv(model, data)
-    if by is None or by not in data.columns:
-        where = data.attrs.get(tables.FILE, tables.TABLE)
-        raise BadInput(f"{where}: no column {by!r} to split by; expected one of {', '.join(map(str, data.columns))}")
-    return dict(list(data.groupby(by, sort=False)))
+    def to_xarray(self):
+        """All in one: DataTree with the groups `posterior` (dataset, draw) and `summary` (dataset)."""
+        return trees.build_many(self._model, {name: self[name].theta for name in self}, self.summary())
+
+    def save(self, path):
+        """Write `to_xarray` as one NetCDF file; xarray.open_datatree reads it."""
+        files.save_netcdf(path, self.to_xarray())
 
 
 def fit_many(fitter, parts, seed, folder=None):
@@ -76,20 +77,27 @@ def fit_many(fitter, parts, seed, folder=None):
 
     Parameters
     ----------
-    parts : {name: Table}
-        See `read`.
+    parts : Parts
+        See `amortmix.inference.parts.read_parts`.
     folder : path, optional
         Where each fit is written, NAME.nc, as soon as it is made; then none is kept in memory.
+
+    Raises
+    ------
+    BadInput
+        If there are data sets, and none that can be fitted: a line for each.
     """
     model = fitter.amortized.model
     rows, get = {}, {}
     if folder is not None:
         folder = Path(folder).absolute()
-        _check_names(parts, folder)
-    bar = progress(len(parts), f"fitting {model.name}", unit="data sets")
-    jobs = ((table, seed + number) for number, table in enumerate(parts.values()))
+        parts = parts.without(check_names(parts, folder))
+    if parts.problems and not parts.tables:
+        raise BadInput("\n".join(parts.problems.values()))
+    bar = progress(len(parts.tables), f"fitting {model.name}", unit="data sets")
+    jobs = ((table, seed + parts.places[name]) for name, table in parts.tables.items())
     try:
-        for name, found in zip(parts, in_order(lambda job: fitter.numbers(*job), jobs)):
+        for name, found in zip(parts.tables, in_order(lambda job: fitter.numbers(*job), jobs)):
             if folder is None:
                 get[name] = found.fit
             else:
@@ -100,13 +108,14 @@ def fit_many(fitter, parts, seed, folder=None):
             bar.advance(1, str(name))
     finally:
         bar.close()
-    return Fits(rows, get)
+    return Fits(rows, get, model, parts.problems)
 
 
 def _row(found):
     """What `Fits.summary` shows of a `Fitted`."""
     theta, names = found.best.theta, found.amortized.model.parameter_names
-    moments = {"mean": theta.mean(0), "sd": theta.std(0, ddof=1)}
+    low, high = np.quantile(theta, [0.025, 0.975], axis=0)
+    moments = {"mean": theta.mean(0), "sd": theta.std(0, ddof=1), "2.5%": low, "97.5%": high}
     row = {f"{name} {what}": float(values[j]) for j, name in enumerate(names) for what, values in moments.items()}
     return row | {k: found.attrs.get(k) for k in SHOWN}
 
@@ -134,38 +143,3 @@ def threads():
     """Cores that this process may use: NPROC, where a job of a workflow was given so many."""
     here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, int(os.environ.get("NPROC") or here))
-
-
-def _check_names(parts, folder):
-    """Every data set can have a file of its own in the folder; BadInput names the first that cannot."""
-    if folder.exists() and not folder.is_dir():
-        raise BadInput(f"{folder}: a file; expected a folder for the fits")
-    seen = set()
-    for name in map(str, parts):
-        file = Path(name).name == name and name not in ("", "..") and "\0" not in name
-        if not file or len(name.encode()) > LONGEST_NAME:
-            raise BadInput(
-                f"data set {name[:50]!r}: cannot be the name of a file; expected a short one without slashes"
-            )
-        if name.casefold() in seen:  # some file systems do not tell A from a
-            raise BadInput(f"data set {name!r}: a second one of this name; expected names that differ")
-        seen.add(name.casefold())
-
-
-def read(model, data, by):
-    """{name: Table} of many data sets, see `split`.
-
-    Raises
-    ------
-    BadInput
-        One line with the name of the first bad data set, and how many others there are.
-    """
-    found, bad = {}, []
-    for name, part in split(model, data, by).items():
-        try:
-            found[name] = tables.read(model, part)
-        except BadInput as error:
-            bad.append(f"data set {name}: {error}")
-    if bad:
-        raise BadInput(bad[0] if len(bad) == 1 else f"{bad[0]} (and {len(bad) - 1} more data sets cannot be read)")
-    return found

@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from amortmix.model.naming import UNIT
 from amortmix.storage.files import BadInput
 
-UNIT, TRIAL = "unit", "trial"
+TRIAL = "trial"
 #: Units that a jump may leave out, for each one that is there: more is a date or an identifier, not a count.
 MOST_MISSING = 10
 

@@ -12,12 +12,15 @@ import numpy as np
 import pandas as pd
 
 from amortmix.model.data import Data
-from amortmix.model.places import UNIT, at, places_of
+from amortmix.model.naming import coded, named
+from amortmix.model.naming import needed as _needed
+from amortmix.model.places import at, places_of
+from amortmix.model.pooled import check_pooled
+from amortmix.model.reading import FILE, read_file
 from amortmix.storage.files import BadInput
 
 TABLE = "the table"  # what messages call a DataFrame
 FEW = 5  # rows that a note names
-FILE = "file"  # attribute of a DataFrame that was read from a file: messages name it
 
 
 class Table(NamedTuple):
@@ -28,17 +31,24 @@ class Table(NamedTuple):
     notes: tuple = ()
 
 
-def read(model, source, rows=None, sequence=None, keep=None, min_rt=None, max_rt=None):
+def read(
+    model, source, rows=None, columns=None, codes=None, sequence=None, keep=None, min_rt=None, max_rt=None
+) -> Table:
     """A data set of a model.
 
     Parameters
     ----------
     model : Model or Description
     source : path, DataFrame, array or Data
-        A CSV file or a DataFrame with the model's columns; or y with shape (N,), (N, P), (N, D) or (N, P, D). Empty
-        fields and NaN are observations that were not made.
+        A file (`amortmix.model.reading`) or a DataFrame with the model's columns; or y with shape (N,), (N, P), (N, D)
+        or (N, P, D). Empty fields and NaN are observations that were not made.
     rows : int, optional
         Only the first ``rows`` rows of a table.
+    columns : {str: str}, optional
+        The model's name of a column -> the table's, where they differ: ``{"rt": "RT"}``.
+    codes : {str: {value: number}}, optional
+        Column -> value in the table -> code of the model: ``{"accumulator": {"correct": 1, "error": 2}}``; None for a
+        value that says that there is none.
     sequence : str, optional
         Column of a table whose values are sequences, such as sessions: a chain of states begins anew in each.
     keep : dict, optional
@@ -55,6 +65,8 @@ def read(model, source, rows=None, sequence=None, keep=None, min_rt=None, max_rt
     BadInput
         One line with file, row and expected form.
     """
+    if (columns or codes) and not isinstance(source, (str, Path, pd.DataFrame)):
+        raise BadInput(f"columns and codes of a {type(source).__name__}; expected a table or a file for them")
     if isinstance(source, Table):
         return source
     keep = limits(model, keep, min_rt, max_rt)
@@ -62,9 +74,12 @@ def read(model, source, rows=None, sequence=None, keep=None, min_rt=None, max_rt
         data = Data(*(None if a is None else np.asarray(a, np.float32) for a in source))
         return Table(data, _numbers(data))
     if isinstance(source, (str, Path)):
-        source = read_csv(model, source)
+        source = load(model, source, columns)
     if isinstance(source, pd.DataFrame):
-        return _from_frame(model, source, source.attrs.get(FILE, TABLE), rows, sequence, keep)
+        where = source.attrs.get(FILE, TABLE)
+        frame = coded(model, named(model, source.iloc[:rows], where, columns), where, codes)
+        check_pooled(frame, where, (*model.columns, *model.covariates, sequence))
+        return _from_frame(model, frame, where, sequence, keep)
     return _from_array(model, source, keep)
 
 
@@ -86,34 +101,14 @@ def _numbers(data):
     return tuple(range(1, data.y.shape[0] + 1))
 
 
-def _needed(model):
-    repeated = (UNIT,) if model.design.observations[1] > 1 else ()
-    return (*repeated, *model.columns, *model.covariates)
+def load(model, path, columns=None):
+    """A file as a table, not yet under the model's names; parameters as for `read`."""
+    names = dict(columns or {})
+    numbers = [names.get(name, name) for name in (*model.columns, *model.covariates)]
+    return read_file(path, [names.get(name, name) for name in _needed(model)], numbers)
 
 
-def read_csv(model, path):
-    """A table whose index is the number of each row in the file."""
-    try:
-        frame = pd.read_csv(path)
-    except FileNotFoundError:
-        raise BadInput(f"{path}: no such file; expected a CSV file with {', '.join(_needed(model))}") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, IsADirectoryError) as error:
-        raise BadInput(f"{path}: not a CSV file ({str(error).splitlines()[0]})") from error
-    frame.index = range(2, len(frame) + 2)  # as rows of the file, whose header is row 1
-    frame.attrs[FILE] = str(path)
-    return frame
-
-
-def _from_frame(model, frame, where, rows, sequence, keep):
-    needed = _needed(model)
-    missing = [c for c in needed if c not in frame.columns]
-    if missing:
-        header = where if where == TABLE else f"{where}, row 1"
-        raise BadInput(
-            f"{header}: no column {', '.join(missing)}; expected {', '.join(needed)}; found "
-            f"{', '.join(map(str, frame.columns))}"
-        )
-    frame = frame.iloc[:rows]
+def _from_frame(model, frame, where, sequence, keep):
     if not len(frame):
         raise BadInput(f"{where}: no rows of data; expected one for each observation")
     values = {c: _numeric(frame[c], where, c) for c in model.columns}

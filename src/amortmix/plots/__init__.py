@@ -1,5 +1,6 @@
 """One function per kind of figure. The same colours mean the same thing everywhere."""
 
+from amortmix.plots.forest import forest
 from amortmix.plots.methods import cost
 from amortmix.plots.posterior import (
     classification,
@@ -21,6 +22,7 @@ __all__ = [
     "calibration",
     "classification",
     "cost",
+    "forest",
     "gap_by_region",
     "joint_posterior",
     "learning_curve",

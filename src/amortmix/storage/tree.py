@@ -19,6 +19,8 @@ from amortmix.storage import files
 QUANTILES = {"q005": 0.005, "q025": 0.025, "median": 0.5, "q975": 0.975, "q995": 0.995}
 STATISTICS = ("mean", *QUANTILES)
 DIMS = ("chain", "draw")
+#: Columns of a summary of many fits that are text.
+WORDS = ("verdict", "reason")
 
 
 def summarize_probabilities(probabilities):
@@ -75,6 +77,36 @@ def build(model, table, theta, stats, latent, attrs, flow=None, log_likelihood=N
     tree = xr.DataTree.from_dict(groups)
     tree.attrs = {k: json.dumps(v) if isinstance(v, (list, tuple)) else v for k, v in attrs.items()}
     tree.attrs["model"] = model.name
+    return tree
+
+
+def build_many(model, theta, summary):
+    """Draws and summaries of many fits as a DataTree whose groups have the dimension ``dataset``.
+
+    Parameters
+    ----------
+    model : Model or Description
+    theta : {name: (S, D)}
+        As many draws of each; where one has fewer, NaN follows.
+    summary : DataFrame
+        A row for each, see `amortmix.inference.many.Fits.summary`.
+    """
+    names = [str(name) for name in theta]
+    draws = np.full((len(names), max(map(len, theta.values()), default=0), len(model.parameter_names)), np.nan)
+    for place, values in enumerate(theta.values()):
+        draws[place, : len(values)] = values
+    columns = {c: summary[c].to_numpy() for c in summary.columns}
+    # NetCDF has text and numbers, and None is neither
+    columns = {c: v.astype(str) if c in WORDS else v.astype(float) for c, v in columns.items()}
+    coords = {"dataset": names}
+    posterior = {n: (("dataset", "draw"), draws[..., j]) for j, n in enumerate(model.parameter_names)}
+    tree = xr.DataTree.from_dict(
+        {
+            "posterior": xr.Dataset(posterior, coords | {"draw": np.arange(draws.shape[1])}),
+            "summary": xr.Dataset({c: ("dataset", v) for c, v in columns.items()}, coords),
+        }
+    )
+    tree.attrs = {"model": model.name, "priors": model.prior_name}
     return tree
 
 
