@@ -137,7 +137,7 @@ TRIALS = pd.DataFrame(
 def test_limits_declare_trials_missing_in_their_place():
     table = tables.read(RACE, TRIALS, min_rt=0.15, max_rt=5)
     np.testing.assert_array_equal(table.data.observed, [1, 0, 0, 1, 0])
-    assert "rt lies outside 0.15 to 5 in 2 rows, not observed: 1, 4" in table.notes
+    assert "rt is below 0.15 or above 5 in 2 rows, not observed: 1, 4" in table.notes
     same = tables.read(RACE, TRIALS, keep={"rt": (0.15, 5)})
     np.testing.assert_array_equal(same.data.mask, table.data.mask)
     np.testing.assert_array_equal(tables.read(RACE, TRIALS, keep={"rt": (0.15, None)}).data.observed, [1, 0, 0, 1, 1])

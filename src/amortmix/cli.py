@@ -160,6 +160,14 @@ def fit(
         list[str],
         typer.Option(metavar="NAME:VALUE=CODE,...", help="codes of a column: accumulator:correct=1,error=2"),
     ] = (),
+    sequence: Annotated[
+        str | None, typer.Option(help="column of sessions or blocks, in each of which the states begin anew")
+    ] = None,
+    keep: Annotated[
+        list[str], typer.Option(metavar="NAME:LOW:HIGH", help="values that count, others are missing: rt:0.15:5")
+    ] = (),
+    min_rt: Annotated[float | None, typer.Option(help="faster responses are missing, in their place")] = None,
+    max_rt: Annotated[float | None, typer.Option(help="slower responses are missing, in their place")] = None,
     out: Annotated[Path, typer.Option(help="folder of the results")] = Path("fits"),
     draws: Annotated[
         int | None, typer.Option(help="posterior draws: 4000, or 1000 of each of several data sets")
@@ -176,10 +184,11 @@ def fit(
     from amortmix.api import DRAWS, DRAWS_OF_MANY, STATES, STATES_OF_MANY, load
     from amortmix.inference.many import NOT_FITTED
     from amortmix.inference.parts import read_parts
-    from amortmix.model.naming import codes_of, columns_of
+    from amortmix.model.naming import codes_of, columns_of, limits_of
 
     nets = load(model, prior=prior)
-    reading = {"columns": columns_of(columns), "codes": codes_of(codes)}
+    reading = {"columns": columns_of(columns), "codes": codes_of(codes), "keep": limits_of(keep)}
+    reading |= {"sequence": sequence, "min_rt": min_rt, "max_rt": max_rt}
     parts = read_parts(nets.engine.model, data, by, **reading)
     usual, states = (DRAWS, STATES) if len(parts.tables) + len(parts.problems) == 1 else (DRAWS_OF_MANY, STATES_OF_MANY)
     with warnings.catch_warnings():
@@ -189,6 +198,8 @@ def fit(
         _write_csv(found.summary(), out / f"{name}_parameters.csv")
         _write_csv(found.states(), out / f"{name}_states.csv", index=False)
         print(f"{name}: {found.verdict}: {found.reason}")
+        for sentence in found.notes:
+            print(f"  note: {sentence}")
         for sentence in found.warnings:
             print(f"  warning: {sentence}")
     _write_csv(fits.summary(), out / "summary.csv")

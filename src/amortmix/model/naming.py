@@ -192,3 +192,16 @@ def codes_of(options):
                 raise BadInput(f"--codes {option}; expected COLUMN:VALUE=CODE,..., as in accumulator:correct=1,error=2")
             found.setdefault(name.strip(), {})[word.strip()] = code.strip() or None
     return found
+
+
+def limits_of(options):
+    """{column: (smallest, largest)} of options like ``rt:0.15:5``; an end may be left out."""
+    found = {}
+    for option in options:
+        name, *ends = option.split(":")
+        try:
+            low, high = (float(end) if end.strip() else None for end in ends)
+        except ValueError:
+            raise BadInput(f"--keep {option}; expected COLUMN:SMALLEST:LARGEST, as in rt:0.15:5 or rt:0.15:") from None
+        found[name.strip()] = low, high
+    return found

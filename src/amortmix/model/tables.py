@@ -142,7 +142,7 @@ def _observed(model, frame, values, where, keep):
         bad = ~(kind.accepts(values[column]) | empty | outside)
         if bad.any():
             raise BadInput(at(where, frame[column], column, int(bad.argmax()), kind.expected))
-        for left_out, words in ((empty, "is empty"), (outside, f"lies outside {low:g} to {high:g}")):
+        for left_out, words in ((empty, "is empty"), (outside, f"is {_beyond(low, high)}")):
             if left_out.any():
                 which = ", ".join(map(str, frame.index[left_out][:FEW])) + (", ..." if left_out.sum() > FEW else "")
                 notes.append(f"{column} {words} in {left_out.sum()} rows, not observed: {which}")
@@ -150,6 +150,12 @@ def _observed(model, frame, values, where, keep):
     if not seen.any():
         raise BadInput(f"{where}: no row is an observation; expected at least one with {', '.join(model.columns)}")
     return notes, seen
+
+
+def _beyond(low, high):
+    """Limits in words."""
+    ends = [f"below {low:g}"] * (low > -np.inf) + [f"above {high:g}"] * (high < np.inf)
+    return " or ".join(ends)
 
 
 def _framed(y, x, seen, places, where, model):
