@@ -14,6 +14,7 @@ from amortmix.model import design_draws, hmm, registry, tables
 from amortmix.model.data import Data, pad
 from amortmix.model.design import Design
 from amortmix.networks.estimator import pack
+from amortmix.storage.bundle import Bundle
 from amortmix.storage.files import BadInput
 from amortmix.training.recipes import designed
 
@@ -168,14 +169,12 @@ def test_what_is_wrong_with_places_is_one_line(frame, options, message):
 
 # --- designs ---
 
-WIDE = Design((60, 1200), (1, 1), holes=0.2, sequences=4)
+WIDE = Design((60, 1200), (1, 1), holes=0.2, sequences=4, padding=(150, 300, 600, 1200))
 
 
-def test_frames_cover_the_range_and_few_sizes():
-    assert WIDE.frames == (150, 300, 600, 1200)
+def test_frames_cover_the_range():
     assert WIDE.spans == ((60, 150), (151, 300), (301, 600), (601, 1200))
-    assert Design((300, 400)).frames == (400,) and Design((1, 1)).frames == (1,)
-    assert WIDE._replace(padding=(400, 1200)).spans == ((60, 400), (401, 1200))
+    assert Design((50, 400)).spans == ((50, 400),)
     assert Design.of_card({"design": WIDE.as_json()}) == WIDE
 
 
@@ -314,3 +313,38 @@ def trained_irregular():
         return made[name]
 
     return get
+
+
+def test_frames_have_their_turn_and_a_resumed_training_is_the_same(tmp_path):
+    """Each frame is trained in; a training stopped between two dispatches ends bit by bit as one that was not."""
+    from conftest import smoke_recipe
+
+    from amortmix.training.loop import train
+
+    recipe = smoke_recipe(RACE) | {"design": {"units": [20, 60], "holes": 0.2, "sequences": 2, "padding": [30, 60]}}
+    recipe["schedule"] = recipe["schedule"] | {"phases": [[100, 4]], "reports": 2}
+    whole = train(RACE, recipe, seed=1)
+    assert whole.model.design.frames == (30, 60) and [row["step"] for row in whole.history] == [50, 100]
+    train(RACE, recipe, seed=1, checkpoint=tmp_path / "c.npz", max_steps=50)
+    resumed = train(RACE, recipe, seed=1, checkpoint=tmp_path / "c.npz")
+    for a, b in zip(whole.estimator.weights, resumed.estimator.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_wider_design_starts_from_the_networks_of_a_regular_one():
+    """Weights for what is new are zero: on a regular data set of the same frame the posterior is the known one."""
+    from conftest import smoke_recipe
+
+    from amortmix.inference.amortized import Amortized
+    from amortmix.training.loop import prepare
+    from amortmix.training.start import start_from
+
+    recipe = smoke_recipe(RACE)
+    known = prepare(RACE, recipe, seed=1)[0]
+    wide = RACE.changed(design=RACE.design._replace(holes=0.2, sequences=3))
+    ours = prepare(wide, recipe, seed=2)[0]
+    card = {"recipe": recipe, "meaningful": False}
+    start_from(ours, recipe, Bundle(RACE, known, card, None))
+    _, data, _ = simulate(RACE, 3, np.float32)
+    found, expected = (Amortized(m, e, card).sample(data, 20, seed=1) for m, e in ((wide, ours), (RACE, known)))
+    np.testing.assert_allclose(found.theta, expected.theta, rtol=1e-4)

@@ -1,15 +1,10 @@
 """The design of data sets: how many units and observations, which are missing, and where sequences begin.
 
-Networks are trained for a range of designs. Data sets are padded to frames of few sizes, each about twice the one below
-it, so that functions compile for few shapes and short data sets cost little. A span is the range of N of one frame.
+Networks are trained for a range of designs. Data sets are padded to frames of one or few sizes, so that functions
+compile for few shapes and short data sets cost little. A span is the range of N of one frame.
 """
 
 from typing import NamedTuple
-
-#: Most sizes of frames.
-FRAMES = 4
-#: Frames hold a multiple of so many units.
-MULTIPLE = 10
 
 
 class Design(NamedTuple):
@@ -24,7 +19,7 @@ class Design(NamedTuple):
     sequences : int
         Most sequences in a data set.
     padding : tuple of int, optional
-        The `frames`, the last of which is the largest N; by default each half the next.
+        The `frames`, in increasing order, the last of which is the largest N; by default that one alone.
     place : int, optional
         The one frame in which data sets are simulated; by default the largest, with N of any.
     """
@@ -44,13 +39,7 @@ class Design(NamedTuple):
     @property
     def frames(self):
         """Numbers of units to which data sets are padded, in increasing order."""
-        if self.padding is not None:
-            return self.padding
-        low, high = self.units
-        found = [high]
-        while len(found) < FRAMES and found[0] >= 2 * max(low, MULTIPLE):
-            found.insert(0, -(-found[0] // (2 * MULTIPLE)) * MULTIPLE)
-        return tuple(found)
+        return self.padding or (self.units[1],)
 
     @property
     def spans(self):

@@ -193,7 +193,8 @@ def train(
         spec["start"] = card["sha256"]
         key_train = jax.random.fold_in(key_train, card["data_sets"])  # simulations that those networks have not seen
     evaluate = jax.jit(lambda state, data: estimator.stateless_test_step(state, data)[0])
-    plan = list(schedules.plan_of(recipe["schedule"]))
+    frames = len(model.design.frames)
+    plan = list(schedules.plan_of(recipe["schedule"], 1 if frames == 1 else TURN * frames))
     total = sum(p.steps for p in plan)
     state, history, seconds, done = state_of(estimator), [], 0.0, 0
     if resumed := load_checkpoint(checkpoint, state, spec):

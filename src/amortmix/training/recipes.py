@@ -8,6 +8,8 @@ from amortmix.storage.files import BadInput
 #: Steps of the default schedule: from simulations, then with the density where it is known.
 STEPS = (10_000, 6_000)
 BATCH, PARTICLES = 32, 16
+#: Largest share of missing units, and most sequences of a chain.
+HOLES, SEQUENCES = 0.2, 4
 
 
 def designed(model, recipe):
@@ -49,10 +51,11 @@ def default_recipe(model, smoke=False):
     Returns
     -------
     dict
-        ``local``, ``summary``, ``flow``, ``classifier``, ``classified_share``, ``schedule``.
+        ``design``, ``local``, ``summary``, ``flow``, ``classifier``, ``classified_share``, ``schedule``.
     """
     size = _SMOKE if smoke else _FULL
     return {
+        "design": {"holes": HOLES} | ({"sequences": SEQUENCES} if model.dependent else {}),
         "local": _local(model, size),
         "summary": _summary(model, size),
         "flow": {

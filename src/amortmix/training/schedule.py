@@ -32,10 +32,14 @@ def phases_of(schedule):
     return [Phase(*phase) for phase in schedule["phases"]]
 
 
-def plan_of(schedule):
-    """Pieces, each a `Phase`: the budget in about ``reports`` dispatches, none across two phases."""
+def plan_of(schedule, multiple=1):
+    """Pieces, each a `Phase`: the budget in about ``reports`` dispatches, none across two phases.
+
+    All but the last of a phase have a multiple of so many steps.
+    """
     phases = phases_of(schedule)
     size = max(1, sum(p.steps for p in phases) // schedule.get("reports", REPORTS))
+    size = -(-size // multiple) * multiple
     for phase in phases:
         whole, rest = divmod(phase.steps, size)
         yield from [phase._replace(steps=n) for n in [size] * whole + [rest] * (rest > 0)]
