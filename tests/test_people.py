@@ -80,7 +80,7 @@ def test_if_all_are_bad_each_has_its_line(nets, tmp_path):
     with pytest.raises(am.BadInput) as error:
         nets.fit_many(frame, by="subject", folder=tmp_path / "fits")
     assert str(error.value).splitlines() == [
-        "data set a: the table, row 0: y is 'x'; expected a finite number",
+        "data set a: the table, row 0: y is 'x'; expected a finite number or nothing",
         "data set b: the table, row 1: y is 'z'; expected a finite number",
     ]
     assert not (tmp_path / "fits").exists()

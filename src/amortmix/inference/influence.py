@@ -66,7 +66,8 @@ def decisive(engine, table, drawn, reliable, seed):
         rest = without(table.data, extreme.units, extreme.places)
         other, log_joint, _ = engine.answer(rest, len(drawn.theta), seed)
         moved = np.abs(_mean(drawn.theta) - _mean(other.theta)) / (np.std(other.theta, axis=0) + 1e-9)
-        mended = not reliable and log_joint is not None and psis.smooth(log_joint, other.log_q).is_reliable
+        judged = not reliable and log_joint is not None and np.isfinite(log_joint).any()
+        mended = judged and psis.smooth(log_joint, other.log_q).is_reliable
         if mended or (extreme.apart > APART and moved.max() > MOVED):
             found.append(
                 f"{_words(extreme, table.labels)}, and decides the fit alone; if it is another process, declare "
