@@ -29,11 +29,12 @@ rule validate:
     output:
         metrics=CASE + "/validation/metrics.json",
         recovery=CASE + "/validation/recovery.nc",
+        reference=CASE + "/validation/reference.npz",
     log:
         f"logs/{CASE}/validate.log",
     benchmark:
         f"logs/{CASE}/validate.benchmark.tsv"
-    # data sets are fitted after it, for their verdicts need its summaries
+    # data sets are fitted after it, for their verdicts need its reference
     priority: 5
     conda:
         "../../envs/networks.yaml"
@@ -44,6 +45,7 @@ rule validate:
     params:
         model=lambda w: run_.model(w.case, w.priors),
         settings=run_.settings["validation"],
-        seed=lambda w: run_.seed_for("validate", w.priors, w.case),
+        # that of the simulations: `Networks.validate` finds the same with this one seed
+        seed=lambda w: run_.seed_for("held out", w.priors, w.case),
     script:
         "../scripts/validate.py"
