@@ -19,7 +19,7 @@ from amortmix.inference.fitting import Fitter
 from amortmix.inference.reference import Reference, make_reference
 from amortmix.model import tables
 from amortmix.storage import compiled, files, pretrained
-from amortmix.storage.card import check_file, check_identity, check_library, load_card
+from amortmix.storage.card import MADE_FROM_THEM, check_file, check_identity, check_library, load_card
 from amortmix.storage.files import BadInput
 
 #: Posterior draws of one data set, and of each of many.
@@ -253,7 +253,7 @@ class Networks:
 
     def save(self, folder):
         """Copy the networks, their card, curve, reference and programs into a folder; `load` reads it."""
-        for name in (FILE, "reference.npz", "metrics.json"):  # of other networks that may be there
+        for name in MADE_FROM_THEM:  # of other networks that may be there
             if not (self.folder / name).is_file():
                 (Path(folder) / name).unlink(missing_ok=True)
         for path in self.folder.iterdir():
