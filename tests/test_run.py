@@ -42,6 +42,12 @@ def test_a_card_that_disagrees_is_refused(tmp_path, monkeypatch):
     assert card["fingerprint"] == fingerprint(registry.find("gaussian_hmm").with_prior("paper"))
 
 
+def test_true_and_false_of_the_command_line_are_booleans(tmp_path):
+    """Snakemake leaves them as text, in profiles as well."""
+    for word, value in (("true", True), ("false", False)):
+        assert run_of(tmp_path, cuda=word).config["cuda"] is value
+
+
 def test_own_models_mix_with_pretrained_ones(tmp_path):
     """With networks=shipped they are trained, which is said; the others are taken as they come."""
     rows = ("a\tgaussian_hmm\tdemo:hmm_demo\t", f"b\t{WAITING}\tprior:1\t")

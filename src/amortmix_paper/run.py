@@ -16,6 +16,8 @@ from amortmix_paper.planned_models import Models
 from amortmix_paper.schemas import check
 
 PRESETS = Path("config/presets")
+#: Words of YAML that Snakemake leaves as text where they are given on the command line.
+BOOLEANS = {"true": True, "false": False}
 
 
 class Run:
@@ -48,6 +50,7 @@ class Run:
     """
 
     def __init__(self, config, download=False):
+        config = {k: BOOLEANS.get(v, v) if isinstance(v, str) else v for k, v in config.items()}
         check(config, "config", "config")
         self.config, self.preset, self.seed = config, config["preset"], config["seed"]
         path = PRESETS / f"{self.preset}.yaml"
