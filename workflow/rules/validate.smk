@@ -49,3 +49,26 @@ rule validate:
         seed=lambda w: run_.seed_for("held out", w.priors, w.case),
     script:
         "../scripts/validate.py"
+
+
+# what ships with its networks, made with the settings of this run; of two rules for a file Snakemake takes the one without
+# wildcards
+for priors_, case_ in sorted(run_.validated):
+
+    rule:
+        name:
+            f"validated_{priors_}_{case_}"
+        input:
+            [str(pretrained.folder(case_, priors_) / file) for file in pretrained.VALIDATION],
+        output:
+            [f"{RESULTS}/{priors_}/{case_}/validation/{file}" for file in pretrained.VALIDATION],
+        log:
+            f"logs/{RESULTS}/{priors_}/{case_}/validated.log",
+        priority: 5
+        conda:
+            "../../envs/plain.yaml"
+        resources:
+            mem_mb=gibibytes(1),
+            runtime=minutes(10),
+        shell:
+            "cp -v {input} $(dirname {output[0]}) > {log} 2>&1"
