@@ -69,7 +69,7 @@ SHIP := longer
 ship: setup
 	cd results/$(SHIP) && for folder in */*/networks; do \
 	  run=$$(dirname $$folder); target=../../src/amortmix/pretrained/$$run; \
-	  mkdir -p $$target && cp -v $$folder/* $$run/validation/metrics.json $$target/; done
+	  mkdir -p $$target && cp -v $$folder/* $$run/validation/* $$target/; done
 	$(RUN) python -m amortmix_paper.shipping
 
 # the small copy of a run that is committed: report, pictures and numbers, no draws, no notebooks

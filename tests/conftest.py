@@ -59,7 +59,7 @@ def trained():
             found = registry.find(name)
             training = train(found, smoke_recipe(found), seed=1, max_steps=20)
             card = {"units": found.units, "observations": found.observations, "meaningful": False}
-            made[name] = training, Amortized(found, training.estimator, card)
+            made[name] = training, Amortized(training.model, training.estimator, card)
         return made[name]
 
     return get

@@ -149,7 +149,7 @@ def test_own_networks_load_without_the_file(tmp_path):
     loaded = load_bundle(tmp_path / "networks")
     assert loaded.model.name == "coin" and loaded.model.units == (20, 30)
     data = as_numpy(existing(jax.jit(model.simulate_dataset)(jax.random.key(1))[1]))
-    ours = Amortized(model, training.estimator, loaded.card).sample(data, 5, seed=1)
+    ours = Amortized(training.model, training.estimator, loaded.card).sample(data, 5, seed=1)
     np.testing.assert_array_equal(Amortized.of(loaded).sample(data, 5, seed=1).theta, ours.theta)
 
 

@@ -70,6 +70,11 @@ def test_training_ends_with_a_sentence(tmp_path, capsys):
     nets = am.train(model, steps=4, recipe=recipe, folder=tmp_path / "nets", assess=False)
     quality = nets.validate(**settings)
     assert not quality.good and quality.sentence.startswith("Train longer")
+    assert quality.metrics["settings"] == settings and quality.metrics["sha256"] == nets.card["sha256"]
+    assert quality.recovery.sizes == {"dataset": 40, "parameter": len(model.parameters)}
+    gaps = quality.recovery["gap"].values
+    assert np.isnan(gaps[20:]).all()
+    assert gaps[:20].mean() == pytest.approx(quality.metrics["gap_nats"]["mean"], rel=1e-4)
     for words in ("nats per data set (at most 0.15)", "nats per unit (at most 0.001)", "SBC ranks"):
         assert words in quality.sentence
 

@@ -202,7 +202,7 @@ def test_simulated_data_sets_have_their_truth():
     assert table.labels == tuple(range(1, 201)) and table.data.y.shape == (200, 3, 1)
     np.testing.assert_array_equal(theta, model.demos["gmm_demo"]["theta"])
     table, (theta, z) = load(Dataset("x", model.name, "prior:3", None))
-    assert theta.shape == (6,) and len(z) == len(table.data.y) == int(table.data.unit_mask.sum())
+    assert theta.shape == (6,) and len(z) == len(table.data.y) == int(table.data.exists.sum())
     again, _ = load(Dataset("x", model.name, "prior:3", None))
     np.testing.assert_array_equal(table.data.y, again.data.y)
 

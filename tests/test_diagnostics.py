@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-import xarray as xr
+from bayesflow.diagnostics import plots as bayesflow_plots
 from bayesflow.metrics.functional.kernels import inverse_multiquadratic
 from scipy import stats
 
@@ -169,7 +169,7 @@ def test_share_of_units_is_calibrated_where_the_indicators_are(name):
 
     def simulate(key):
         key_design, key_data = jax.random.split(key)
-        mask = model.sample_design(key_design)
+        mask, _ = model.sample_design(key_design)
         y, z = model.simulate(key_data, theta, mask)
         return Data(y, mask), z
 
@@ -178,6 +178,47 @@ def test_share_of_units_is_calibrated_where_the_indicators_are(name):
     for sharpness, inside in ((1.0, True), (3.0, False)):
         stub = ExactAtOnePoint(model, theta, sharpness)
         assert states.share_calibration(stub, data, z, 100, seed=1)["inside"] is inside
+
+
+def shifted_draws(model, data_sets, draws, seed):
+    """Truths (M, D) and draws (M, S, D), off by a part of their standard deviations, which differ."""
+    rng = np.random.default_rng(seed)
+    theta = rng.normal(size=(data_sets, len(model.parameters))).astype(np.float32)
+    noise = rng.normal(0.2, rng.uniform(0.1, 0.9, theta.shape)[:, None], (data_sets, draws, theta.shape[1]))
+    return theta, (theta[:, None] + noise).astype(np.float32)
+
+
+def test_statistics_are_those_of_the_draws():
+    model = registry.find("gaussian_hmm")
+    theta, draws = shifted_draws(model, 30, 101, seed=9)
+    found = simulated.statistics(model.parameter_names, theta, draws)
+    # the 51st of 101 sorted draws is their median
+    np.testing.assert_array_equal(found["median"], np.sort(draws, axis=1)[:, 50])
+    np.testing.assert_array_equal(found["rank"], (draws < theta[:, None]).sum(1))
+    for name, expected in (("mean", draws.mean(1, float)), ("sd", draws.std(1, float, ddof=1))):
+        np.testing.assert_allclose(found[name], expected, rtol=1e-6)
+    for name, share in (("lower", 0.025), ("upper", 0.975)):
+        np.testing.assert_allclose(found[name], np.quantile(draws.astype(float), share, axis=1), rtol=1e-6)
+    assert found.attrs["draws"] == 101 and not found["not_finite"].any()
+
+
+def test_figures_from_statistics_are_bayesflows_from_draws():
+    """The ECDF of the ranks exactly, z-score and contraction but for rounding."""
+    model = registry.find("gaussian_hmm")
+    theta, draws = shifted_draws(model, 40, 60, seed=10)
+    found = simulated.statistics(model.parameter_names, theta, draws)
+    np.random.seed(1)
+    for ours, theirs in (
+        (quality.calibration(model, found), bayesflow_plots.calibration_ecdf(draws, theta, difference=True)),
+        (quality.z_score_contraction(model, found), bayesflow_plots.z_score_contraction(draws, theta)),
+    ):
+        for axis, other in zip(ours.axes, theirs.axes):
+            for line, expected in zip(axis.lines, other.lines, strict=True):
+                np.testing.assert_array_equal(line.get_xydata(), expected.get_xydata())
+            points = [np.concatenate([c.get_offsets() for c in a.collections]) for a in (axis, other)]
+            np.testing.assert_allclose(*points, rtol=1e-4, atol=1e-4)
+        plt.close(ours)
+        plt.close(theirs)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 1.0])
@@ -189,7 +230,9 @@ def test_draws_that_are_not_finite_are_counted_and_figures_say_so(share):
     draws = (theta[:, None] + rng.normal(size=(20, 50, 4))).astype(np.float32)
     overflown = int(share * 20)
     draws[:overflown, :3, 2], draws[:overflown, 3, 3] = np.inf, np.nan
-    found = xr.Dataset({"theta": (("m", "d"), theta), "draws": (("m", "s", "d"), draws)})
+    found = simulated.statistics(model.parameter_names, theta, draws)
+    assert found["not_finite"].values.tolist() == [4] * overflown + [0] * (20 - overflown)
+    assert all(np.isfinite(found[name]).all() for name in found)
     words = f"draws of {overflown} of 20 data sets are not finite"
     for plot in (quality.recovery, quality.z_score_contraction):
         figure = plot(model, found)

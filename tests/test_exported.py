@@ -23,7 +23,7 @@ from amortmix.inference.amortized import Amortized
 from amortmix.inference.exported import FILE, Exported
 from amortmix.inference.reference import make_reference
 from amortmix.model import registry
-from amortmix.model.data import Data, as_numpy
+from amortmix.model.data import Data, as_numpy, existing
 from amortmix.model.description import Description
 from amortmix.storage import files
 from amortmix.storage.bundle import load_bundle
@@ -51,7 +51,7 @@ def test_every_pretrained_network_answers_as_in_jax(folder):
     for seed in (11, 12):
         theta, data, _ = jax.jit(ours.model.simulate_dataset)(jax.random.key(seed))
         data = as_numpy(data)
-        data = Data(data.y[: int(data.unit_mask.sum())], data.mask[: int(data.unit_mask.sum())])
+        data = existing(data)
         a, b = exported.answer(data, 1200, seed), ours.answer(data, 1200, seed)
         for name in a.draws._fields:
             close(getattr(a.draws, name), getattr(b.draws, name), name)

@@ -12,6 +12,7 @@ from conftest import simulate
 from amortmix.model import registry
 from amortmix.networks.classifiers import EmissionClassifier
 from amortmix.networks.estimator import chain_of, pack, training_example
+from amortmix.networks.layers import Places
 from amortmix.networks.summaries import MixtureSummary
 from amortmix.training.recipes import default_recipe
 
@@ -92,8 +93,8 @@ def test_chains_whose_densities_are_known_start_from_the_exact_answer(observatio
     known = default_recipe(model)["classifier"]["known"]
     classifier = EmissionClassifier(n_states=2, widths=[4], known=known)
     classifier.build((1, n, 2), conditions.shape, model.free)
-    units, present = jnp.ones((1, n, 2)), jnp.ones((1, n))
-    found = classifier(units, conditions=conditions, present=present, chain=chain_of(model, theta)[None])
+    units, places = jnp.ones((1, n, 2)), Places(jnp.ones((1, n)), jnp.ones((1, n)))
+    found = classifier(units, conditions=conditions, places=places, chain=chain_of(model, theta)[None])
     exact = model.state_log_probs(theta, data)
     for head in ("filtering", "backward_filtering"):
         # differences of log densities beyond 15 are cut off
@@ -105,7 +106,7 @@ def test_emission_classifier_with_the_true_emissions_is_exact(name):
     """All heads equal the exact ones once the unit network is the likelihood of a unit, up to any constant in k."""
     model = registry.find(name)
     theta, data, _ = model.simulate_dataset(jax.random.key(8))
-    n = int(data.unit_mask.sum())
+    n = int(data.exists.sum())
     log_lik = model.log_densities(theta, data)
     classifier = EmissionClassifier(n_states=2, widths=[4])
     classifier.unit = lambda inputs: inputs
@@ -113,7 +114,7 @@ def test_emission_classifier_with_the_true_emissions_is_exact(name):
     found = classifier.call(
         log_lik[None, :, :1],
         conditions=log_lik[None, :, 1:],
-        present=data.unit_mask[None],
+        places=Places(data.observed[None], data.exists[None]),
         chain=chain_of(model, theta)[None],
     )
     exact = model.state_log_probs(theta, data)

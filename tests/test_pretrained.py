@@ -1,11 +1,13 @@
 """The networks that come with the library: the index tells the truth, and others are refused in one line."""
 
+import numpy as np
 import pytest
 
 from amortmix.model import registry
 from amortmix.model.identity import fingerprint
 from amortmix.storage import files, pretrained
 from amortmix.storage.files import BadInput
+from amortmix_paper.pretrained import FILES, VALIDATION
 from amortmix_paper.shipping import index_row
 
 ROWS = pretrained.index()
@@ -16,9 +18,23 @@ def test_the_index_says_what_is_there(row):
     folder = pretrained.folder_of(row["model"], row["priors"])
     assert index_row(folder) == row
     assert row["fingerprint"] == fingerprint(registry.find(row["model"]).with_prior(row["priors"]))
-    assert {"bundle.keras", "card.json", "history.csv", "metrics.json", "reference.npz"} <= {
-        p.name for p in folder.iterdir()
-    }
+    assert {*FILES, *VALIDATION, "exported.zip"} <= {p.name for p in folder.iterdir()}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['priors']}-{row['model']}")
+def test_the_validation_is_of_these_networks_and_its_files_agree(row):
+    """The statistics of every held-out data set add up to the metrics, and fit the settings."""
+    folder = pretrained.folder_of(row["model"], row["priors"])
+    metrics, recovery = files.read_json(folder / "metrics.json"), files.load_netcdf(folder / "recovery.nc")
+    settings = metrics["settings"]
+    assert metrics["sha256"] == row["sha256"]
+    assert tuple(recovery.sizes[d] for d in ("dataset", "parameter")) == (settings["datasets"], len(row["parameters"]))
+    assert recovery.attrs["draws"] == settings["draws"] and list(recovery["parameter"].values) == row["parameters"]
+    theta, median = (recovery[name].values.astype(float) for name in ("theta", "median"))
+    np.testing.assert_allclose(np.sqrt(((median - theta) ** 2).mean(0)), metrics["recovery"]["rmse"], rtol=1e-4)
+    gap = recovery["gap"].values[: settings["gap_datasets"]].astype(float)
+    np.testing.assert_allclose(gap.mean(), metrics["gap_nats"]["mean"], atol=1e-5)
+    assert np.isnan(recovery["gap"].values[settings["gap_datasets"] :]).all()
 
 
 def test_every_model_of_the_library_has_networks():

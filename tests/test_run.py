@@ -1,6 +1,7 @@
 """The plan of a run: pretrained networks fit the models, own models mix with them, changes are checked."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import yaml
 
 from amortmix.model import registry
 from amortmix.model.identity import fingerprint
-from amortmix.storage.files import BadInput
+from amortmix.storage.files import BadInput, read_json, write_json
 from amortmix_paper import pretrained
 from amortmix_paper.models import bound_model
 from amortmix_paper.run import Run, merged
@@ -40,6 +41,30 @@ def test_a_card_that_disagrees_is_refused(tmp_path, monkeypatch):
         run_of(tmp_path, {"gaussian_hmm": {"units": [50, 300]}}, networks="shipped")
     card = json.loads((pretrained.folder("gaussian_hmm", "paper") / "card.json").read_text())
     assert card["fingerprint"] == fingerprint(registry.find("gaussian_hmm").with_prior("paper"))
+
+
+def test_true_and_false_of_the_command_line_are_booleans(tmp_path):
+    """Snakemake leaves them as text, in profiles as well."""
+    for word, value in (("true", True), ("false", False)):
+        assert run_of(tmp_path, cuda=word).config["cuda"] is value
+
+
+def test_shipped_networks_are_validated_where_something_differs(tmp_path, monkeypatch):
+    """Where settings or networks are others than those of the shipped validation, or one is asked for; else nowhere."""
+    run = run_of(tmp_path, networks="shipped", priors=["paper", "reference"])
+    assert run.validated == set(run.pairs())
+    assert run_of(tmp_path, networks="shipped", seed=1).validated
+    assert not run_of(tmp_path).validated and not run_of(tmp_path, networks="shipped", revalidate=True).validated
+    for name, value in run.settings["validation"].items():
+        settings = {"validation": run.settings["validation"] | {name: value + 1}}
+        assert not run_of(tmp_path, networks="shipped", settings=settings).validated, name
+    copy = tmp_path / "pretrained"
+    shutil.copytree(pretrained.FOLDER, copy, ignore=shutil.ignore_patterns("*.zip", "*.keras"))
+    metrics = read_json(copy / "paper" / "gaussian_hmm" / "metrics.json")
+    write_json(copy / "paper" / "gaussian_hmm" / "metrics.json", metrics | {"sha256": "of others"})
+    monkeypatch.setattr(pretrained, "FOLDER", copy)
+    run = run_of(tmp_path, networks="shipped", priors=["paper", "reference"])
+    assert run.validated == set(run.pairs()) - {("paper", "gaussian_hmm")}
 
 
 def test_own_models_mix_with_pretrained_ones(tmp_path):

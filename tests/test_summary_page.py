@@ -12,7 +12,7 @@ from amortmix.model import registry
 from amortmix_paper import pretrained, summary_page, table1
 from amortmix_paper.captions import Figures, ModelFigures, clear_figures, figure_gallery
 from amortmix_paper.notebook_html import to_html, with_mathml
-from amortmix_paper.statements import card_lines, chosen_data_sets, table_answer
+from amortmix_paper.statements import card_lines, chosen_data_sets, table_answer, validation_line
 
 MATHML = "{http://www.w3.org/1998/Math/MathML}"
 
@@ -195,6 +195,14 @@ def test_a_page_says_how_many_steps_were_left_out():
     history = pd.DataFrame({"step": [1000, 2000], "skipped": [3.0, 0.0]})
     assert "3 of the 2,000 steps of this curve were left out: their gradient" in card_lines(card, history)
     assert "left out" not in card_lines(card, history.assign(skipped=0.0))
+
+
+def test_a_page_says_whose_seed_its_validation_has():
+    """That of the run, or one in which the run has no part."""
+    metrics = {"settings": {"datasets": 1000, "draws": 500}, "seed": 7}
+    own, shipped = (validation_line(metrics, flag) for flag in (False, True))
+    assert own.endswith("1,000 held-out data sets with 500 draws of each, seed 7.") and shipped.startswith(own)
+    assert "the seed of this run has no part in it" in shipped and "revalidate=true" in shipped
 
 
 def test_the_report_counts_the_steps_that_were_left_out():

@@ -20,7 +20,7 @@ from amortmix.inference.parts import read_parts
 from amortmix.inference.reference import Reference, make_reference
 from amortmix.model import tables
 from amortmix.storage import files, pretrained
-from amortmix.storage.card import check_file, check_identity, check_library, load_card
+from amortmix.storage.card import MADE_FROM_THEM, check_file, check_identity, check_library, load_card
 from amortmix.storage.files import BadInput
 from amortmix.storage.in_jax import Declared
 
@@ -240,7 +240,7 @@ class Networks:
 
     def save(self, folder):
         """Copy the networks, their card, curve, reference and programs into a folder; `load` reads it."""
-        for name in (FILE, "reference.npz", "metrics.json"):  # of other networks that may be there
+        for name in MADE_FROM_THEM:  # of other networks that may be there
             if not (self.folder / name).is_file():
                 (Path(folder) / name).unlink(missing_ok=True)
         for path in self.folder.iterdir():

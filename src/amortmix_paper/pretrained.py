@@ -7,6 +7,8 @@ from amortmix.storage.files import BadInput, read_json
 
 FOLDER = Path(amortmix.__file__).parent / "pretrained"
 FILES = ("bundle.keras", "history.csv", "card.json")
+#: What rule validate makes of networks.
+VALIDATION = ("metrics.json", "recovery.nc", "reference.npz")
 
 
 def folder(name, variant):
@@ -32,3 +34,10 @@ def is_shipped(name, variant, fingerprint):
             "or --config networks=trained"
         )
     return True
+
+
+def is_validated(name, variant, settings):
+    """Whether the validation that comes with networks is of these very networks, with the settings of a preset."""
+    path = folder(name, variant)
+    metrics = read_json(path / "metrics.json")
+    return metrics["settings"] == settings and metrics["sha256"] == read_json(path / "card.json")["sha256"]

@@ -16,6 +16,8 @@ from amortmix_paper.planned_models import Models
 from amortmix_paper.schemas import check
 
 PRESETS = Path("config/presets")
+#: Words of YAML that Snakemake leaves as text where they are given on the command line.
+BOOLEANS = {"true": True, "false": False}
 
 
 class Run:
@@ -41,6 +43,8 @@ class Run:
     datasets : {name: Dataset}
         Those whose data can be had.
     files : {name: path}
+    validated : set of (priors, case)
+        Those whose networks are taken from the library together with their validation.
     trouble : str or None
         Why data are missing, and what to do.
     notes : list of str
@@ -48,6 +52,7 @@ class Run:
     """
 
     def __init__(self, config, download=False):
+        config = {k: BOOLEANS.get(v, v) if isinstance(v, str) else v for k, v in config.items()}
         check(config, "config", "config")
         self.config, self.preset, self.seed = config, config["preset"], config["seed"]
         path = PRESETS / f"{self.preset}.yaml"
@@ -67,6 +72,7 @@ class Run:
         self._find_files(datasets, download)
         self.folder = self.preset if config["networks"] == "trained" else f"{self.preset}_shipped"
         self._shipped = {pair for pair in self.pairs() if self._is_shipped(*pair)}
+        self.validated = {pair for pair in self._shipped if self._is_validated(*pair)}
         self.notes = self._notes()
 
     def _find_files(self, datasets, download):
@@ -188,6 +194,9 @@ class Run:
         if self.config["networks"] == "trained" or self.models.is_own(case):
             return False
         return pretrained.is_shipped(case, priors, self.model(case, priors)["fingerprint"])
+
+    def _is_validated(self, priors, case):
+        return not self.config["revalidate"] and pretrained.is_validated(case, priors, self.settings["validation"])
 
     def mcmc_program(self, case):
         """What decides how a model is fitted by MCMC: its Stan file, whether it has a density, the environment."""

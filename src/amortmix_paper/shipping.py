@@ -1,17 +1,13 @@
-"""Networks of a run become those that come with the library: reference simulations, programs and index, made anew.
+"""Networks of a run become those that come with the library: programs and index, made anew.
 
-`make ship` copies bundles, cards, curves and metrics into ``src/amortmix/pretrained/{prior}/{model}`` and runs this
-module.
+`make ship` copies bundles, cards and curves, and the validation of each with its reference simulations, into
+``src/amortmix/pretrained/{prior}/{model}`` and runs this module.
 """
 
 import sys
 
-from amortmix.api import REFERENCE_SEED
-from amortmix.inference.amortized import Amortized
-from amortmix.inference.reference import make_reference
 from amortmix.model import registry
 from amortmix.storage import files
-from amortmix.storage.bundle import load_bundle
 from amortmix.storage.pretrained import FOLDER, INDEX
 from amortmix.trainer import export
 
@@ -36,14 +32,12 @@ def index_row(folder):
 
 
 def main():
-    """Reference simulations of every bundle in the package, and the index of all."""
+    """Programs of every bundle in the package, and the index of all."""
     folders = sorted(path.parent for path in FOLDER.glob("*/*/card.json"))
     for folder in folders:
-        amortized = Amortized.of(load_bundle(folder))
-        make_reference(amortized, REFERENCE_SEED).save(folder / "reference.npz")
         if not export(folder):
             sys.exit(1)
-        print(f"{folder.parent.name}/{folder.name}: reference simulations made")
+        print(f"{folder.parent.name}/{folder.name}: exported")
     files.write_json(INDEX, [index_row(folder) for folder in folders])
 
 

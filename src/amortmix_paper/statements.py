@@ -80,6 +80,21 @@ def card_lines(card, history):
     )
 
 
+def validation_line(metrics, shipped):
+    """How the networks were validated; ``shipped`` says that their validation came with them."""
+    settings = metrics["settings"]
+    text = (
+        f"Measured on {settings['datasets']:,} held-out data sets with {settings['draws']:,} draws of each, "
+        f"seed {metrics['seed']}"
+    )
+    if not shipped:
+        return f"{text}."
+    return (
+        f"{text}. This validation ships with the networks: the seed of this run has no part in it. "
+        "`--config revalidate=true` makes one of its own."
+    )
+
+
 def verdict_table(comparisons):
     """Diagnostics of each data set as a styled table."""
     columns = {

@@ -239,7 +239,7 @@ def rule_edges(config):
         command = [sys.executable, "-m", "snakemake", "--cores", "1", "--forceall", "--rulegraph", "dot"]
         done = subprocess.run([*command, "--configfile", file.name], capture_output=True, text=True, check=True)
     names = dict(re.findall(r'^\s*(\d+)\s*\[.*?label\s*=\s*"(\w+)', done.stdout, flags=re.MULTILINE))
-    common = {k: re.sub(r"^(train|shipped|data|fit_abi)_.*", r"\1", v) for k, v in names.items()}
+    common = {k: re.sub(r"^(train|shipped|validated|data|fit_abi)_.*", r"\1", v) for k, v in names.items()}
     edges = {(common[a], common[b]) for a, b in re.findall(r"(\d+)\s*->\s*(\d+)", done.stdout)}
     return {edge for edge in edges if "all" not in edge}
 

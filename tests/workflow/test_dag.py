@@ -40,12 +40,12 @@ def snakemake(*targets, config=(DATASETS,), preset="config/presets/smoke.yaml", 
 
 
 def job_counts(output):
-    """{rule: jobs} of a dry run; trainings, data and ABI fits of all models together."""
+    """{rule: jobs} of a dry run; trainings, shipped validations, data and ABI fits of all models together."""
     # Snakemake prints the table twice
     table = dict(re.findall(r"^(\w+)\s+(\d+)$", output, flags=re.MULTILINE))
     counts = {}
     for rule, n in table.items():
-        rule = next((r for r in ("train", "data", "fit_abi") if rule.startswith(f"{r}_")), rule)
+        rule = next((r for r in ("train", "validated", "data", "fit_abi") if rule.startswith(f"{r}_")), rule)
         counts[rule] = counts.get(rule, 0) + int(n)
     return counts
 
@@ -62,6 +62,7 @@ def outputs(output):
         ("preset=huge", "config, preset: 'huge'; expected smoke or default or longer or paper"),
         ("priors=flat", "config, priors: 'flat'; expected paper, reference or a list of both"),
         ("participants=none", "config, participants: 'none'; expected real or simulated"),
+        ("revalidate=maybe", "config, revalidate: 'maybe'; expected true or false"),
         ("smoothing_rule=magic", "config, smoothing_rule: 'magic'; expected exact or printed or shifted"),
         ("seed=-1", "config, seed: -1; expected: minimum 0"),
         ("datasets=nowhere.tsv", "nowhere.tsv: no such file; expected a list of data sets"),
@@ -179,6 +180,17 @@ def test_own_models_run_beside_pretrained_ones():
     assert counts["train"] == 3 and sum(n for rule, n in counts.items() if rule.startswith("shipped_")) == 3
 
 
+@pytest.mark.parametrize(("more", "validated"), [((), 5), (("seed=1",), 5), (("revalidate=true",), 0)])
+def test_networks_that_ship_with_their_validation_are_not_validated_again(more, validated):
+    """With the settings of the preset `default`; nothing is simulated for it either."""
+    config = ("networks=shipped", "priors=[paper,reference]", *more)
+    code, output = snakemake(config=config, preset="config/presets/default.yaml", more=["--forceall"])
+    assert code == 0, output
+    counts = job_counts(output)
+    assert counts.get("validated", 0) == validated and "train" not in counts
+    assert counts.get("validate", 0) == counts.get("simulate", 0) == 5 - validated
+
+
 def test_simulated_participants_never_write_where_real_ones_do():
     code, output = snakemake(config=("participants=simulated",))
     assert code == 0, output
@@ -220,7 +232,7 @@ def test_contract_files():
         assert card["meaningful"] is False and card["units"] == list(model.units) and card["versions"]["jax"]
         metrics = json.loads((folder / "validation" / "metrics.json").read_text())
         exact = {"gap_nats", "excess_ce", "misfit"} if model.has_density else {"state_calibration"}
-        assert {"sbc", "recovery", "seconds"} | exact <= set(metrics)
+        assert {"sbc", "recovery", "seconds"} | exact <= set(metrics) and metrics["sha256"] == card["sha256"]
         assert not model.has_density or {"mean", "se", "ess"} <= set(metrics["gap_nats"])
         for fit in (folder / "fits").iterdir():
             check_fit(model, fit)

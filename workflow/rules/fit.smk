@@ -10,7 +10,7 @@ for priors_, case_, number_, chunk_ in run_.chunks():
         input:
             bundle=f"{folder_}/networks/bundle.keras",
             card=f"{folder_}/networks/card.json",
-            recovery=f"{folder_}/validation/recovery.nc",
+            reference=f"{folder_}/validation/reference.npz",
             # in place of the data sets: Snakemake keeps a record of each output with every input and its checksum, which
             # for hundreds of both is more work than the fits
             data=f"{folder_}/data/checksums_{run_.checksum(chunk_)}.json",

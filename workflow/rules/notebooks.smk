@@ -62,7 +62,10 @@ def notebook_parameters(w):
     }
     if name == "smoothing":
         return found | {"variants": run_.priors, "cases": dependent_cases()}
-    return found if name in PAGES else found | {"reference": run_.model(name, w.priors)}
+    if name in PAGES:
+        return found
+    validated = (w.priors, name) in run_.validated
+    return found | {"reference": run_.model(name, w.priors), "validation_shipped": validated}
 
 
 rule notebook:
@@ -107,6 +110,7 @@ rule report:
         suffix=SUFFIX,
         trouble=run_.trouble,
         config=run_.config,
+        validated=lambda w: sorted(c for p, c in run_.validated if p == w.priors),
         titles={c: run_.models[c].title for c in run_.cases},
     script:
         "../scripts/report.py"

@@ -29,11 +29,12 @@ rule validate:
     output:
         metrics=CASE + "/validation/metrics.json",
         recovery=CASE + "/validation/recovery.nc",
+        reference=CASE + "/validation/reference.npz",
     log:
         f"logs/{CASE}/validate.log",
     benchmark:
         f"logs/{CASE}/validate.benchmark.tsv"
-    # data sets are fitted after it, for their verdicts need its summaries
+    # data sets are fitted after it, for their verdicts need its reference
     priority: 5
     conda:
         "../../envs/networks.yaml"
@@ -44,6 +45,30 @@ rule validate:
     params:
         model=lambda w: run_.model(w.case, w.priors),
         settings=run_.settings["validation"],
-        seed=lambda w: run_.seed_for("validate", w.priors, w.case),
+        # that of the simulations: `Networks.validate` finds the same with this one seed
+        seed=lambda w: run_.seed_for("held out", w.priors, w.case),
     script:
         "../scripts/validate.py"
+
+
+# what ships with its networks, made with the settings of this run; of two rules for a file Snakemake takes the one without
+# wildcards
+for priors_, case_ in sorted(run_.validated):
+
+    rule:
+        name:
+            f"validated_{priors_}_{case_}"
+        input:
+            [str(pretrained.folder(case_, priors_) / file) for file in pretrained.VALIDATION],
+        output:
+            [f"{RESULTS}/{priors_}/{case_}/validation/{file}" for file in pretrained.VALIDATION],
+        log:
+            f"logs/{RESULTS}/{priors_}/{case_}/validated.log",
+        priority: 5
+        conda:
+            "../../envs/plain.yaml"
+        resources:
+            mem_mb=gibibytes(1),
+            runtime=minutes(10),
+        shell:
+            "cp -v {input} $(dirname {output[0]}) > {log} 2>&1"

@@ -14,9 +14,7 @@ with job(snakemake):
 
     params = snakemake.params
     amortized = amortized_of(snakemake.input.bundle, bound_model(params.model), params.smoothing_rule)
-    recovery = files.load_netcdf(snakemake.input.recovery)
-    reference = Reference(*(recovery[name].values for name in ("summary", "value_range", "mean_range")))
-    fitter = Fitter(amortized, **params.settings, reference=reference)
+    fitter = Fitter(amortized, **params.settings, reference=Reference.load(snakemake.input.reference))
     made = Path(snakemake.input.data)
     sources = [made.with_name(f"{name}.nc") for name in params.seeds]
     for source in sources:

@@ -33,7 +33,13 @@ with job(snakemake):
     warnings = notices(params.trouble, all(m["meaningful"] for m in metrics.values()), bool(params.suffix))
     versions = pd.DataFrame.from_dict(
         {
-            c: {"commit": k["git_commit"], "seed": str(k["seed"]), "device": k["device"], **k["versions"]}
+            c: {
+                "commit": k["git_commit"],
+                "seed": str(k["seed"]),
+                "seed of the validation": f"{metrics[c]['seed']}{' (shipped)' if c in params.validated else ''}",
+                "device": k["device"],
+                **k["versions"],
+            }
             for c, k in cards.items()
         },
         orient="index",

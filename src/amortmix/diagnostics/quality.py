@@ -18,7 +18,8 @@ class Quality(NamedTuple):
     metrics : dict
         As in ``metrics.json``.
     recovery : xarray.Dataset
-        Truth and posterior draws of every simulated data set.
+        Truth, statistics of the posterior draws and gap of every simulated data set, see
+        `amortmix.diagnostics.validation.validate`.
     good : bool
     sentence : str
         Good enough, or train longer, with the numbers that say so.

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
+import xarray as xr
 from bayesflow.diagnostics import metrics as bayesflow_metrics
 
 from amortmix.inference import psis
@@ -22,6 +23,10 @@ from amortmix.training.corruption import corrupt
 
 FALSE_ALARM = 0.05
 NULL_DRAWS = 2000
+#: A draw that is not finite counts as one so many ranges of the truths away from them.
+FAR = 10
+#: Ends of the central 95 % interval, and the median between them.
+INTERVAL = (0.025, 0.5, 0.975)
 
 
 def calibration(theta, draws, seed):
@@ -65,6 +70,48 @@ def recovery(theta, draws):
         "contraction": contraction,
         "z_score": z,
     }
+
+
+def statistics(parameters, theta, draws):
+    """What is kept of the draws of every data set: all that figures show of them.
+
+    Parameters
+    ----------
+    parameters : sequence of str
+        D names.
+    theta : (M, D)
+        Truths.
+    draws : (M, S, D)
+
+    Returns
+    -------
+    xarray.Dataset
+        (M, D): ``theta``; ``rank``, how many draws are below it; ``median``; ``lower`` and ``upper``, the ends of the
+        central 95 % interval; ``mean``; ``sd``. (M,): ``not_finite``, how many draws are not finite; they are cut off
+        at `FAR`. S is the attribute ``draws``.
+    """
+    finite = np.isfinite(draws)
+    low, high = theta.min(0), theta.max(0)
+    far = FAR * (high - low)
+    # in double precision, for the squares of large draws
+    known = np.nan_to_num(draws.astype(float), nan=np.inf, posinf=np.inf, neginf=-np.inf)
+    known = np.where(finite, known, np.clip(known, low - far, high + far))
+    lower, median, upper = np.quantile(known, INTERVAL, axis=1)
+    of_each = {
+        "theta": theta,
+        "lower": lower,
+        "median": median,
+        "upper": upper,
+        "mean": known.mean(1),
+        "sd": known.std(1, ddof=1),
+    }
+    dims = ("dataset", "parameter")
+    counts = {
+        "rank": (dims, (draws < theta[:, None]).sum(1).astype(np.int32)),
+        "not_finite": ("dataset", (~finite.all(-1)).sum(1).astype(np.int32)),
+    }
+    found = {name: (dims, values.astype(np.float32)) for name, values in of_each.items()}
+    return xr.Dataset(found | counts, {"parameter": list(parameters)}, {"draws": draws.shape[1]})
 
 
 def own_density(amortized, theta, data):

@@ -9,10 +9,8 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-import xarray as xr
 
 from amortmix.diagnostics import simulated, states
-from amortmix.inference.reference import reference_of
 from amortmix.model.data import Data, as_numpy
 from amortmix.networks.classifiers import smoothing
 from amortmix.progress import progress
@@ -38,35 +36,38 @@ def simulate_held_out(model, datasets, seed):
 
 
 def validate(amortized, settings, seed, held_out):
-    """Metrics and draws of networks.
+    """Metrics of networks, and statistics of their draws.
 
     Parameters
     ----------
     amortized : Amortized
     settings : mapping
-        ``draws``, ``gap_datasets``, ``gap_draws``, ``share_draws``.
+        As `SETTINGS`.
     seed : int
     held_out : HeldOut
 
     Returns
     -------
     metrics : dict
-        The content of ``metrics.json``.
+        The content of ``metrics.json``, with the settings, the seed and the checksum of the networks.
     recovery : xarray.Dataset
-        theta, draws, summary and gap of every data set.
+        `simulated.statistics` and the ``gap`` (M,) of every data set, NaN where it was not asked for.
     """
     began, model = time.perf_counter(), amortized.model
     theta, data, z = held_out
-    bar = progress(5, f"validating {model.name}", unit="parts")
+    bar = progress(4, f"validating {model.name}", unit="parts")
     draws = amortized.sample_many(data, settings["draws"], seed).theta
     bar.advance(1, "posterior draws")
+    recovery = simulated.statistics(model.parameter_names, theta, draws)
     metrics = {
         "model": model.name,
+        "sha256": amortized.card["sha256"],
+        "settings": dict(settings),
+        "seed": seed,
         "meaningful": amortized.card["meaningful"],
         "parameters": model.parameter_names,
         "datasets": len(theta),
-        "draws": settings["draws"],
-        "not_finite": int((~np.isfinite(draws).all((1, 2))).sum()),
+        "not_finite": int((recovery["not_finite"] > 0).sum()),
         "sbc": simulated.calibration(theta, draws, seed),
         "recovery": simulated.recovery(theta, draws),
     }
@@ -75,31 +76,18 @@ def validate(amortized, settings, seed, held_out):
     if len(model.states) > 1:
         metrics["share_sbc"] = states.share_calibration(amortized, some, z[:few], settings["share_draws"], seed)
     bar.advance(1, "calibration")
-    gaps = np.full(len(theta), np.nan)
+    gaps = np.full(len(theta), np.nan, np.float32)
     if model.has_density:
         gap = simulated.amortization_gap(amortized, theta[:few], some, settings["gap_draws"], seed)
         gaps[:few] = gap.pop("gaps")
         metrics["gap_nats"] = gap
         corrupted = simulated.misfit_divergence(amortized, -(-few // MISFIT), settings["gap_draws"], seed)
         metrics["misfit"] = corrupted
+    recovery["gap"] = "dataset", gaps
     bar.advance(1, "amortization gap")
     metrics |= _states(amortized, held_out)
     bar.advance(1, "states")
-    reference = reference_of(amortized, data)
-    bar.advance(1, "summaries")
     bar.close()
-    dims = ("dataset", "parameter")
-    recovery = xr.Dataset(
-        {
-            "theta": (dims, theta),
-            "draws": (("dataset", "draw", "parameter"), draws.astype(np.float32)),
-            "summary": (("dataset", "statistic"), reference.summaries),
-            "gap": ("dataset", gaps),
-            "value_range": (("variable", "end"), reference.values),
-            "mean_range": (("variable", "end"), reference.means),
-        },
-        coords={"parameter": list(model.parameter_names)},
-    )
     metrics["seconds"] = time.perf_counter() - began
     return metrics, recovery
 

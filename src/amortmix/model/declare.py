@@ -104,10 +104,10 @@ class Model:
             object.__setattr__(self, "name", declared.name_of_file(self.prior) or UNNAMED)
         if not self.title:
             object.__setattr__(self, "title", self.name.replace("_", " "))
-        if self.design is None:
-            object.__setattr__(self, "design", Design(tuple(self.units), tuple(self.observations)))
         if self.checked:
             declared.check(self)
+        if self.design is None:
+            object.__setattr__(self, "design", Design(tuple(self.units), tuple(self.observations)))
 
     def changed(self, **changes):
         """The same declaration with other fields, checked again."""

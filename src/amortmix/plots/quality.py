@@ -7,15 +7,24 @@ from amortmix.plots.style import COLORS, FONTS, STATE_COLORS, columns, finish_gr
 
 
 def calibration(model, recovery, seed=1):
-    """SBC: ECDF difference of the ranks with simultaneous 95 % bands (figures 4, 8, 12)."""
+    """SBC: ECDF difference of the ranks with simultaneous 95 % bands (figures 4, 8, 12).
+
+    Parameters
+    ----------
+    model : Model
+    recovery : xarray.Dataset
+        See `amortmix.diagnostics.simulated.statistics`; for all figures that take it.
+    seed : int
+        Of the bands.
+    """
     from bayesflow.diagnostics import plots as bayesflow_plots
 
     np.random.seed(seed)  # the bands are simulated from NumPy's global generator
-    names = [p.label for p in model.parameters]
+    theta, draws = ranked(recovery["rank"].values, recovery.attrs["draws"])
     figure = bayesflow_plots.calibration_ecdf(
-        recovery["draws"].values,
-        recovery["theta"].values,
-        variable_names=names,
+        draws,
+        theta,
+        variable_names=[p.label for p in model.parameters],
         difference=True,
         rank_ecdf_color=COLORS["ABI"],
         num_col=columns(model),
@@ -29,43 +38,49 @@ def calibration(model, recovery, seed=1):
     return figure
 
 
-#: Draws that are not finite are shown so many ranges of the truths away from them.
-FAR = 10
+def ranked(ranks, draws):
+    """Truths (M, D) and draws (M, S, D) among which they have these ranks (M, D), for BayesFlow sees only ranks."""
+    below = np.arange(draws)[:, None] < ranks[:, None]
+    return np.zeros(ranks.shape), np.where(below, np.float32(-1), np.float32(1))
 
 
-def _cut_off(theta, draws):
-    """Truths (M, D), draws (M, S, D) without any that is not finite, and words that say whether there were some."""
-    overflown = int((~np.isfinite(draws).all((1, 2))).sum())
-    words = f"draws of {overflown} of {len(draws)} data sets are not finite, and cut off here" if overflown else ""
-    # in double precision, for the squares of large draws
-    theta, draws = theta.astype(float), draws.astype(float)
-    low, high = theta.min(0), theta.max(0)
-    far = FAR * (high - low)
-    known = np.nan_to_num(draws, nan=np.inf, posinf=np.inf, neginf=-np.inf)
-    return theta, np.where(np.isfinite(draws), draws, np.clip(known, low - far, high + far)), words
+def pairs(mean, sd):
+    """Draws (M, 2, D) with this mean and standard deviation (M, D; divisor S - 1), for BayesFlow sees no more."""
+    return np.stack([mean - sd / np.sqrt(2), mean + sd / np.sqrt(2)], axis=1)
+
+
+def _of(recovery, *names):
+    """Statistics in double precision, for the squares of large ones."""
+    return [recovery[name].values.astype(float) for name in names]
+
+
+def _cut_off(recovery):
+    """Words that say whether there are draws that are not finite."""
+    overflown = int((recovery["not_finite"] > 0).sum())
+    data_sets = recovery.sizes["dataset"]
+    return f"draws of {overflown} of {data_sets} data sets are not finite, and cut off here" if overflown else ""
 
 
 def recovery(model, recovery, keep=None, limit=500):
     """Truth against posterior median with 95 % intervals (figures 5, 9, 13); at most ``limit`` data sets."""
-    theta, draws = recovery["theta"].values, recovery["draws"].values
     if keep is not None:
-        theta, draws = theta[keep], draws[keep]
-    theta, draws, words = _cut_off(theta[:limit], draws[:limit])
+        recovery = recovery.isel(dataset=np.flatnonzero(keep))
+    recovery = recovery.isel(dataset=slice(limit))
     figure, axes = grid(model)
-    for j, (axis, label) in enumerate(zip(axes.flat, labels(model))):
-        low, middle, high = np.quantile(draws[..., j], [0.025, 0.5, 0.975], axis=1)
-        axis.vlines(theta[:, j], low, high, color=COLORS["ABI"], alpha=0.15, linewidth=0.8)
-        axis.plot(theta[:, j], middle, ".", color=COLORS["ABI"], markersize=3)
-        ends = [theta[:, j].min(), theta[:, j].max()]
+    of_each = zip(*(values.T for values in _of(recovery, "theta", "lower", "median", "upper")))
+    for axis, label, (truth, low, middle, high) in zip(axes.flat, labels(model), of_each):
+        axis.vlines(truth, low, high, color=COLORS["ABI"], alpha=0.15, linewidth=0.8)
+        axis.plot(truth, middle, ".", color=COLORS["ABI"], markersize=3)
+        ends = [truth.min(), truth.max()]
         axis.plot(ends, ends, color=COLORS["truth"], linewidth=1, linestyle="--")
         # one interval with a far tail must not flatten all others: it is cut at the edge of the panel
         lowest, highest = min(ends[0], middle.min()), max(ends[1], middle.max())
         margin = 0.3 * (highest - lowest)
         axis.set_ylim(max(low.min(), lowest - margin) - 0.1 * margin, min(high.max(), highest + margin) + 0.1 * margin)
-        correlation = np.corrcoef(theta[:, j], middle)[0, 1]
+        correlation = np.corrcoef(truth, middle)[0, 1]
         axis.set_title(f"{label},  r = {correlation:.3f}")
         axis.set_xlabel("truth")
-    return warn(finish_grid(figure, axes, model, "posterior median, 95 %"), words)
+    return warn(finish_grid(figure, axes, model, "posterior median, 95 %"), _cut_off(recovery))
 
 
 def reliability(model, excess):
@@ -89,9 +104,9 @@ def z_score_contraction(model, recovery):
     """Posterior z-score against contraction."""
     from bayesflow.diagnostics import plots as bayesflow_plots
 
-    theta, draws, words = _cut_off(recovery["theta"].values, recovery["draws"].values)
+    theta, mean, sd = _of(recovery, "theta", "mean", "sd")
     figure = bayesflow_plots.z_score_contraction(
-        draws,
+        pairs(mean, sd),
         theta,
         variable_names=[p.label for p in model.parameters],
         color=COLORS["ABI"],
@@ -99,14 +114,14 @@ def z_score_contraction(model, recovery):
         figsize=grid_size(model),
         **FONTS,
     )
-    return warn(figure, words)
+    return warn(figure, _cut_off(recovery))
 
 
 def gap_by_region(model, recovery, bins=6):
     """Amortization gap against the true value of each parameter: means in bins of equally many data sets, +- 2 SE."""
-    gap = recovery["gap"].values
+    theta, gap = _of(recovery, "theta", "gap")
     known = np.isfinite(gap)
-    theta, gap = recovery["theta"].values[known], gap[known]
+    theta, gap = theta[known], gap[known]
     figure, axes = grid(model, sharey=True)
     for j, (axis, label) in enumerate(zip(axes.flat, labels(model))):
         parts = np.array_split(np.argsort(theta[:, j]), bins)

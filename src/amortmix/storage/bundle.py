@@ -1,6 +1,7 @@
 """A network bundle: the trained networks, their learning curve, and a card that says what they are.
 
-bundle.keras    history.csv    card.json    reference.npz, made from them: what simulated data sets look like
+bundle.keras    history.csv    card.json    and, made from them:
+reference.npz, what simulated data sets look like    metrics.json, recovery.nc, their validation    exported.zip
 """
 
 import contextlib
@@ -13,13 +14,12 @@ import jax
 import keras
 import numpy as np
 
-from amortmix.inference.exported import FILE as EXPORTED
 from amortmix.model import identity, registry
 from amortmix.model.declare import Model
 from amortmix.model.design import Design
 from amortmix.networks import estimator as _estimator  # noqa: F401  registers the classes for loading
 from amortmix.storage import files
-from amortmix.storage.card import check_file, check_identity, load_card
+from amortmix.storage.card import MADE_FROM_THEM, check_file, check_identity, load_card
 from amortmix.storage.files import BadInput
 from amortmix.training.checkpoint import write_history
 
@@ -49,8 +49,8 @@ def save_bundle(folder, training, seed, preset=None, meaningful=True):
     folder, estimator = Path(folder), training.estimator
     # a training resumes from its checkpoint: here the optimizer would only triple the size
     estimator.optimizer, estimator.compiled = None, False
-    for made_from_others in (EXPORTED, "reference.npz", "metrics.json"):
-        (folder / made_from_others).unlink(missing_ok=True)
+    for name in MADE_FROM_THEM:  # of other networks that may be there
+        (folder / name).unlink(missing_ok=True)
     with files.atomic(folder / "bundle.keras") as temporary:
         estimator.save(temporary)
     write_history(folder / "history.csv", training.history)

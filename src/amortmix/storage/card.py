@@ -3,9 +3,13 @@
 from pathlib import Path
 
 import amortmix
+from amortmix.inference.exported import FILE
 from amortmix.model import identity
 from amortmix.storage import files
 from amortmix.storage.files import BadInput
+
+#: Files made from the networks of a folder, of no use beside others.
+MADE_FROM_THEM = (FILE, "reference.npz", "metrics.json", "recovery.nc")
 
 
 def load_card(folder):
