@@ -45,7 +45,7 @@ def test_a_second_process_compiles_nothing(tmp_path):
 
 @pytest.mark.parametrize("name", ["gaussian_mixture", "gaussian_hmm", "evidence_accumulation"])
 def test_networks_load_as_keras_loads_them(name):
-    folder = pretrained.folder_of(name, "paper")
+    folder = pretrained.folder_of(name, "paper", "paper")
     ours = load_bundle(folder).estimator
     theirs = keras.saving.load_model(folder / "bundle.keras", safe_mode=True, compile=False)
     for a, b in zip(ours.variables, theirs.variables, strict=True):

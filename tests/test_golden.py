@@ -18,12 +18,12 @@ from amortmix.storage import pretrained
 from amortmix.storage.bundle import load_bundle
 
 GOLDEN = Path(__file__).parent / "golden" / "pretrained.npz"
-NETWORKS = [(row["priors"], row["model"]) for row in pretrained.index()]
+NETWORKS = [(row["priors"], row["model"]) for row in pretrained.index() if pretrained.design_of(row) == "paper"]
 
 
 @cache
 def networks(prior, name):
-    return Amortized.of(load_bundle(pretrained.folder_of(name, prior)))
+    return Amortized.of(load_bundle(pretrained.folder_of(name, prior, "paper")))
 
 
 def recorded(prior, name, i):

@@ -13,18 +13,18 @@ from amortmix_paper.shipping import index_row
 ROWS = pretrained.index()
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['priors']}-{row['model']}")
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['folder']}-{row['model']}")
 def test_the_index_says_what_is_there(row):
-    folder = pretrained.folder_of(row["model"], row["priors"])
+    folder = pretrained.folder_of(row["model"], row["priors"], pretrained.design_of(row))
     assert index_row(folder) == row
     assert row["fingerprint"] == fingerprint(registry.find(row["model"]).with_prior(row["priors"]))
     assert {*FILES, *VALIDATION, "exported.zip"} <= {p.name for p in folder.iterdir()}
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['priors']}-{row['model']}")
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['folder']}-{row['model']}")
 def test_the_validation_is_of_these_networks_and_its_files_agree(row):
     """The statistics of every held-out data set add up to the metrics, and fit the settings."""
-    folder = pretrained.folder_of(row["model"], row["priors"])
+    folder = pretrained.folder_of(row["model"], row["priors"], pretrained.design_of(row))
     metrics, recovery = files.read_json(folder / "metrics.json"), files.load_netcdf(folder / "recovery.nc")
     settings = metrics["settings"]
     assert metrics["sha256"] == row["sha256"]
@@ -46,10 +46,10 @@ def test_damage_and_unknown_names_are_one_line(tmp_path, monkeypatch):
     with pytest.raises(BadInput, match="no pretrained networks of 'nobody'; expected one of evidence_accumulation"):
         pretrained.folder_of("nobody", None)
     row = ROWS[0]
-    folder = tmp_path / row["priors"] / row["model"]
+    folder = tmp_path / row["folder"] / row["model"]
     folder.mkdir(parents=True)
     (folder / "bundle.keras").write_bytes(b"PK")
     files.write_json(tmp_path / "index.json", ROWS)
     monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
     with pytest.raises(BadInput, match=r"bundle\.keras: its checksum is not the one in index\.json"):
-        pretrained.folder_of(row["model"], row["priors"])
+        pretrained.folder_of(row["model"], row["priors"], pretrained.design_of(row))

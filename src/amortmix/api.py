@@ -19,6 +19,7 @@ from amortmix.inference.fitting import Fitter
 from amortmix.inference.parts import read_parts
 from amortmix.inference.reference import Reference, make_reference
 from amortmix.model import tables
+from amortmix.model.design import Design
 from amortmix.storage import files, pretrained
 from amortmix.storage.card import MADE_FROM_THEM, check_file, check_identity, check_library, load_card
 from amortmix.storage.files import BadInput
@@ -69,7 +70,7 @@ class Networks:
         self.engine.declared = self._declared.model
 
     def __repr__(self):
-        n, p = files.span(self.card["units"]), files.span(self.card["observations"])
+        n, p = map(files.span, Design.of_card(self.card)[:2])
         return f"<Networks of {self.card['model']}, prior {self.card['priors']}: N {n}, P {p}>"
 
     @property
@@ -108,7 +109,8 @@ class Networks:
 
     def _size(self):
         """The largest data set of training, in words."""
-        return f"{self.card['units'][1]} units x {self.card['observations'][1]} observations"
+        n, p = Design.of_card(self.card).size
+        return f"{n} units x {p} observations"
 
     def fit(self, data, draws=DRAWS, seed=1, proposals=None, **reading):
         """The posterior of one data set.
@@ -221,12 +223,14 @@ class Networks:
         found = sample(model, table.data, seed, chains, warmup, draws, adapt_delta, engine)
         return Fit(tree_of(model, table, found, {}), model, self.amortized)
 
-    def validate(self, seed=2, **settings):
+    def validate(self, seed=2, units=None, **settings):
         """How good the networks are, on new simulations: a `Quality` with metrics and a sentence.
 
         Parameters
         ----------
         seed : int
+        units : int, optional
+            Of data sets of this size alone; by default of all that the networks were trained for.
         settings : int
             Any of `amortmix.diagnostics.validation.SETTINGS`.
         """
@@ -235,7 +239,7 @@ class Networks:
         from amortmix.diagnostics.validation import SETTINGS, simulate_held_out, validate
 
         settings = SETTINGS | settings
-        held_out = simulate_held_out(amortized.model, settings["datasets"], seed)
+        held_out = simulate_held_out(amortized.model, settings["datasets"], seed, units)
         return quality_of(*validate(amortized, settings, seed, held_out))
 
     def save(self, folder):
@@ -249,7 +253,7 @@ class Networks:
                     temporary.write_bytes(path.read_bytes())
 
 
-def load(name, prior=None, model=None, engine=None):
+def load(name, prior=None, model=None, engine=None, design=None):
     """Pretrained networks by the name of their model, or your own by their folder.
 
     Parameters
@@ -263,6 +267,9 @@ def load(name, prior=None, model=None, engine=None):
     engine : str, optional
         ``exported``, the programs that were exported, or ``jax``, which is three to five times as fast once it has been
         imported and has compiled. By default the programs where there are any, and JAX for many draws.
+    design : str, optional
+        ``wide``, the pretrained networks for many numbers of units, missing ones and several sequences, where there
+        are any, and the default; or ``paper``, those for the numbers of units of the paper.
 
     Raises
     ------
@@ -275,7 +282,7 @@ def load(name, prior=None, model=None, engine=None):
     if not (folder / "card.json").is_file():
         if len(folder.parts) > 1 or folder.is_dir():
             raise BadInput(f"{folder}: no card.json; expected a folder that amortmix.train wrote")
-        folder = pretrained.folder_of(str(name), prior)
+        folder = pretrained.folder_of(str(name), prior, design)
     elif prior is not None and load_card(folder)["priors"] != prior:
         raise BadInput(f"{folder}: its networks are not of the prior {prior!r}; expected to load it without `prior`")
     if model is not None:

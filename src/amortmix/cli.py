@@ -48,11 +48,11 @@ def models():
 
     Example: amortmix models
     """
-    from amortmix.storage.pretrained import index
+    from amortmix.storage.pretrained import design_of, index
 
     for row in index():
         units, observations = span(row["units"]), span(row["observations"])
-        print(f"{row['model']}, prior {row['priors']}: {row['title']}")
+        print(f"{row['model']}, prior {row['priors']}, design {design_of(row)}: {row['title']}")
         print(f"    states       {', '.join(row['states'])}")
         print(f"    parameters   {', '.join(row['parameters'])}")
         print(f"    trained for  N = {units} units, P = {observations} observations each")

@@ -143,8 +143,19 @@ def ablation(rows):
 
 
 def benchmark(rows):
-    """Ratios with their range over repeats, then how the cost grows; ``rows``: part, case, method, x, value, repeat."""
-    figure, axes = plt.subplots(1, 4, figsize=(13, 3), width_ratios=(1.5, 1, 1, 1))
+    """Ratios with their range over repeats, then how the cost grows, as far as it was measured.
+
+    ``rows``: part, case, method, x, value, repeat.
+    """
+    growth = {
+        "units": "one fit, 250 draws with states",
+        "states": "the same, 200 units",
+        "data sets": "all fits, 1,000 draws each",
+    }
+    growth = {part: title for part, title in growth.items() if (rows["part"] == part).any()}
+    n = len(growth)
+    figure, axes = plt.subplots(1, 1 + n, figsize=(5 + 2.7 * n, 3), width_ratios=(1.5, *[1] * n), squeeze=False)
+    axes = axes[0]
     ratios = _ratios(rows)
     means = np.array([np.mean(r) for r in ratios.values()])
     ends = np.abs([[np.min(r), np.max(r)] for r in ratios.values()] - means[:, None]).T
@@ -155,11 +166,6 @@ def benchmark(rows):
     axes[0].axvline(1, color=COLORS["truth"], linewidth=0.8)
     axes[0].set_title("times as fast", fontsize=10)
     axes[0].invert_yaxis()
-    growth = {
-        "units": "one fit, 250 draws with states",
-        "states": "the same, 200 units",
-        "data sets": "all fits, 1,000 draws each",
-    }
     for axis, (part, title) in zip(axes[1:], growth.items()):
         known = rows[rows["part"] == part]
         axis.plot(known["x"], known["value"], "o-", color=COLORS["ABI"])

@@ -1,18 +1,25 @@
 """Networks of a run become those that come with the library: programs and index, made anew.
 
 `make ship` copies bundles, cards and curves, and the validation of each with its reference simulations, into
-``src/amortmix/pretrained/{prior}/{model}`` and runs this module.
+``src/amortmix/pretrained/{prior}/{model}`` and runs this module. Networks of a wide design are copied by hand, to
+``src/amortmix/pretrained/wide/{model}``, and validated here, over their design and at single sizes.
 """
 
 import sys
 
+from amortmix.api import REFERENCE_SEED, Networks
+from amortmix.inference.reference import make_reference
 from amortmix.model import registry
+from amortmix.model.design import Design
 from amortmix.storage import files
 from amortmix.storage.pretrained import FOLDER, INDEX
 from amortmix.trainer import export
 
+#: Validation of networks of a wide design.
+SETTINGS = {"datasets": 500, "draws": 1000, "gap_datasets": 250, "gap_draws": 2000, "share_draws": 200}
+SEED, UNITS = 2, (60, 200, 400, 1000)
 #: What the index repeats from a card.
-FROM_CARD = ("priors", "prior", "units", "observations", "sha256", "fingerprint")
+FROM_CARD = ("priors", "prior", "sha256", "fingerprint")
 
 
 def index_row(folder):
@@ -24,17 +31,46 @@ def index_row(folder):
         "title": model.title,
         "states": list(model.states),
         "parameters": list(model.parameter_names),
+        "folder": folder.parent.name,
         **{key: card[key] for key in FROM_CARD},
+        **Design.of_card(card).as_json(),
         "gap": round(metrics["gap_nats"]["mean"], 3),
-        "excess": max(round(e["mean"], 5) for e in metrics["excess_ce"].values()),
+        "excess": round(excess(metrics), 5),
         "sbc_inside": metrics["sbc"]["inside"],
     }
 
 
+def assess(folder):
+    """Metrics, recovery and reference of networks of a wide design, with gap and calibration at `UNITS`."""
+    nets = Networks(folder, engine="jax")
+    quality = nets.validate(SEED, **SETTINGS)
+    single = {}
+    for n in (n for n in UNITS if nets.model.design.units[0] <= n <= nets.model.design.units[1]):
+        found = nets.validate(SEED, units=n, **SETTINGS).metrics
+        single[n] = {"gap_nats": found["gap_nats"], "sbc": found["sbc"], "excess_ce": excess(found)}
+        print(f"N = {n}: gap {found['gap_nats']['mean']:.3f}, SBC inside: {found['sbc']['inside']}")
+    files.save_netcdf(folder / "recovery.nc", quality.recovery)
+    make_reference(nets.amortized, REFERENCE_SEED).save(folder / "reference.npz")
+    files.write_json(folder / "metrics.json", quality.metrics | {"at_units": single})
+
+
+def excess(metrics):
+    """Largest excess cross-entropy of any head, nats per unit."""
+    return max(e["mean"] for e in metrics["excess_ce"].values())
+
+
+def is_assessed(folder):
+    """Whether the metrics are there, and of these networks."""
+    path = folder / "metrics.json"
+    return path.is_file() and files.read_json(path)["sha256"] == files.read_json(folder / "card.json")["sha256"]
+
+
 def main():
-    """Programs of every bundle in the package, and the index of all."""
+    """Programs of every bundle in the package, validation of those of a wide design, and the index of all."""
     folders = sorted(path.parent for path in FOLDER.glob("*/*/card.json"))
     for folder in folders:
+        if folder.parent.name == "wide" and not is_assessed(folder):
+            assess(folder)
         if not export(folder):
             sys.exit(1)
         print(f"{folder.parent.name}/{folder.name}: exported")

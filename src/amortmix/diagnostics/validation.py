@@ -28,8 +28,10 @@ class HeldOut(NamedTuple):
     z: np.ndarray
 
 
-def simulate_held_out(model, datasets, seed):
-    """New data sets under the model's prior."""
+def simulate_held_out(model, datasets, seed, units=None):
+    """New data sets under the model's prior and of its design, or of it with so many units."""
+    if units is not None:
+        model = model.changed(design=model.design._replace(units=(units, units), padding=None))
     keys = jax.random.split(jax.random.key(seed), datasets)
     theta, data, z = jax.jit(jax.vmap(model.simulate_dataset))(keys)
     return HeldOut(np.asarray(theta), as_numpy(data), np.asarray(z))

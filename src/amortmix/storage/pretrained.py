@@ -1,7 +1,8 @@
 """The networks that come with the library: where they are, what they are for, and how good they are.
 
-``pretrained/{prior}/{model}/`` holds each bundle, ``pretrained/index.json`` its checksum, ranges and quality; the index
-is read without JAX, so that looking at it takes no time.
+``pretrained/{prior}/{model}/`` holds bundles for the numbers of units of the paper, ``pretrained/wide/{model}/`` those
+for many designs, ``pretrained/index.json`` the checksum, ranges and quality of each; the index is read without JAX, so
+that looking at it takes no time.
 """
 
 from pathlib import Path
@@ -11,6 +12,8 @@ from amortmix.storage.files import BadInput
 
 FOLDER = Path(__file__).parents[1] / "pretrained"
 INDEX = FOLDER / "index.json"
+#: Which networks of a model are meant: those of the widest design, or of the paper's numbers of units.
+DESIGNS = ("wide", "paper")
 
 
 def index():
@@ -18,26 +21,42 @@ def index():
     return files.read_json(INDEX)
 
 
-def folder_of(name, prior):
+def folder_of(name, prior, design=None):
     """Folder of the networks of a model under a prior variant, checked against the index.
+
+    Parameters
+    ----------
+    name : str
+    prior : str or None
+        None: the first variant that there is.
+    design : str, optional
+        One of `DESIGNS`; by default the first that there is.
 
     Raises
     ------
     BadInput
         One line that names those that exist.
     """
-    rows = [row for row in index() if row["model"] == name]
+    if design not in (None, *DESIGNS):
+        raise BadInput(f"design {design!r}; expected {' or '.join(DESIGNS)}")
+    rows = [row for row in index() if row["model"] == name and design in (None, design_of(row))]
+    rows.sort(key=lambda row: DESIGNS.index(design_of(row)))
     if not rows:
-        known = ", ".join(dict.fromkeys(row["model"] for row in index()))
+        known = ", ".join(dict.fromkeys(r["model"] for r in index() if design in (None, design_of(r))))
         raise BadInput(f"no pretrained networks of {name!r}; expected one of {known}, or a folder of your own")
     row = next((r for r in rows if r["priors"] == prior), rows[0] if prior is None or len(rows) == 1 else None)
     if row is None:
         known = " or ".join(r["priors"] for r in rows)
         raise BadInput(f"no pretrained networks of {name} under the prior {prior!r}; expected {known}")
-    folder = FOLDER / row["priors"] / name
+    folder = FOLDER / row["folder"] / name
     if files.sha256(folder / "bundle.keras") != row["sha256"]:
         raise BadInput(f"{folder}/bundle.keras: its checksum is not the one in {INDEX.name}; install the package again")
     return folder
+
+
+def design_of(row):
+    """Which of `DESIGNS` a row of the index belongs to."""
+    return "wide" if row["folder"] == "wide" else "paper"
 
 
 def models():
@@ -48,6 +67,7 @@ def models():
         {
             "model": row["model"],
             "prior": row["priors"],
+            "design": design_of(row),
             "states": ", ".join(row["states"]),
             "parameters": ", ".join(row["parameters"]),
             "units": files.span(row["units"]),
