@@ -21,7 +21,7 @@ ROOMS = (
     ("amortmix.inference", "amortmix.mcmc"),
     ("amortmix.diagnostics",),
     ("amortmix.plots",),
-    ("amortmix.storage", "amortmix.api", "amortmix.trainer"),
+    ("amortmix.storage", "amortmix.api", "amortmix.trainer", "amortmix.page"),
     ("amortmix.cli",),
 )
 

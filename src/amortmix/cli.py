@@ -9,10 +9,11 @@ import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
-from amortmix.storage.files import BadInput, atomic, span
+from amortmix.storage.files import BadInput, atomic, read_json, span
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -21,6 +22,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Amortized Bayesian mixture and hidden Markov models.",
 )
+#: Data sets of which each has a page by default.
+PAGES = 20
 TEMPLATES = Path(__file__).parent / "templates"
 
 Declaration = Annotated[str, typer.Argument(metavar="MODEL", help="a .py file, or the name of a model")]
@@ -172,12 +175,13 @@ def fit(
     draws: Annotated[
         int | None, typer.Option(help="posterior draws: 4000, or 1000 of each of several data sets")
     ] = None,
+    pages: Annotated[bool | None, typer.Option(help="a page for each data set; by default for at most 20")] = None,
     prior: Prior = None,
     seed: Seed = 1,
 ):
-    """Fit data sets: one .nc file each, tables of parameters and states, and a verdict on every fit.
+    """Fit data sets: one .nc file each, tables of parameters and states, a page, and a verdict on every fit.
 
-    Several data sets have a picture of all, summary.png. What is wrong with one of them does not stop the others.
+    Several data sets have summary.png and index.html. What is wrong with one of them does not stop the others.
 
     Example: amortmix fit evidence_accumulation me.csv --out fits
     """
@@ -206,10 +210,27 @@ def fit(
     if picture := len(fits) > 1 and find_spec("matplotlib") is not None:
         with atomic(out / "summary.png") as temporary:
             fits.plot().savefig(temporary, bbox_inches="tight", dpi=120)
+    if pages or (pages is None and len(fits) <= PAGES):
+        _write_pages(fits, nets, out)
     files = "summary.csv, summary.png" if picture else "summary.csv"
     print(f"written: {out}/{files} and, for each data set, NAME.nc, NAME_parameters.csv, NAME_states.csv")
     if fits.problems:
         raise BadInput("\n".join(fits.problems.values()))
+
+
+def _write_pages(fits, nets, out):
+    """NAME.html of each fit, and index.html of several."""
+    from amortmix.page import index, page
+
+    known = nets.folder / "metrics.json"
+    quality = read_json(known) if known.is_file() else None
+    for name, found in fits.items():
+        with atomic(out / f"{name}.html") as temporary:
+            temporary.write_text(page(found, name, quality), encoding="utf-8")
+    if len(fits) > 1:
+        with atomic(out / "index.html") as temporary:
+            temporary.write_text(index(fits, {n: f"{quote(str(n))}.html" for n in fits}), encoding="utf-8")
+    print(f"pages: {out}/{'index' if len(fits) > 1 else next(iter(fits))}.html")
 
 
 def _write_csv(frame, path, **options):

@@ -143,7 +143,8 @@ def predictive(model, data, replicated, bins=30):
     seen = np.asarray(data.mask) > 0
     for j, (axis, column) in enumerate(zip(axes[0], columns)):
         observed, samples = np.asarray(data.y)[seen][:, j], [r[seen][:, j] for r in replicated]
-        low, high = np.quantile(np.concatenate([observed, samples[0]]), [0.0, 0.995])
+        both = np.concatenate([observed, samples[0]])  # draws that overflowed replicate nothing that could be shown
+        low, high = np.quantile(both[np.isfinite(both)], [0.0, 0.995])
         edges = _edges(model.columns[column], low, high, bins)
         predicted_counts(axis, edges, samples)
         counts = np.histogram(observed, edges)[0]
