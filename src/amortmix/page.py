@@ -102,7 +102,8 @@ def _picture(figure, words):
 
 
 def _table(frame, escape=True):
-    return f'<div class="table">{frame.to_html(border=0, escape=escape, index_names=False, float_format="{:.4g}".format)}</div>'
+    options = {"border": 0, "escape": escape, "index_names": False, "float_format": "{:.4g}".format}
+    return f'<div class="table">{frame.to_html(**options)}</div>'
 
 
 def _list(sentences):
