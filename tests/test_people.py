@@ -81,7 +81,7 @@ def test_if_all_are_bad_each_has_its_line(nets, tmp_path):
         nets.fit_many(frame, by="subject", folder=tmp_path / "fits")
     assert str(error.value).splitlines() == [
         "data set a: the table, row 0: y is 'x'; expected a finite number or nothing",
-        "data set b: the table, row 1: y is 'z'; expected a finite number",
+        "data set b: the table, row 1: y is 'z'; expected a finite number or nothing",
     ]
     assert not (tmp_path / "fits").exists()
 
@@ -161,8 +161,8 @@ def test_the_command_line_fits_the_good_ones_and_says_what_is_bad(monkeypatch, p
     assert errors[1].startswith(f"error: data set lab_b: {tmp_path}/lab.csv, row ") and "y is '?'" in errors[1]
     assert "lab_a: " in said.out and "lab_c: " in said.out and "not fitted" not in said.err
     found = {path.name for path in (tmp_path / "out").iterdir()}
-    each = {f"lab_{who}{end}" for who in "ac" for end in (".nc", "_parameters.csv", "_states.csv")}
-    assert found == each | {"summary.csv", "summary.png"}
+    each = {f"lab_{who}{end}" for who in "ac" for end in (".nc", ".html", "_parameters.csv", "_states.csv")}
+    assert found == each | {"summary.csv", "summary.png", "index.html"}
     assert list(pd.read_csv(tmp_path / "out" / "summary.csv")["data set"]) == ["lab_a", "lab_c"]
 
 

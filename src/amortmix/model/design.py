@@ -54,7 +54,8 @@ class Design(NamedTuple):
 
     def as_json(self):
         """What a card keeps, which `of_card` reads."""
-        return {k: v for k, v in self._asdict().items() if v is not None and k != "place"}
+        known = {k: v for k, v in self._asdict().items() if v is not None and k != "place"}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in known.items()}
 
     def words(self):
         """In a sentence."""
