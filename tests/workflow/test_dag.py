@@ -59,7 +59,7 @@ def outputs(output):
     ("override", "message"),
     [
         ("epochs=3", "config, top level: unknown key epochs; expected cuda, datasets, fits_per_job, models, "),
-        ("preset=huge", "config, preset: 'huge'; expected smoke or default or longer or paper"),
+        ("preset=huge", "config, preset: 'huge'; expected smoke or default or longer or wide or paper"),
         ("priors=flat", "config, priors: 'flat'; expected paper, reference or a list of both"),
         ("participants=none", "config, participants: 'none'; expected real or simulated"),
         ("revalidate=maybe", "config, revalidate: 'maybe'; expected true or false"),
