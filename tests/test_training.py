@@ -117,7 +117,7 @@ class _Overflowing:
 def test_a_batch_whose_gradient_overflows_changes_nothing_and_is_counted():
     key, steps, batch = jax.random.key(4), 30, 4
     run = step.run_steps(
-        _Overflowing(), lambda particles: (lambda k: {"x": jax.random.uniform(k)}, lambda state, batch: batch)
+        _Overflowing(), lambda *_: (lambda k: {"x": jax.random.uniform(k)}, lambda state, batch: batch)
     )
     state, metrics = run(([jnp.zeros(())], [], [], []), key, 0, steps, steps, batch, 1)
     means = [
