@@ -162,7 +162,7 @@ def sample(model, data, seed, chains, warmup, draws, adapt_delta, engine=None):
     settings = Settings(chains, warmup, draws, adapt_delta)
     data = jax.tree.map(lambda a: np.asarray(a, dtype=np.float64), data)
     found, warnings = engines(model, engine)
-    if data.sequence is not None:
+    if found and data.sequence is not None:
         found, warnings = _with_gaps(found, warnings)
     for candidate in found:
         try:
