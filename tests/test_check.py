@@ -153,8 +153,8 @@ class Wide(dist.Normal):
 
 
 class Swapped(Mixture):
-    def simulate(self, key, theta, mask, x=None):
-        y, z = super().simulate(key, theta, mask, x)
+    def simulate(self, key, theta, mask, x=None, sequence=None):
+        y, z = super().simulate(key, theta, mask, x, sequence)
         return y, 1 - z
 
 
