@@ -269,8 +269,11 @@ def test_heads_of_a_chain_know_sequences(trained_irregular):
     """The first unit of a sequence has p(z_1) and no other unit behind it: the filter of a network is exact in that."""
     model, estimator = trained_irregular("evidence_accumulation")
     theta, data, _ = simulate(model, 7, np.float32)
-    data.y[50, 0, 0] = 0.9 * data.y[..., 0].min()
-    data = data._replace(mask=np.ones_like(data.mask), sequence=1.0 + (np.arange(len(data.y)) >= 40).astype(np.float32))
+    y = np.array(data.y)
+    y[50, 0, 0] = 0.9 * y[..., 0].min()
+    data = data._replace(
+        y=y, mask=np.ones_like(data.mask), sequence=1.0 + (np.arange(len(data.y)) >= 40).astype(np.float32)
+    )
     from amortmix.inference.amortized import Amortized
 
     amortized = Amortized(model, estimator, {"meaningful": False})
