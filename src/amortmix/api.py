@@ -125,7 +125,8 @@ class Networks:
             Draws of the flow among which corrected ones are chosen; by default ``draws``, or up to four times as many
             if their effective number asks for it.
         reading : optional
-            ``columns``, ``codes``: how a table is read, see `amortmix.model.tables.read`.
+            ``columns``, ``codes``, ``sequence``, ``keep``, ``min_rt``, ``max_rt``: how a table is read, see
+            `amortmix.model.tables.read`.
 
         Returns
         -------

@@ -6,7 +6,6 @@ command needs it.
 
 import sys
 import warnings
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
@@ -207,12 +206,12 @@ def fit(
         for sentence in found.warnings:
             print(f"  warning: {sentence}")
     _write_csv(fits.summary(), out / "summary.csv")
-    if picture := len(fits) > 1 and find_spec("matplotlib") is not None:
+    if len(fits) > 1:
         with atomic(out / "summary.png") as temporary:
             fits.plot().savefig(temporary, bbox_inches="tight", dpi=120)
     if pages or (pages is None and len(fits) <= PAGES):
         _write_pages(fits, nets, out)
-    files = "summary.csv, summary.png" if picture else "summary.csv"
+    files = "summary.csv, summary.png" if len(fits) > 1 else "summary.csv"
     print(f"written: {out}/{files} and, for each data set, NAME.nc, NAME_parameters.csv, NAME_states.csv")
     if fits.problems:
         raise BadInput("\n".join(fits.problems.values()))

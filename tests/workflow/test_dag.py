@@ -1,22 +1,16 @@
-"""The workflow as a user meets it: bad config, missing data, own models, what reruns, and the files of the contract.
+"""The workflow as a user meets it: bad config, missing data, own models, and what reruns.
 
 These tests read the smoke run that `make test` makes first.
 """
 
-import json
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import pandas as pd
 import pytest
-import xarray as xr
 from folders import copy_workflow
-
-from amortmix.model import registry
-from amortmix_paper.table1 import PUBLISHED
 
 ROOT = Path(__file__).parents[2]
 SMOKE = ROOT / "results" / "smoke" / "paper"
@@ -221,87 +215,3 @@ def test_many_data_sets_are_one_job_per_chunk(tmp_path):
     assert code == 0, output
     counts = job_counts(output)
     assert counts["fit_abi"] == 4 and counts["data"] == 4 and counts["total"] <= 12
-
-
-def test_contract_files():
-    """Every file that the contract names, with the paper's parameter names and heads; for own models the same."""
-    assert len(list((SMOKE / "evidence_accumulation" / "fits").glob("dutilh_[A-K]"))) == len(PUBLISHED)
-    for model in (registry.find(name) for name in (*registry.names(), *OWN.values())):
-        folder = SMOKE / model.name
-        card = json.loads((folder / "networks" / "card.json").read_text())
-        assert card["meaningful"] is False and card["units"] == list(model.units) and card["versions"]["jax"]
-        metrics = json.loads((folder / "validation" / "metrics.json").read_text())
-        exact = {"gap_nats", "excess_ce", "misfit"} if model.has_density else {"state_calibration"}
-        assert {"sbc", "recovery", "seconds"} | exact <= set(metrics) and metrics["sha256"] == card["sha256"]
-        assert not model.has_density or {"mean", "se", "ess"} <= set(metrics["gap_nats"])
-        for fit in (folder / "fits").iterdir():
-            check_fit(model, fit)
-
-
-def check_fit(model, folder):
-    expected = {"c2st", "c2st_null", "c2st_psis", "mmd", "mmd_p", "pareto_k", "verdict", "seconds_abi", "seconds_stan"}
-    expected |= {"rhat_max", "divergences", "engine", "reason", "source", "warnings"}
-    comparison = json.loads((folder / "comparison.json").read_text())
-    assert expected <= set(comparison) and comparison["verdict"] in ("ABI", "PSIS", "MCMC", "UNRELIABLE")
-    # an engine that needs no compiler serves every model with a density
-    assert (comparison["mcmc_not_run"] is None) == model.has_density
-    for name in ("abi.nc", "stan.nc") if model.has_density else ("abi.nc",):
-        with xr.open_datatree(folder / name, engine="netcdf4") as tree:
-            assert tuple(tree["posterior"].data_vars) == model.parameter_names
-            assert set(model.heads) <= set(tree["latent_probabilities"].data_vars)
-            for head in model.heads:
-                assert tree["latent_probabilities"][head].dims == ("statistic", "unit", "state")
-            stats = {"log_q", "log_joint", "log_weight"} if model.has_density else {"log_q"}
-            assert (stats if name == "abi.nc" else {"diverging"}) <= set(tree["sample_stats"].data_vars)
-
-
-def test_a_model_without_a_density_says_why_it_has_no_mcmc():
-    """And its page shows a verdict."""
-    comparison = json.loads((SMOKE / "waiting_2" / "fits" / "dutilh_pilot_A" / "comparison.json").read_text())
-    assert "density" in comparison["mcmc_not_run"] and comparison["verdict"] == "UNRELIABLE"
-    page = (SMOKE / "notebooks" / "waiting_2.html").read_text()
-    assert "MCMC: not run." in page and "UNRELIABLE" in page
-
-
-def test_own_data_sets_appear_as_such():
-    """In the report with figures and a row, under the title of their model; never as figures of the paper."""
-    page = (SMOKE / "report.html").read_text()
-    for name, dataset in OWN_DATA_SETS.items():
-        assert f"<td>{dataset}</td>" in page
-        for kind in ("joint", "states", "predictive"):
-            entry = json.loads((SMOKE / "figures" / f"{name}_{kind}_{dataset}.json").read_text())
-            assert entry["number"] is None and dataset in entry["caption"]
-            assert f"{name}_{kind}_{dataset}.png" in page and f"<h3>{entry['heading']}</h3>" in page
-
-
-def test_pages_show_their_figures():
-    """Every cell that saves a figure shows one, and the HTML holds as many pictures."""
-    for path in sorted((SMOKE / "notebooks").glob("*.ipynb")):
-        cells = [c for c in json.loads(path.read_text())["cells"] if c["cell_type"] == "code"]
-        images = [sum("image/png" in o.get("data", {}) for o in c["outputs"]) for c in cells]
-        saves = [bool(re.search(r"figures\.(add|save)\(", "".join(c["source"]))) for c in cells]
-        # cells about one model, or about what some models lack, are empty in the pages of others
-        skipped = [bool(re.search(r"^ *if ", "".join(c["source"]), flags=re.MULTILINE)) for c in cells]
-        assert all(n or not save or skip for n, save, skip in zip(images, saves, skipped)), path
-        assert path.with_suffix(".html").read_text().count('src="data:image/png;base64') == sum(images), path
-
-
-def test_table_1_has_eleven_rows_and_says_it_is_not_meaningful():
-    table = pd.read_csv(SMOKE / "tables" / "table1.csv", index_col=0)
-    assert list(table.index) == list("ABCDEFGHIJK")
-    assert "not meaningful" in (SMOKE / "tables" / "table1.md").read_text()
-    for name in (*PAPER, *OWN, "table1"):
-        assert (SMOKE / "notebooks" / f"{name}.html").stat().st_size > 10_000
-
-
-def test_report_works_without_a_server_or_a_network():
-    """Every link of the page is a file beside it."""
-    page = SMOKE / "report.html"
-    links = re.findall(r'(?:src|href)="([^"#][^"]*)"', page.read_text())
-    files = [link for link in links if not link.startswith("data:")]
-    assert len(files) > 20 and all((page.parent / link).is_file() for link in files)
-    assert "not meaningful" in page.read_text()
-
-
-def test_nothing_half_written():
-    assert not list((ROOT / "results" / "smoke").rglob("*.part*"))

@@ -53,10 +53,10 @@ def _middle(bounds):
 def context(model, data):
     """N over the middle of its range minus one, mean P minus the middle of its range, log of the bounds: (C,).
 
-    Ranges are those of the declaration. In a design of several frames N may be far outside: then its logarithm.
+    Ranges are those of the declaration. Where a recipe has another range of N it may be far outside: its logarithm.
     """
     share = data.exists.sum() / _middle(model.units)
-    found = [share - 1 if len(model.design.frames) == 1 else jnp.log(share)]
+    found = [share - 1 if model.design.units == tuple(model.units) else jnp.log(share)]
     if model.observations[1] > 1:
         found.append(data.mask.sum() / data.observed.sum() - _middle(model.observations))
     found += [jnp.log(bound) for bound in model.bounds(data).values()]

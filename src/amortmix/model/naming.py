@@ -133,7 +133,7 @@ def _translated(where, column, name, kind, words):
     if unknown:
         row = int(np.isin(places, unknown).argmax())
         declared = ", ".join(map(str, words))
-        raise BadInput(f"{_at(where, column, row, name)}; expected a value whose code is declared: {declared}")
+        raise BadInput(f"{value_at(where, column, row, name)}; expected a value whose code is declared: {declared}")
     numbers = np.array([*(known.get(_key(value)) for value in values), np.nan], dtype=float)
     return pd.Series(numbers[places], column.index, name=name)  # place -1, a missing value, is the last
 
@@ -161,10 +161,11 @@ def _check_codes(where, column, name, kind):
     if bad.any():
         expected = "a number" if kind is None else kind.expected
         how = f'codes={{"{name}": {{VALUE: CODE, ...}}}} (--codes {name}:VALUE=CODE,...)'
-        raise BadInput(f"{_at(where, column, int(bad.argmax()), name)}; expected {expected}, or {how}")
+        raise BadInput(f"{value_at(where, column, int(bad.argmax()), name)}; expected {expected}, or {how}")
 
 
-def _at(where, column, row, name):
+def value_at(where, column, row, name):
+    """Where a value of a table stands, and what it is, as messages begin."""
     value = column.iloc[row]
     value = value.item() if hasattr(value, "item") else value
     return f"{where}, row {column.index[row]}: {name} is {value!r}"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from amortmix.model.naming import UNIT
+from amortmix.model.naming import UNIT, value_at
 from amortmix.storage.files import BadInput
 
 TRIAL = "trial"
@@ -125,6 +125,4 @@ def _refuse_missing(column, name, where, expected):
 
 def at(where, column, name, index, expected):
     """A message about the value of one row."""
-    value = column.iloc[index]
-    value = value.item() if hasattr(value, "item") else value
-    return f"{where}, row {column.index[index]}: {name} is {value!r}; expected {expected}"
+    return f"{value_at(where, column, index, name)}; expected {expected}"

@@ -21,6 +21,7 @@ from amortmix.storage.files import BadInput
 
 TABLE = "the table"  # what messages call a DataFrame
 FEW = 5  # rows that a note names
+NO_LIMITS = (-np.inf, np.inf)
 
 
 class Table(NamedTuple):
@@ -84,7 +85,13 @@ def read(
 
 
 def limits(model, keep=None, min_rt=None, max_rt=None):
-    """{column: (smallest, largest)} of values that count as observations; BadInput if a column is not the model's."""
+    """{column: (smallest, largest)} of values that count as observations, infinite where there is no end.
+
+    Raises
+    ------
+    BadInput
+        If a column is not the model's, or its limits leave nothing.
+    """
     found = {column: tuple(ends) for column, ends in dict(keep or {}).items()}
     if (min_rt, max_rt) != (None, None):
         found["rt"] = (min_rt, max_rt)
@@ -94,6 +101,7 @@ def limits(model, keep=None, min_rt=None, max_rt=None):
         low, high = ends if len(ends) == 2 else (None, None)
         if (low, high) == (None, None) or (None not in (low, high) and not low < high):
             raise BadInput(f"limits of {column}: {ends}; expected (smallest, largest), of which one may be None")
+        found[column] = (-np.inf if low is None else low, np.inf if high is None else high)
     return found
 
 
@@ -136,7 +144,7 @@ def _observed(model, frame, values, where, keep):
     """Sentences about what was left out, and whether each row (R,) is an observation; refuses values that cannot be."""
     seen, notes = np.ones(len(frame), bool), []
     for column, kind in model.columns.items():
-        low, high = (e if e is not None else s * np.inf for e, s in zip(keep.get(column, (None, None)), (-1, 1)))
+        low, high = keep.get(column, NO_LIMITS)
         empty = np.isnan(values[column])
         outside = ~empty & ~((values[column] >= low) & (values[column] <= high))
         bad = ~(kind.accepts(values[column]) | empty | outside)
@@ -201,7 +209,7 @@ def _from_array(model, source, keep):
         raise BadInput(f"data of shape {np.shape(source)}; expected {expected}")
     mask = np.ones(y.shape[:2], dtype=bool)
     for j, (column, kind) in enumerate(model.columns.items()):
-        low, high = (e if e is not None else s * np.inf for e, s in zip(keep.get(column, (None, None)), (-1, 1)))
+        low, high = keep.get(column, NO_LIMITS)
         missing = np.isnan(y[..., j]) | ~((y[..., j] >= low) & (y[..., j] <= high))
         good = missing | (np.isfinite(y[..., j]) & kind.valid(y[..., j]))
         if not good.all():

@@ -89,7 +89,7 @@ def described(model):
         "prior": files.plain(model.hyperparameters),
         "units": list(model.units),
         "observations": list(model.observations),
-        "design": files.plain(model.design.as_json()),
+        "design": model.design.as_json(),
         "scaling": identity.scaling_list(model),
         "fingerprint": identity.fingerprint(model),
         "identity": identity.parts(model),

@@ -106,7 +106,7 @@ def _check_finite(model, u, held_out):
             raise BadInput(f"{model.name}: simulated data sets give values that are not finite ({key}); see am.check")
 
 
-def fit_to_budget(run, state, key, recipe, seconds, frames=(None,)):
+def fit_to_budget(run, state, key, recipe, seconds, design):
     """The recipe with as many steps as fit into a time, its phases keeping their shares of the steps.
 
     The speed is measured on a copy of the networks, so what is trained depends on the number of steps alone.
@@ -115,18 +115,20 @@ def fit_to_budget(run, state, key, recipe, seconds, frames=(None,)):
     ----------
     seconds : float
         Compilation included.
+    design : Design
+        Each of its frames is a program of its own.
     """
     began, phases = time.perf_counter(), schedules.phases_of(recipe["schedule"])
     total = sum(p.steps for p in phases)
     per_step = 0.0
     for phase in phases:
-        for place in range(len(frames)):
+        for place in _turns(design):
             for _ in range(2):  # the first call compiles
                 started = time.perf_counter()
-                copy, place_ = jax.tree.map(jnp.copy, state), place if len(frames) > 1 else None
-                jax.block_until_ready(run(copy, key, 0, TRIAL_STEPS, total, phase.batch, phase.particles, place_))
+                copy = jax.tree.map(jnp.copy, state)
+                jax.block_until_ready(run(copy, key, 0, TRIAL_STEPS, total, phase.batch, phase.particles, place))
                 spent = time.perf_counter() - started
-            per_step += phase.steps / total * spent / TRIAL_STEPS / len(frames)
+            per_step += phase.steps / total * spent / TRIAL_STEPS / len(design.frames)
     spent = time.perf_counter() - began
     steps = max(len(phases), (seconds - spent) / per_step)
     print(f"compiled in {spent:.0f} s; {steps:,.0f} steps fit into the rest of the budget", flush=True)
@@ -183,7 +185,7 @@ def train(
     estimator, run, key_train, held_out = prepare(model, recipe, seed)
     if minutes is not None:
         left = 60 * minutes - (time.perf_counter() - began)
-        recipe = fit_to_budget(run, state_of(estimator), key_train, recipe, left, model.design.frames)
+        recipe = fit_to_budget(run, state_of(estimator), key_train, recipe, left, model.design)
     if on_recipe is not None:
         on_recipe(recipe)
     spec = {"model": model.name, "fingerprint": fingerprint(model), "recipe": recipe, "seed": seed}
@@ -234,12 +236,13 @@ def train(
 
 def _in_turn(run, design, state, key, first, n, total, batch, particles):
     """``run`` with the frames of the design in turn, `TURN` steps each; which one depends on the step alone."""
-    if len(design.frames) == 1:
+    places = _turns(design)
+    if places == [None]:
         return run(state, key, first, n, total, batch, particles)
     found, step = [], first
     while step < first + n:
         turn = min(TURN - step % TURN, first + n - step)
-        place = step // TURN % len(design.frames)
+        place = places[step // TURN % len(places)]
         state, metrics = run(state, key, step, turn, total, batch, particles, place)
         found.append((turn, metrics))
         step += turn
@@ -248,6 +251,11 @@ def _in_turn(run, design, state, key, first, n, total, batch, particles):
     means = [(turn - m["skipped"], m) for turn, m in found if m["skipped"] < turn]
     mean = {k: sum(w * m[k] for w, m in means) / (n - skipped) for k in found[0][1]} if means else found[0][1]
     return state, mean | {"skipped": skipped}
+
+
+def _turns(design):
+    """Places of the frames in which a training simulates, or None alone where there is one."""
+    return list(range(len(design.frames))) if len(design.frames) > 1 else [None]
 
 
 class _no_interrupts:
