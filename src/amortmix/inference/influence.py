@@ -16,6 +16,8 @@ from amortmix.model.data import without
 
 #: Distance to the next value, as a share of the distance between the 5 and 95 % quantiles, from which one is asked.
 APART = 0.3
+#: Draws without the observations: of one data set, a quarter of what its fit costs.
+DRAWS = 1000
 #: Posterior standard deviations by which a mean must move.
 MOVED = 3.0
 #: Most ends of columns that are asked, since each costs draws of the flow, and most values that lie apart together.
@@ -64,7 +66,7 @@ def decisive(engine, table, drawn, reliable, seed):
         if reliable and extreme.apart <= APART:
             break
         rest = without(table.data, extreme.units, extreme.places)
-        other, log_joint, _ = engine.answer(rest, len(drawn.theta), seed)
+        other, log_joint, _ = engine.answer(rest, min(len(drawn.theta), DRAWS), seed)
         moved = np.abs(_mean(drawn.theta) - _mean(other.theta)) / (np.std(other.theta, axis=0) + 1e-9)
         judged = not reliable and log_joint is not None and np.isfinite(log_joint).any()
         mended = judged and psis.smooth(log_joint, other.log_q).is_reliable
