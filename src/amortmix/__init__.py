@@ -38,6 +38,7 @@ _PUBLIC = {
     "Data": "amortmix.model.data",
     "Mixture": "amortmix.model.mixture",
     "HiddenMarkov": "amortmix.model.markov",
+    "Between": "amortmix.model.varied",
     "two_state": "amortmix.model.hmm",
     "ordered": "amortmix.model.distributions",
     "OrderedNormal": "amortmix.model.distributions",
@@ -50,7 +51,7 @@ _PUBLIC = {
     "BadInput": "amortmix.storage.files",
 }
 #: What an install without the extra `train` has.
-_LIGHT = {"load", "models", "load_fit", "Data", "Real", "Positive", "NonNegativeInteger", "Choice", "BadInput"}
+_LIGHT = {"load", "models", "load_fit", "Data", "Between", "Real", "Positive", "NonNegativeInteger", "Choice", "BadInput"}
 __all__ = sorted(_PUBLIC if importlib.util.find_spec("jax") is not None else _LIGHT)
 
 

@@ -38,7 +38,7 @@ def log_joint(model, theta, data):
 
     A draw that overflowed, or was rounded onto the edge of the space, has no density: -inf.
     """
-    inverse = model.bijection(data).inverse
+    model, inverse = model.under(data), model.bijection(data).inverse
 
     def batch(t):
         density = jax.vmap(model.log_prior)(t) + model.log_likelihoods(t, data)

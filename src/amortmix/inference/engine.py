@@ -12,12 +12,14 @@ These functions of one data set in the frame of training are all that there is t
 Noise is made here, from the seed, so that both give the same draws.
 """
 
+import copy
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 import numpy as np
 
 from amortmix.inference import noise
+from amortmix.model import varied
 from amortmix.model.data import one_sequence, pad
 from amortmix.storage import files
 from amortmix.storage.files import BadInput
@@ -83,6 +85,23 @@ class Engine(ABC):
     def identity(self):
         """What `amortmix.model.identity.parts` says of the model."""
 
+    def under(self, prior):
+        """The same networks under another prior: a variant, or hyperparameters within the ranges of training.
+
+        Raises
+        ------
+        BadInput
+            If the networks know one prior alone, or not this one.
+        """
+        found = copy.copy(self)
+        found.model = self.model.with_prior(prior)
+        ranges, ours, theirs = self.model.design.varied or {}, self.model.hyperparameters, found.model.hyperparameters
+        fixed = [k for k in varied.known(theirs) if k not in ranges and varied.differs(ours, theirs, k)]
+        if fixed:
+            can = f"another {', '.join(ranges)}" if ranges else "the prior of their training alone"
+            raise BadInput(f"{self.model.name}: another {', '.join(fixed)}; these networks know {can}")
+        return found
+
     def accepts(self, data):
         """Whether there is a program for a data set of this size."""
         return True
@@ -98,7 +117,10 @@ class Engine(ABC):
         """
         n, frames = data.y.shape[0], self.model.design.frames
         frame = next((f for f in frames if f >= n), frames[-1] * -(-n // frames[-1]))
-        return pad(one_sequence(data), frame, max(self.model.design.observations[1], data.y.shape[1]))
+        framed = pad(one_sequence(data), frame, max(self.model.design.observations[1], data.y.shape[1]))
+        if ranges := self.model.design.varied:
+            framed = framed._replace(prior=varied.vector(ranges, self.model.hyperparameters))
+        return framed
 
     def check(self, data):
         """Raise `BadInput` for a data set that the networks cannot take at all."""
@@ -126,6 +148,8 @@ class Engine(ABC):
         sequences = 1 if data.starts is None else 1 + int(np.asarray(data.starts).sum())
         if sequences > design.sequences and self.model.dependent:
             found.append(f"there are {sequences} sequences; in training at most {design.sequences}")
+        if design.varied and (sentence := varied.outside(design.varied, self.model.hyperparameters)):
+            found.append(sentence)
         return found
 
     def answer(self, data, draws, seed):

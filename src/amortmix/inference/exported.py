@@ -67,7 +67,8 @@ class Exported(Engine):
 
     @property
     def identity(self):
-        return self.model.identity
+        bound = self.model.hyperparameters
+        return self.model.identity | ({"hyperparameters": files.plain(bound)} if bound else {})
 
     def accepts(self, data):
         """Whether a data set fits into the frame of training, for which the programs are."""

@@ -13,6 +13,7 @@ import xarray as xr
 
 from amortmix.extras import missing, require
 from amortmix.model import identity
+from amortmix.model.varied import POWER
 from amortmix.storage import files
 from amortmix.storage import tree as trees
 
@@ -246,8 +247,11 @@ def _belonging(model, tree, path):
     """The model under the prior of a fit; BadInput if the fit is of another, or of another declaration of it."""
     if model.name != tree.attrs["model"]:
         raise files.BadInput(f"{path}: a fit of {tree.attrs['model']}; expected one of {model.name}")
-    if tree.attrs["priors"] in model.variants and model.bound is None:
-        model = model.with_prior(tree.attrs["priors"])
-    if found := identity.difference(model, json.loads(tree.attrs["identity"])):
+    known = json.loads(tree.attrs["identity"])
+    if model.bound is None:
+        same = set(model.hyperparameters) == set(known["hyperparameters"]) - {POWER}
+        variant = tree.attrs["priors"] in model.variants or not same
+        model = model.with_prior(tree.attrs["priors"] if variant else known["hyperparameters"])
+    if found := identity.difference(model, known):
         raise files.BadInput(f"{path}: a fit of another {model.name}: {found}; load it without the model")
     return model

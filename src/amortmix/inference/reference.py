@@ -53,11 +53,13 @@ class Reference(NamedTuple):
 
 
 def make_reference(amortized, seed, simulations=SIMULATIONS):
-    """`Reference` of new simulations under the model's prior."""
+    """`Reference` of new simulations as in training: under the model's prior, or those in its ranges."""
     import jax  # only what simulates needs it
 
-    keys = jax.random.split(jax.random.key(seed), simulations)
-    _, data, _ = jax.jit(jax.vmap(amortized.model.simulate_dataset))(keys)
+    def one(key):
+        return amortized.model.under_any_prior(key).simulate_dataset(key)[1]
+
+    data = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(seed), simulations))
     return reference_of(amortized, as_numpy(data))
 
 

@@ -25,12 +25,15 @@ class Data(NamedTuple):
     sequence : (N,) or None
         Number of the sequence of each unit: 1, 2, ..., and 0 for units that do not exist. None: the units with an
         observation exist, in one sequence.
+    prior : (H,) or None
+        Hyperparameters under which networks of many priors are to see it (`amortmix.model.varied`).
     """
 
     y: Any
     mask: Any
     x: Any = None
     sequence: Any = None
+    prior: Any = None
 
     @property
     def observed(self):
@@ -60,7 +63,8 @@ def as_numpy(data, dtype=np.float32):
 def existing(data):
     """The first units of a data set that is padded at its end, as NumPy arrays without the padding."""
     n = int(np.asarray(data.exists).sum())
-    return Data(*(None if a is None else np.asarray(a)[:n] for a in data))
+    cut = Data(*(None if a is None else np.asarray(a)[:n] for a in data._replace(prior=None)))
+    return cut._replace(prior=data.prior)
 
 
 def one_sequence(data):
@@ -99,7 +103,7 @@ def pad(data, units, observations):
     sequence = data.sequence
     if sequence is not None:
         sequence = np.concatenate([sequence, np.zeros(units - n, sequence.dtype)])
-    return Data(y, mask, x, sequence)
+    return Data(y, mask, x, sequence, data.prior)
 
 
 def filled(data):

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from amortmix.model import declared, design_draws, emissions, features, sites
+from amortmix.model import declared, design_draws, emissions, features, sites, varied
 from amortmix.model.columns import Real
 from amortmix.model.data import Data, as_numpy, filled
 from amortmix.model.description import Parameter
@@ -50,6 +50,8 @@ class Model:
         Identifier, by default that of the file that declares MODEL, and heading.
     variants : dict, optional
         Prior variant -> {hyperparameter: plain numbers}; the first is the default.
+    varied : dict, optional
+        Hyperparameter -> `amortmix.Between`: networks are trained for every prior in these ranges, and told which.
     covariates : dict, optional
         Column of a table -> distribution from which it is simulated.
     below : dict, optional
@@ -84,6 +86,7 @@ class Model:
     name: str = UNNAMED
     title: str = ""
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"default": {}})
+    varied: Mapping[str, Any] = field(default_factory=dict)
     covariates: Mapping[str, Any] = field(default_factory=dict)
     below: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, tuple] = field(default_factory=dict)
@@ -107,11 +110,12 @@ class Model:
         if self.checked:
             declared.check(self)
         if self.design is None:
-            object.__setattr__(self, "design", Design(tuple(self.units), tuple(self.observations)))
+            ranges = {k: tuple(v) for k, v in self.varied.items()} or None
+            object.__setattr__(self, "design", Design(tuple(self.units), tuple(self.observations), varied=ranges))
 
     def changed(self, **changes):
         """The same declaration with other fields, checked again."""
-        if {"units", "observations"} & set(changes):
+        if {"units", "observations", "varied"} & set(changes):
             changes = {"design": None} | changes
         return replace(self, **changes)
 
@@ -123,34 +127,46 @@ class Model:
         prior : str or dict
             A variant, or hyperparameters that replace those of the present one; arrays may be traced by JAX.
         """
-        if isinstance(prior, str):
-            if prior not in self.variants:
-                raise BadInput(
-                    f"{self.name} has no prior variant {prior!r}; expected one of {', '.join(self.variants)}"
-                )
-            return replace(self, variant=prior, bound=None, scaling=None, checked=False)
-        unknown = set(prior) - set(self.hyperparameters)
-        if unknown:
-            known = ", ".join(self.hyperparameters) or "none, for the prior has no arguments"
-            raise BadInput(f"{self.name}: hyperparameter {', '.join(sorted(unknown))}; expected some of {known}")
-        return replace(self, bound={**self.hyperparameters, **prior}, checked=False)
+        if not isinstance(prior, str):
+            return replace(self, bound=varied.chosen(self, prior), checked=False)
+        declared.check_variant(self, prior)
+        return replace(self, variant=prior, bound=None, scaling=None, checked=False)
+
+    def under(self, data):
+        """The same model under the prior that a data set carries, if it does (`amortmix.model.varied`)."""
+        if data.prior is None:
+            return self
+        ours = self.hyperparameters
+        return self.with_prior(varied.values(self.design.varied, ours, data.prior))
+
+    def under_any_prior(self, key):
+        """The same model under a prior that is drawn from the ranges of its hyperparameters, if there are any."""
+        if not self.design.varied:
+            return self
+        drawn = design_draws.prior(self.design, self.hyperparameters, self.variants, jax.random.fold_in(key, 1))
+        return self.with_prior(drawn)
 
     # --- names -----------------------------------------------------------------------------------------------------
 
     @property
     def prior_name(self):
-        """The variant of the prior that is bound."""
-        return self.variant or next(iter(self.variants))
+        """The variant of the prior that is bound, and in what the bound one differs from it."""
+        default = self.variant or next(iter(self.variants))
+        return default if self.bound is None else varied.named(self.bound, self.variants, default)
 
     @property
     def hyperparameters(self):
         """The hyperparameters that are bound: {name: value}."""
-        return dict(self.variants[self.prior_name] if self.bound is None else self.bound)
+        return dict(self._variant if self.bound is None else self.bound)
+
+    @property
+    def _variant(self):
+        return self.variants[self.variant or next(iter(self.variants))]
 
     @cached_property
     def sites(self):
         """The sites of the prior, `amortmix.model.sites.Site`."""
-        return sites.find_sites(self.prior, dict(self.variants[self.prior_name]), self.name)
+        return sites.find_sites(self.prior, dict(self._variant), self.name)
 
     @cached_property
     def parameters(self):
@@ -220,10 +236,7 @@ class Model:
 
     def sample_covariates(self, key, units):
         """x (N, C) from the distributions of the covariates, or None."""
-        if not self.covariates:
-            return None
-        keys = zip(self.covariates.values(), jax.random.split(key, len(self.covariates)))
-        return jnp.stack([d.sample(k, (units,)) for d, k in keys], axis=-1).astype(float)
+        return emissions.sample_covariates(self.covariates, key, units)
 
     def simulate(self, key, theta, mask, x=None, sequence=None):
         """y (N, P, D) and z (N,) of one data set."""
@@ -233,22 +246,13 @@ class Model:
         if self.has_density:
             y = emissions.draw(self._emission(p, x), key_y, z, mask.shape)
         else:
-            y = self._simulate_units(key_y, p, z, mask.shape, x)
+            y = emissions.simulate_units(self, key_y, p, z, mask.shape, x)
         return filled(Data(y, mask)).y, z
 
     def _emission(self, p, x):
         if not self.covariates:
             return self.emission(p)
         return self.emission(p, emissions.covariates_of(self.covariates, x))
-
-    def _simulate_units(self, key, p, z, shape, x):
-        keys = jax.random.split(key, shape[0])
-
-        def one(key, z, x):
-            given = () if x is None else (dict(zip(self.covariates, x)),)
-            return jnp.asarray(self.simulate_unit(key, p, z, *given), float).reshape(shape[1], len(self.columns))
-
-        return jax.vmap(one, in_axes=(0, 0, None if x is None else 0))(keys, z, x)
 
     def simulate_dataset(self, key):
         """theta, Data and z of one draw from the generative model (eq. 2)."""
@@ -257,7 +261,9 @@ class Model:
         mask, sequence = self.sample_design(key_design)
         x = self.sample_covariates(key_x, mask.shape[0])
         y, z = self.simulate(key_data, theta, mask, x, sequence)
-        return theta, Data(y, mask, x, sequence), z
+        ranges = self.design.varied
+        prior = varied.vector(ranges, self.hyperparameters) if ranges else None
+        return theta, Data(y, mask, x, sequence, prior), z
 
     def simulate_demo(self, name):
         """Data and z of a demonstration data set, as NumPy arrays."""

@@ -7,8 +7,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import jax
 import numpy as np
 
+from amortmix.model import sites, varied
 from amortmix.storage.files import BadInput
 
 
@@ -28,6 +30,7 @@ def check(model):
             f"{where}: expected either `emission`, a distribution, or `simulate_unit`, a simulator of a unit"
         )
     _check_variants(model)
+    check_varied(model, model.varied)
     names = [p.name for p in model.parameters]
     if len(set(names)) != len(names):
         raise BadInput(f"{where}: parameters {', '.join(names)}; expected names that differ")
@@ -63,6 +66,33 @@ def _check_variants(model):
     for name, values in others:
         if set(values) != set(first[1]):
             raise BadInput(f"{model.name}: variant {name!r} has {', '.join(values)}; expected {', '.join(first[1])}")
+
+
+def check_variant(model, prior):
+    """Raise `BadInput` unless a model has this variant of its prior."""
+    if prior not in model.variants:
+        raise BadInput(f"{model.name} has no prior variant {prior!r}; expected one of {', '.join(model.variants)}")
+
+
+def check_varied(model, ranges):
+    """Raise `BadInput` unless hyperparameters can vary in these ranges.
+
+    What a prior returns, and the supports of its sites, must be the same for all of them.
+    """
+    if not ranges:
+        return
+    varied.check(model, ranges)
+    ours = model.hyperparameters
+    ends = [model.with_prior(varied.values(ranges, ours, end)) for end in varied.bounds(ranges, ours)]
+    theta = model.sample_prior(jax.random.key(0))
+    low, high = (jax.tree.leaves(m.natural(theta)) for m in ends)
+    same = all(np.allclose(a, b) for a, b in zip(low, high))
+    low, high = (sites.find_sites(m.prior, m.hyperparameters, m.name) for m in ends)
+    if not same or not all(bool(np.all(a.constraint.eq(b.constraint))) for a, b in zip(low, high)):
+        raise BadInput(
+            f"{model.name}: what the prior returns, or the support of a site, depends on {', '.join(ranges)};"
+            " expected hyperparameters that decide densities alone to vary"
+        )
 
 
 def scalar_names(site, names):

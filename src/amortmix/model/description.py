@@ -3,11 +3,13 @@
 A `Description` stands in the place of a `Model` wherever data are read and fits are arranged.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from amortmix.model import columns as kinds
+from amortmix.model import varied
 from amortmix.model.design import Design
+from amortmix.storage.files import BadInput
 
 
 class Parameter(NamedTuple):
@@ -37,6 +39,8 @@ class Description:
         Dimension of u.
     has_density, dependent : bool
         Whether the likelihood is known, and whether the states are a chain.
+    variants, hyperparameters : dict
+        Variant of the prior -> its hyperparameters, and those that are bound.
     """
 
     name: str
@@ -53,6 +57,18 @@ class Description:
     has_density: bool
     dependent: bool
     identity: dict = field(default_factory=dict)
+    variants: dict = field(default_factory=dict)
+    hyperparameters: dict = field(default_factory=dict)
+
+    def with_prior(self, prior):
+        """The same model under a variant of its prior, or with other hyperparameters."""
+        if isinstance(prior, str):
+            if prior not in self.variants:
+                known = ", ".join(self.variants) or self.prior_name
+                raise BadInput(f"{self.name} has no prior variant {prior!r}; expected one of {known}")
+            return replace(self, prior_name=prior, hyperparameters=self.variants[prior])
+        chosen = varied.chosen(self, prior)
+        return replace(self, prior_name=varied.named(chosen, self.variants, self.prior_name), hyperparameters=chosen)
 
     @property
     def parameter_names(self):

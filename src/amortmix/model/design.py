@@ -20,6 +20,8 @@ class Design(NamedTuple):
         Most sequences in a data set.
     padding : tuple of int, optional
         The `frames`, in increasing order, the last of which is the largest N; by default that one alone.
+    varied : {str: (low, high)}, optional
+        Hyperparameters with a range, see `amortmix.model.varied`.
     place : int, optional
         The one frame in which data sets are simulated; by default the largest, with N of any.
     """
@@ -29,6 +31,7 @@ class Design(NamedTuple):
     holes: float = 0.0
     sequences: int = 1
     padding: tuple | None = None
+    varied: dict | None = None
     place: int | None = None
 
     @property
@@ -55,7 +58,8 @@ class Design(NamedTuple):
     def as_json(self):
         """What a card keeps, which `of_card` reads."""
         known = {k: v for k, v in self._asdict().items() if v is not None and k != "place"}
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in known.items()}
+        found = {k: list(v) if isinstance(v, tuple) else v for k, v in known.items()}
+        return found | ({"varied": {k: list(v) for k, v in self.varied.items()}} if self.varied else {})
 
     def words(self):
         """In a sentence."""
@@ -66,6 +70,8 @@ class Design(NamedTuple):
             found.append(f"up to {self.holes:.0%} of the units missing")
         if self.sequences > 1:
             found.append(f"up to {self.sequences} sequences")
+        if self.varied:
+            found.append(f"priors with any {', '.join(self.varied)} in a range")
         return ", ".join(found)
 
     @classmethod

@@ -6,6 +6,8 @@ N ~ a span at random, then uniform in it;   P ~ uniform;   sequences and holes i
 import jax
 import jax.numpy as jnp
 
+from amortmix.model import varied
+
 
 def sample(design, key, ragged):
     """mask (N, P) and, for an irregular design, sequence (N,), else None; N is the size of the frame.
@@ -67,3 +69,22 @@ def _sequence(key, most, n, size):
     places = jax.random.randint(key_places, (most,), 1, jnp.maximum(n, 2))
     begins = jnp.zeros(size).at[places].max(1.0 * (jnp.arange(most) < number - 1))
     return 1.0 + jnp.cumsum(begins)
+
+
+def prior(design, hyperparameters, variants, key):
+    """{hyperparameter: value} of all that vary: in half of the data sets those of a variant, else from the ranges.
+
+    Parameters
+    ----------
+    hyperparameters : dict
+        Of which those that vary are replaced.
+    variants : dict
+        Variant -> hyperparameters.
+    """
+    key_which, key_variant, key_range = jax.random.split(key, 3)
+    known = jnp.stack([jnp.asarray(varied.vector(design.varied, v), float) for v in variants.values()])
+    c = jax.random.uniform(key_range, known.shape[1:], minval=-1.0, maxval=1.0)
+    drawn = varied.from_coordinates(design.varied, hyperparameters, c)
+    variant = known[jax.random.randint(key_variant, (), 0, len(known))]
+    flat = jnp.where(jax.random.bernoulli(key_which), variant, drawn)
+    return varied.values(design.varied, hyperparameters, flat)

@@ -125,21 +125,20 @@ def ordered_normal_sample(key, loc, scale):
 
 def ordered_normal_log_pdf(x, loc, scale):
     """Log density of increasing independent normals, normalized; K is 2 or 3."""
-    return norm.logpdf(x, jnp.asarray(loc), scale).sum(-1) - _log_order_probability(tuple(loc), float(scale))
+    loc = jnp.asarray(loc, dtype=float)
+    return norm.logpdf(x, loc, scale).sum(-1) - _log_order_probability(loc, scale)
 
 
 def _log_order_probability(loc, scale):
     """log P(x_1 < ... < x_K) by Gauss-Hermite quadrature over the middle one."""
-    from scipy.stats import norm as scipy_norm
-
     if len(loc) == 2:
-        return float(scipy_norm.logcdf((loc[1] - loc[0]) / (scale * math.sqrt(2))))
+        return norm.logcdf((loc[1] - loc[0]) / (scale * math.sqrt(2)))
     if len(loc) != 3:
         raise ValueError(f"ordered normals are normalized for 2 or 3 components, not {len(loc)}")
     nodes, weights = np.polynomial.hermite_e.hermegauss(80)
-    middle = loc[1] + scale * nodes
-    inside = scipy_norm.cdf((middle - loc[0]) / scale) * scipy_norm.sf((middle - loc[2]) / scale)
-    return float(np.log(np.sum(weights * inside) / math.sqrt(2 * math.pi)))
+    middle = loc[1] + scale * jnp.asarray(nodes, loc.dtype)
+    inside = norm.cdf((middle - loc[0]) / scale) * norm.sf((middle - loc[2]) / scale)
+    return jnp.log(jnp.sum(jnp.asarray(weights / math.sqrt(2 * math.pi), loc.dtype) * inside))
 
 
 class Wald(Distribution):
@@ -205,10 +204,7 @@ class Race(_TimeAndChoice):
 
 
 class OrderedNormal(Distribution):
-    """Independent normals conditioned on increasing; ``loc`` (K,) of two or three, one ``scale``.
-
-    Its density needs hyperparameters that are plain numbers: the probability of the order is computed from them once.
-    """
+    """Independent normals conditioned on increasing; ``loc`` (K,) of two or three, one ``scale``."""
 
     arg_constraints = {}
     support = constraints.ordered_vector
@@ -261,6 +257,11 @@ def ordered(base, number):
     >>> rate = sample("rate", am.ordered(dist.LogNormal(0, 1), 3))
     """
     return _Ordered(base, number)
+
+
+def ordered_base(distribution):
+    """The distribution of one scalar that `ordered` was given, or None for any other distribution."""
+    return distribution.base if isinstance(distribution, _Ordered) else None
 
 
 class Increments(Distribution):

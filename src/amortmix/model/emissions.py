@@ -52,3 +52,22 @@ def draw(emission, key, z, shape):
         draws.append(drawn if part.event_shape else drawn[..., None])
     y = jnp.concatenate(draws, axis=2)
     return jnp.take_along_axis(y, z[:, None, None, None], axis=2)[:, :, 0]
+
+
+def sample_covariates(covariates, key, units):
+    """x (N, C) from the distributions of the covariates, or None where there are none."""
+    if not covariates:
+        return None
+    keys = zip(covariates.values(), jax.random.split(key, len(covariates)))
+    return jnp.stack([d.sample(k, (units,)) for d, k in keys], axis=-1).astype(float)
+
+
+def simulate_units(model, key, p, z, shape, x):
+    """y (N, P, D) by the simulator of one unit that a model declares; ``shape`` is (N, P)."""
+    keys = jax.random.split(key, shape[0])
+
+    def one(key, z, x):
+        given = () if x is None else (dict(zip(model.covariates, x)),)
+        return jnp.asarray(model.simulate_unit(key, p, z, *given), float).reshape(shape[1], len(model.columns))
+
+    return jax.vmap(one, in_axes=(0, 0, None if x is None else 0))(keys, z, x)

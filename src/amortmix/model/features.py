@@ -1,7 +1,7 @@
 """What networks see of a data set and of theta, derived from a declaration.
 
 features    (g(y) - location) / scale of every component, and of every covariate
-context     N, the mean of P where it varies, and log of each bound that the data set, all of order one
+context     N, the mean of P where it varies, log of each bound that the data set, and the prior where it varies
 design      for an irregular design: whether each unit exists and begins a sequence
 conditions  log p(y_i | z_i = k) up to a constant where it is known, and u, at every unit
 """
@@ -9,6 +9,8 @@ conditions  log p(y_i | z_i = k) up to a constant where it is known, and u, at e
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from amortmix.model import varied
 
 SIMULATIONS = 256
 #: Differences of log densities beyond this decide a state for certain.
@@ -60,7 +62,16 @@ def context(model, data):
     if model.observations[1] > 1:
         found.append(data.mask.sum() / data.observed.sum() - _middle(model.observations))
     found += [jnp.log(bound) for bound in model.bounds(data).values()]
-    return jnp.stack(found)
+    return jnp.concatenate([jnp.stack(found), *prior_context(model, data)])
+
+
+def prior_context(model, data):
+    """Coordinates (H,) of the prior that the data set is to be seen under, in a list that is empty without ranges."""
+    ranges, ours = model.design.varied, model.hyperparameters
+    if not ranges:
+        return []
+    flat = varied.vector(ranges, ours) if data.prior is None else data.prior
+    return [varied.coordinates(ranges, ours, jnp.asarray(flat, float))]
 
 
 def each_unit(u, data):

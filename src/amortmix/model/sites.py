@@ -8,6 +8,7 @@ need.
 """
 
 import threading
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -16,6 +17,8 @@ import numpy as np
 from numpyro import handlers
 
 from amortmix.model import constraints, supports
+from amortmix.model.powered import Powered
+from amortmix.model.varied import POWER
 from amortmix.storage.files import BadInput
 
 
@@ -56,12 +59,19 @@ class Site(NamedTuple):
 _HANDLERS = threading.RLock()
 
 
+def _seeded(prior, hyperparameters, key, values=None):
+    """The prior as a function without arguments, its randomness from a key and its sites maybe at ``values``."""
+    given = dict(hyperparameters)
+    power = given.pop(POWER, None)
+    found = handlers.seed(partial(prior, **given), key)
+    if power is not None:
+        found = Powered(found, power)
+    return found if values is None else handlers.substitute(found, data=values)
+
+
 def _trace(prior, hyperparameters, key, values=None):
-    seeded = handlers.seed(prior, key)
-    if values is not None:
-        seeded = handlers.substitute(seeded, data=values)
     with _HANDLERS:
-        return handlers.trace(seeded).get_trace(**hyperparameters)
+        return handlers.trace(_seeded(prior, hyperparameters, key, values)).get_trace()
 
 
 def find_sites(prior, hyperparameters, where):
@@ -119,9 +129,8 @@ def log_density(prior, hyperparameters, sites, theta):
 
 def natural(prior, hyperparameters, sites, theta):
     """What the prior returns at theta (D,): the quantities that emissions, weights and transitions take."""
-    seeded = handlers.seed(prior, jax.random.key(0))
     with _HANDLERS:
-        return handlers.substitute(seeded, data=unflatten(sites, theta))(**hyperparameters)
+        return _seeded(prior, hyperparameters, jax.random.key(0), unflatten(sites, theta))()
 
 
 def bijection(sites, bounds):

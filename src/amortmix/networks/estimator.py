@@ -168,6 +168,7 @@ def pack(model, data):
 
 def training_example(model, key):
     """One simulated data set under the keys of `MixtureEstimator.compute_metrics`."""
+    model = model.under_any_prior(key)
     theta, data, z = model.simulate_dataset(key)
     return {**as_example(model, theta, data), "states": z}
 

@@ -50,8 +50,8 @@ def rearrange(key, data, state, n_states):
     a = STRONGEST * jax.random.uniform(key_a)
     score = a * _slow(key_wave, n) + jnp.sqrt(1 - a**2) * jax.random.normal(key_noise, (n,))
     source, place = _order(_level(data, 0), state), _order(score, state)
-    moved = jax.tree.map(lambda a: a.at[place].set(a[source]), data._replace(sequence=None))
-    data = moved._replace(sequence=data.sequence)
+    moved = jax.tree.map(lambda a: a.at[place].set(a[source]), data._replace(sequence=None, prior=None))
+    data = moved._replace(sequence=data.sequence, prior=data.prior)
     if components > 1:
         b = jax.random.uniform(key_b, minval=-STRONGEST, maxval=STRONGEST)
         score = b * _ranks(place, state, n_states) + jnp.sqrt(1 - b**2) * jax.random.normal(key_more, (n,))

@@ -63,7 +63,7 @@ def refined_example(model, number, proposal, misfit, key):
     With ``misfit``, a share, ``modelled`` is 0 for data sets that were corrupted and 1 for the others.
     """
     key, key_noise, key_half, key_misfit = jax.random.split(key, 4)
-    simulator = model
+    model = simulator = model.under_any_prior(key)
     if proposal:
         half, ours = jax.random.bernoulli(key_half), {name: model.hyperparameters[name] for name in proposal}
         mixed = jax.tree.map(lambda ours, theirs: jnp.where(half, theirs, ours), ours, dict(proposal))
@@ -115,7 +115,7 @@ def counted(model, proposal, u, data):
 
 def log_joints(model, u, data):
     """log p(u, y) of many u (S, d), see `amortmix.model.declare.Model.log_joint`: (S,)."""
-    bijection = model.bijection(data)
+    model, bijection = model.under(data), model.bijection(data)
     theta = bijection.forward(u)
     return model.log_likelihoods(theta, data) + jax.vmap(model.log_prior)(theta) + bijection.log_det(u)
 

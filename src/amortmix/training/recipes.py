@@ -3,6 +3,7 @@
 The numbers of steps are those of about a quarter of an hour on two cores; a budget of minutes keeps their proportions.
 """
 
+from amortmix.model import declared
 from amortmix.storage.files import BadInput
 
 #: Steps of the default schedule: from simulations, then with the density where it is known.
@@ -21,7 +22,10 @@ def designed(model, recipe):
         If there is no such field, or a number cannot be.
     """
     given = {k: tuple(v) if isinstance(v, (list, tuple)) else v for k, v in recipe.get("design", {}).items()}
-    if unknown := set(given) - {"units", "observations", "holes", "sequences", "padding"}:
+    if "varied" in given:
+        given["varied"] = {k: tuple(v) for k, v in given["varied"].items()}
+        declared.check_varied(model, given["varied"])
+    if unknown := set(given) - {"units", "observations", "holes", "sequences", "padding", "varied"}:
         raise BadInput(
             f"{model.name}: design has {', '.join(sorted(unknown))}; expected units, observations, holes, ..."
         )

@@ -87,5 +87,7 @@ def check(model, schedule):
     if not 0 <= (misfit := schedule.get("misfit", 0)) <= 1:
         raise BadInput(f"{model.name}: misfit is {misfit}; expected a share between 0 and 1")
     known = model.hyperparameters
+    if proposal and model.design.varied:
+        raise BadInput(f"{model.name}: proposal is {proposal}; expected none, where the prior itself varies")
     if unknown := set(proposal or ()) - set(known):
         raise BadInput(f"{model.name}: proposal has {', '.join(sorted(unknown))}; expected some of {', '.join(known)}")

@@ -1,7 +1,8 @@
 """Training on from networks that there are, also for a wider range of designs than theirs.
 
 Networks of irregular designs (`amortmix.model.design`) see what those of regular ones see, and after it whether units
-exist and begin a sequence. Weights for what is new start at zero: at first the networks answer as the known ones.
+exist and begin a sequence; flows that are told the prior see it before the summary. Weights for what is new start at
+zero: at first the networks answer as the known ones.
 """
 
 import numpy as np
@@ -35,11 +36,14 @@ def start_from(estimator, recipe, bundle):
         (estimator.non_trainable_variables, known.non_trainable_variables),
     ):
         for variable, value in zip(ours, theirs, strict=True):
-            variable.assign(_grown(np.asarray(value), variable.shape))
+            flow = any(variable is v for v in estimator.inference_network.variables)
+            variable.assign(_grown(np.asarray(value), variable.shape, recipe["summary"]["dim"] if flow else 0))
     return card
 
 
-def _grown(value, shape):
-    """Weights (rows, any) with rows of zeros below, for inputs that come after the known ones."""
-    missing = shape[0] - len(value) if shape else 0
-    return np.pad(value, [(0, missing), *[(0, 0)] * (value.ndim - 1)]) if missing else value
+def _grown(value, shape, last):
+    """Weights (rows, any) with rows of zeros for inputs that come before the ``last`` known ones."""
+    missing, place = shape[0] - len(value) if shape else 0, len(value) - last if value.ndim else 0
+    if not missing:
+        return value
+    return np.concatenate([value[:place], np.zeros((missing, *value.shape[1:]), value.dtype), value[place:]])
