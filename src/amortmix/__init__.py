@@ -28,7 +28,7 @@ __version__ = "0.2.0"
 
 #: Public name -> module that has it.
 _PUBLIC = {
-    "load": "amortmix.api",
+    "load": "amortmix.loading",
     "train": "amortmix.trainer",
     "export": "amortmix.trainer",
     "models": "amortmix.storage.pretrained",
@@ -51,7 +51,7 @@ _PUBLIC = {
     "BadInput": "amortmix.storage.files",
 }
 #: What an install without the extra `train` has.
-_LIGHT = {"load", "models", "load_fit", "Data", "Between", "Real", "Positive", "NonNegativeInteger", "Choice", "BadInput"}
+_LIGHT = {"load", "models", "load_fit", "Data", "Real", "Positive", "NonNegativeInteger", "Choice", "BadInput"}
 __all__ = sorted(_PUBLIC if importlib.util.find_spec("jax") is not None else _LIGHT)
 
 

@@ -1,10 +1,11 @@
-"""The library in a few words: `load` pretrained networks or your own, `train` new ones, and ask the `Networks`.
+"""The library in a few words: `amortmix.load` networks, or `amortmix.train` new ones, and ask the `Networks`.
 
 nets = am.load("evidence_accumulation");   fit = nets.fit("me.csv");   nets = am.train(MODEL, minutes=10)
 
 Exported programs answer a fit, without JAX; everything else has JAX, which is imported when it is asked for.
 """
 
+import json
 import warnings
 from functools import cached_property
 from pathlib import Path
@@ -20,9 +21,8 @@ from amortmix.inference.parts import read_parts
 from amortmix.inference.reference import Reference, make_reference
 from amortmix.model import tables
 from amortmix.model.design import Design
-from amortmix.storage import files, pretrained
-from amortmix.storage.card import MADE_FROM_THEM, check_file, check_identity, check_library, load_card
-from amortmix.storage.files import BadInput
+from amortmix.storage import files
+from amortmix.storage.card import MADE_FROM_THEM, check_file, check_library, load_card
 from amortmix.storage.in_jax import Declared
 
 #: Posterior draws of one data set, and of each of many.
@@ -33,7 +33,6 @@ PROPOSALS = 4
 STATES, STATES_OF_MANY = 1000, 64
 #: From so many draws on, of all data sets together, JAX is faster, although it has to be imported and to compile.
 MANY = 100_000
-ENGINES = (None, "exported", "jax")
 REFERENCE_SEED = 2026
 
 
@@ -49,7 +48,9 @@ class Networks:
     model : Model, optional
         The declaration; by default the one of the library, or the one that the card keeps.
     engine : str, optional
-        See `load`.
+        See `amortmix.load`.
+    prior : str or dict, optional
+        Under which data are fitted; by default that of the card.
 
     Attributes
     ----------
@@ -59,24 +60,33 @@ class Networks:
         What answers a fit: exported programs where there are any, else JAX.
     """
 
-    def __init__(self, folder, amortized=None, model=None, engine=None):
-        self.folder, self.card, self._fitters = Path(folder), load_card(folder), {}
+    def __init__(self, folder, amortized=None, model=None, engine=None, prior=None):
+        self.folder, self.card, self._fitters, self._engines = Path(folder), load_card(folder), {}, {}
         check_file(self.card, self.folder)
         check_library(self.card, self.folder)
         self._declared = Declared(self.folder, self.card, model, amortized)
         exported = amortized is None and engine != "jax" and (engine == "exported" or (self.folder / FILE).is_file())
         self._only = engine is not None
-        self.engine = Exported(self.folder, self.card) if exported else self.amortized
-        self.engine.declared = self._declared.model
+        known = Exported(self.folder, self.card) if exported else self._declared.amortized
+        known.declared = self._declared.model
+        self._prior = prior
+        self.engine = self._under(known)
 
     def __repr__(self):
         n, p = map(files.span, Design.of_card(self.card)[:2])
-        return f"<Networks of {self.card['model']}, prior {self.card['priors']}: N {n}, P {p}>"
+        return f"<Networks of {self.card['model']}, prior {self.engine.model.prior_name}: N {n}, P {p}>"
+
+    def _under(self, engine, prior=None):
+        """An engine under the prior of these `Networks`, and then ``prior``; the same one whenever it is asked for."""
+        for chosen in (p for p in (self._prior, prior) if p is not None):
+            key = engine.name, engine.model.prior_name, json.dumps(files.plain(chosen))
+            engine = self._engines.setdefault(key, engine.under(chosen))
+        return engine
 
     @property
     def amortized(self):
         """The networks in JAX, `amortmix.inference.amortized.Amortized`."""
-        return self._declared.amortized
+        return self._under(self._declared.amortized)
 
     @property
     def model(self):
@@ -96,23 +106,21 @@ class Networks:
             self._fitters[key] = Fitter(*key[:3], reference=self.reference, states=key[3])
         return self._fitters[key]
 
-    def _engine_for(self, data, draws):
+    def _engine_for(self, data, draws, prior):
         """The engine for data sets: JAX where one is larger than exported programs take, or the draws are many."""
         fine = all(self.engine.accepts(d) for d in data)
-        if self._only and fine:
-            return self.engine
+        many = len(data) > 1 and len(data) * draws > MANY and missing() is None
         if not fine:
             require(f"more than {self._size()}, which is all that exported programs take,")
-            return self.amortized
-        many = len(data) > 1 and len(data) * draws > MANY and missing() is None
-        return self.amortized if many else self.engine
+        engine = self.amortized if not fine or (many and not self._only) else self.engine
+        return engine if prior is None else self._under(engine, prior)
 
     def _size(self):
         """The largest data set of training, in words."""
         n, p = Design.of_card(self.card).size
         return f"{n} units x {p} observations"
 
-    def fit(self, data, draws=DRAWS, seed=1, proposals=None, **reading):
+    def fit(self, data, draws=DRAWS, seed=1, proposals=None, prior=None, **reading):
         """The posterior of one data set.
 
         Parameters
@@ -124,6 +132,8 @@ class Networks:
         proposals : int, optional
             Draws of the flow among which corrected ones are chosen; by default ``draws``, or up to four times as many
             if their effective number asks for it.
+        prior : str or dict, optional
+            A variant, or hyperparameters in the ranges that the networks were trained for: {"power": 0.5}.
         reading : optional
             ``columns``, ``codes``, ``sequence``, ``keep``, ``min_rt``, ``max_rt``: how a table is read, see
             `amortmix.model.tables.read`.
@@ -143,13 +153,23 @@ class Networks:
         >>> fit.verdict, fit.summary()
         """
         table = tables.read(self.engine.model, data, **reading)
-        found = self._fitter(self._engine_for([table.data], draws), draws, proposals, STATES).fit(table, seed)
+        engine = self._engine_for([table.data], draws, prior)
+        found = self._fitter(engine, draws, proposals, STATES).fit(table, seed)
         if found.verdict not in USABLE:
             warnings.warn(f"{found.verdict}: {found.reason}", UserWarning, stacklevel=2)
         return found
 
     def fit_many(
-        self, data, by=None, draws=DRAWS_OF_MANY, seed=1, proposals=None, folder=None, states=STATES_OF_MANY, **reading
+        self,
+        data,
+        by=None,
+        draws=DRAWS_OF_MANY,
+        seed=1,
+        proposals=None,
+        folder=None,
+        states=STATES_OF_MANY,
+        prior=None,
+        **reading,
     ) -> many.Fits:
         """The posteriors of many data sets, with networks that are compiled once and all cores.
 
@@ -160,7 +180,7 @@ class Networks:
         data : DataFrame, path, list of paths, or dict of what `fit` takes
         by : str, optional
             Column of a table that says which rows belong to one data set.
-        draws, proposals, reading : as for `fit`
+        draws, proposals, prior, reading : as for `fit`
         seed : int
             Of the first data set; each further one has the next.
         folder : path, optional
@@ -185,7 +205,7 @@ class Networks:
         >>> am.load("evidence_accumulation").fit_many(frame, by="subject").summary()
         """
         parts = read_parts(self.engine.model, data, by, **reading)
-        engine = self._engine_for([table.data for table in parts.tables.values()], draws)
+        engine = self._engine_for([table.data for table in parts.tables.values()], draws, prior)
         fits = many.fit_many(self._fitter(engine, draws, proposals, states), parts, seed, folder)
         bad = [(name, row["verdict"]) for name, row in fits.rows.items() if row["verdict"] not in USABLE]
         if bad:
@@ -224,7 +244,7 @@ class Networks:
         found = sample(model, table.data, seed, chains, warmup, draws, adapt_delta, engine)
         return Fit(tree_of(model, table, found, {}), model, self.amortized)
 
-    def validate(self, seed=2, units=None, **settings):
+    def validate(self, seed=2, units=None, prior=None, **settings):
         """How good the networks are, on new simulations: a `Quality` with metrics and a sentence.
 
         Parameters
@@ -232,10 +252,11 @@ class Networks:
         seed : int
         units : int, optional
             Of data sets of this size alone; by default of all that the networks were trained for.
+        prior : as for `fit`
         settings : int
             Any of `amortmix.diagnostics.validation.SETTINGS`.
         """
-        amortized = self.amortized
+        amortized = self._under(self._declared.amortized, prior)
         from amortmix.diagnostics.quality import quality_of
         from amortmix.diagnostics.validation import SETTINGS, simulate_held_out, validate
 
@@ -252,44 +273,3 @@ class Networks:
             if path.is_file():
                 with files.atomic(Path(folder) / path.name) as temporary:
                     temporary.write_bytes(path.read_bytes())
-
-
-def load(name, prior=None, model=None, engine=None, design=None):
-    """Pretrained networks by the name of their model, or your own by their folder.
-
-    Parameters
-    ----------
-    name : str or path
-        A model of `amortmix.models`, or a folder that `train` wrote.
-    prior : str, optional
-        Variant of the prior; by default the first that there is.
-    model : Model or path, optional
-        The declaration that your networks must belong to, or its file; if it has changed they are refused.
-    engine : str, optional
-        ``exported``, the programs that were exported, or ``jax``, which is three to five times as fast once it has been
-        imported and has compiled. By default the programs where there are any, and JAX for many draws.
-    design : str, optional
-        ``wide``, the pretrained networks for many numbers of units, missing ones and several sequences, where there
-        are any, and the default; or ``paper``, those for the numbers of units of the paper.
-
-    Raises
-    ------
-    BadInput
-        One line that says what is wrong.
-    """
-    if engine not in ENGINES:
-        raise BadInput(f"engine {engine!r}; expected exported or jax")
-    folder = Path(name)
-    if not (folder / "card.json").is_file():
-        if len(folder.parts) > 1 or folder.is_dir():
-            raise BadInput(f"{folder}: no card.json; expected a folder that amortmix.train wrote")
-        folder = pretrained.folder_of(str(name), prior, design)
-    elif prior is not None and load_card(folder)["priors"] != prior:
-        raise BadInput(f"{folder}: its networks are not of the prior {prior!r}; expected to load it without `prior`")
-    if model is not None:
-        require("a declaration")
-        from amortmix.model import registry
-
-        model = registry.find(model)
-        check_identity(model, load_card(folder), folder)
-    return Networks(folder, model=model, engine=engine)

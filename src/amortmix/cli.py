@@ -130,7 +130,7 @@ def validate(
 
     Example: amortmix validate networks/two_rates
     """
-    from amortmix.api import load
+    from amortmix.loading import load
 
     quality = load(model, prior=prior).validate(seed=seed, datasets=datasets, gap_datasets=min(200, datasets))
     print(quality.sentence)
@@ -142,8 +142,8 @@ def export(model: Trained, prior: Prior = None):
 
     Example: amortmix export networks/two_rates
     """
-    from amortmix.api import load
     from amortmix.inference.export import export as export_networks
+    from amortmix.loading import load
 
     nets = load(model, prior=prior, engine="jax")
     export_networks(nets.amortized, nets.folder)
@@ -184,9 +184,10 @@ def fit(
 
     Example: amortmix fit evidence_accumulation me.csv --out fits
     """
-    from amortmix.api import DRAWS, DRAWS_OF_MANY, STATES, STATES_OF_MANY, load
+    from amortmix.api import DRAWS, DRAWS_OF_MANY, STATES, STATES_OF_MANY
     from amortmix.inference.many import NOT_FITTED
     from amortmix.inference.parts import read_parts
+    from amortmix.loading import load
     from amortmix.model.naming import codes_of, columns_of, limits_of
 
     nets = load(model, prior=prior)

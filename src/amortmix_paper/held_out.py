@@ -20,6 +20,8 @@ def save(path, model, held_out):
         fields["x"] = (("dataset", "unit", "covariate"), data.x)
     if data.sequence is not None:
         fields["sequence"] = (("dataset", "unit"), data.sequence)
+    if data.prior is not None:
+        fields["prior"] = (("dataset", "hyperparameter"), data.prior)
     files.save_netcdf(path, xr.Dataset(fields, coords={"parameter": list(model.parameter_names)}))
 
 

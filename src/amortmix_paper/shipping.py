@@ -25,7 +25,7 @@ FROM_CARD = ("priors", "prior", "sha256", "fingerprint")
 def index_row(folder):
     """What the index says of one bundle."""
     card, metrics = files.read_json(folder / "card.json"), files.read_json(folder / "metrics.json")
-    model = registry.find(card["model"])
+    model, design = registry.find(card["model"]), Design.of_card(card)
     return {
         "model": model.name,
         "title": model.title,
@@ -33,7 +33,8 @@ def index_row(folder):
         "parameters": list(model.parameter_names),
         "folder": folder.parent.name,
         **{key: card[key] for key in FROM_CARD},
-        **Design.of_card(card).as_json(),
+        "variants": list(model.variants) if design.varied else [card["priors"]],
+        **design.as_json(),
         "gap": round(metrics["gap_nats"]["mean"], 3),
         "excess": round(excess(metrics), 5),
         "sbc_inside": metrics["sbc"]["inside"],

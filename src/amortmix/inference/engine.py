@@ -93,13 +93,15 @@ class Engine(ABC):
         BadInput
             If the networks know one prior alone, or not this one.
         """
+        ranges, ours = self.model.design.varied, self.model.hyperparameters
+        if not ranges:
+            raise BadInput(f"{self.model.name}: prior {prior}; these networks know the prior of their training alone")
         found = copy.copy(self)
         found.model = self.model.with_prior(prior)
-        ranges, ours, theirs = self.model.design.varied or {}, self.model.hyperparameters, found.model.hyperparameters
-        fixed = [k for k in varied.known(theirs) if k not in ranges and varied.differs(ours, theirs, k)]
-        if fixed:
-            can = f"another {', '.join(ranges)}" if ranges else "the prior of their training alone"
-            raise BadInput(f"{self.model.name}: another {', '.join(fixed)}; these networks know {can}")
+        theirs = found.model.hyperparameters
+        if fixed := [k for k in varied.known(theirs) if k not in ranges and varied.differs(ours, theirs, k)]:
+            names = ", ".join(ranges)
+            raise BadInput(f"{self.model.name}: another {', '.join(fixed)}; these networks know another {names}")
         return found
 
     def accepts(self, data):

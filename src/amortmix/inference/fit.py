@@ -149,6 +149,26 @@ class Fit:
 
         return predictive.replicate(model, self.theta, trees.observed(self.tree), seed, replications)
 
+    def sensitivity(self, priors=None, draws=1000, seed=1):
+        """The posterior under other priors, in a second: `amortmix.inference.sensitivity.Sensitivity`.
+
+        Parameters
+        ----------
+        priors : list or dict, optional
+            Variants and dicts of hyperparameters, or {label: prior}. By default powers of the prior from a half to two,
+            the declared variants, and values along every range that the networks were trained for.
+        draws : int
+        seed : int
+
+        Examples
+        --------
+        >>> found = fit.sensitivity([{"power": 0.5}, {"power": 2.0}])
+        >>> found.table, found.moved(), found.plot()
+        """
+        from amortmix.inference.sensitivity import sensitivity
+
+        return sensitivity(self, priors, draws, seed)
+
     def to_arviz(self):
         """The DataTree: posterior, flow, sample_stats, latent_probabilities, log_likelihood, observed_data."""
         return self.tree

@@ -11,6 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from arviz_stats.base import array_stats
 
+#: Log weights that differ by less are equal: single precision does not tell them apart.
+EQUAL = 1e-5
+
 
 class Psis(NamedTuple):
     """Smoothed, normalized log weights (S,) and the Pareto shape of their tail."""
@@ -45,9 +48,12 @@ def log_ratio(log_target, log_proposal):
 
 
 def smooth(log_target, log_proposal):
-    """`Psis` of log densities (S,) of the draws under target and proposal."""
+    """`Psis` of log densities (S,) of the draws under target and proposal; equal weights have no tail, k-hat -inf."""
+    ratio = log_ratio(log_target, log_proposal)
+    if np.isfinite(ratio).all() and np.ptp(ratio) < EQUAL:
+        return Psis(np.full(len(ratio), -math.log(len(ratio))), -math.inf)
     # ArviZ takes the negative of the log weights here: it was written for leave-one-out
-    log_weights, pareto_k = array_stats.psislw(-log_ratio(log_target, log_proposal))
+    log_weights, pareto_k = array_stats.psislw(-ratio)
     log_weights = log_weights - np.logaddexp.reduce(log_weights)
     return Psis(log_weights, float(pareto_k))
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from amortmix.mcmc import blocks, cmdstan, nuts, pystan
 from amortmix.mcmc.results import EngineBroken, McmcFailed, McmcFit, McmcUnavailable, Settings
+from amortmix.model.varied import POWER
 
 __all__ = ["McmcFailed", "McmcFit", "McmcUnavailable", "compile_model", "engines", "initial_values", "sample"]
 
@@ -162,8 +163,9 @@ def sample(model, data, seed, chains, warmup, draws, adapt_delta, engine=None):
     settings = Settings(chains, warmup, draws, adapt_delta)
     data = jax.tree.map(lambda a: np.asarray(a, dtype=np.float64), data)
     found, warnings = engines(model, engine)
-    if found and data.sequence is not None:
-        found, warnings = _with_gaps(found, warnings)
+    for reason in _beyond_stan(model, data) if found else []:
+        passed = [f"{NAMES[c.name]} was passed over: {reason}." for c in found if c.name != "numpyro"]
+        found, warnings = [c for c in found if c.name == "numpyro"], [*warnings, *passed]
     for candidate in found:
         try:
             drawn = candidate.run(candidate.prepare(), data, seed, settings)
@@ -176,11 +178,10 @@ def sample(model, data, seed, chains, warmup, draws, adapt_delta, engine=None):
     raise McmcUnavailable(_nothing(model, warnings))
 
 
-def _with_gaps(found, warnings):
-    """The engines that sample the declaration itself: Stan programs know neither missing units nor sequences."""
-    ours = [c for c in found if c.name == "numpyro"]
-    passed = [f"{NAMES[c.name]} was passed over: units are missing or sequences begin." for c in found if c not in ours]
-    return ours, [*warnings, *passed]
+def _beyond_stan(model, data):
+    """Why Stan programs cannot sample this, as clauses: only the declaration itself knows all of it."""
+    gaps = ["units are missing or sequences begin"] if data.sequence is not None else []
+    return gaps + (["the prior is raised to a power"] if POWER in model.hyperparameters else [])
 
 
 def _nothing(model, warnings):

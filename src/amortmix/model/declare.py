@@ -18,10 +18,9 @@ import numpy as np
 
 from amortmix.model import declared, design_draws, emissions, features, sites, varied
 from amortmix.model.columns import Real
-from amortmix.model.data import Data, as_numpy, filled
+from amortmix.model.data import Data, filled
 from amortmix.model.description import Parameter
 from amortmix.model.design import Design
-from amortmix.storage.files import BadInput
 
 #: Name of a model that is declared outside a file, unless it is given one.
 UNNAMED = "model"
@@ -267,12 +266,7 @@ class Model:
 
     def simulate_demo(self, name):
         """Data and z of a demonstration data set, as NumPy arrays."""
-        demo = self.demos[name]
-        mask = jnp.ones((demo["units"], demo["observations"]))
-        key_x, key = jax.random.split(jax.random.key(demo["seed"]))
-        x = self.sample_covariates(key_x, demo["units"])
-        y, z = jax.jit(self.simulate)(key, jnp.array(demo["theta"], float), mask, x)
-        return as_numpy(Data(y, mask, x)), np.asarray(z)
+        return design_draws.demo(self, **self.demos[name])
 
     # --- densities, where the emission has one ---------------------------------------------------------------------
 

@@ -5,8 +5,10 @@ N ~ a span at random, then uniform in it;   P ~ uniform;   sequences and holes i
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from amortmix.model import varied
+from amortmix.model.data import Data, as_numpy
 
 
 def sample(design, key, ragged):
@@ -88,3 +90,12 @@ def prior(design, hyperparameters, variants, key):
     variant = known[jax.random.randint(key_variant, (), 0, len(known))]
     flat = jnp.where(jax.random.bernoulli(key_which), variant, drawn)
     return varied.values(design.varied, hyperparameters, flat)
+
+
+def demo(model, theta, units, observations, seed):
+    """Data and z of a data set at a known theta (D,) with N units of P observations, as NumPy arrays."""
+    mask = jnp.ones((units, observations))
+    key_x, key = jax.random.split(jax.random.key(seed))
+    x = model.sample_covariates(key_x, units)
+    y, z = jax.jit(model.simulate)(key, jnp.array(theta, float), mask, x)
+    return as_numpy(Data(y, mask, x)), np.asarray(z)

@@ -101,8 +101,8 @@ def outside(varied, hyperparameters):
         return None
     given = known(hyperparameters)
     names = [k for k in varied if outside({k: varied[k]}, {k: given[k]})] if len(varied) > 1 else list(varied)
-    ranges = ", ".join(f"{k} = {words(given[k])}, in training {words(varied[k][0])} to {words(varied[k][1])}" for k in names)
-    return f"the prior lies outside its range: {ranges}"
+    found = [f"{k} = {words(given[k])}, in training {words(varied[k][0])} to {words(varied[k][1])}" for k in names]
+    return f"the prior lies outside its range: {', '.join(found)}"
 
 
 def words(value):
@@ -145,9 +145,7 @@ def chosen(model, prior):
         raise BadInput(f"{model.name}: hyperparameter {', '.join(sorted(unknown))}; expected some of {names}")
     for name, value in prior.items():
         if np.shape(value) != np.shape(ours[name]):
-            raise BadInput(
-                f"{model.name}: {name} is {value}; expected numbers as in {words(ours[name])}"
-            )
+            raise BadInput(f"{model.name}: {name} is {value}; expected numbers as in {words(ours[name])}")
     found = {**model.hyperparameters, **prior}
     if POWER in found and isinstance(found[POWER], (int, float)) and found[POWER] == 1:
         del found[POWER]  # what a prior is without it

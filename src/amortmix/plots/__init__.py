@@ -16,6 +16,7 @@ from amortmix.plots.quality import (
     reliability,
     z_score_contraction,
 )
+from amortmix.plots.sensitivity import sensitivity
 from amortmix.plots.style import save, warn
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "recovery",
     "reliability",
     "save",
+    "sensitivity",
     "states_over_time",
     "warn",
     "z_score_contraction",

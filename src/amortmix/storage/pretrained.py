@@ -44,10 +44,11 @@ def folder_of(name, prior, design=None):
     if not rows:
         known = ", ".join(dict.fromkeys(r["model"] for r in index() if design in (None, design_of(r))))
         raise BadInput(f"no pretrained networks of {name!r}; expected one of {known}, or a folder of your own")
-    row = next((r for r in rows if r["priors"] == prior), rows[0] if prior is None or len(rows) == 1 else None)
-    if row is None:
-        known = " or ".join(r["priors"] for r in rows)
+    fitting = [row for row in rows if prior is None or prior in row["variants"]]
+    if not fitting:
+        known = " or ".join(dict.fromkeys(v for r in rows for v in r["variants"]))
         raise BadInput(f"no pretrained networks of {name} under the prior {prior!r}; expected {known}")
+    row = fitting[0]
     folder = FOLDER / row["folder"] / name
     if files.sha256(folder / "bundle.keras") != row["sha256"]:
         raise BadInput(f"{folder}/bundle.keras: its checksum is not the one in {INDEX.name}; install the package again")
@@ -66,7 +67,7 @@ def models():
     rows = [
         {
             "model": row["model"],
-            "prior": row["priors"],
+            "prior": ", ".join(row["variants"]),
             "design": design_of(row),
             "states": ", ".join(row["states"]),
             "parameters": ", ".join(row["parameters"]),
