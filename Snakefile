@@ -46,11 +46,13 @@ include: "workflow/rules/validate.smk"
 include: "workflow/rules/fit.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/notebooks.smk"
+include: "workflow/rules/pages.smk"
 
 
 localrules:
     all,
     abi,
+    pages,
 
 
 rule all:
@@ -66,3 +68,9 @@ rule all:
 rule abi:
     input:
         [f"{RESULTS}/{p}/{c}/fits/{d}/abi.nc" for p, c in run_.pairs() for d in run_.of_case(c)],
+
+
+# the same, and a page for each data set
+rule pages:
+    input:
+        data_set_pages(),

@@ -98,6 +98,39 @@ def test_a_row_stands_for_every_person_of_its_file(tmp_path, models):
         loader.load(found["lab_b"]._replace(part=("subject", "c")), str(people))
 
 
+def test_a_file_is_read_as_its_row_says(tmp_path, models):
+    """Other names, sessions, and values that do not count, which keep their place."""
+    people = tmp_path / "lab.csv"
+    people.write_text("subject,unit,Y,block\n7,1,0.5,1\n7,2,-9,1\n7,3,1.5,2\nb,1,1,1\n")
+    path = tmp_path / "datasets.tsv"
+    reading = "columns=y=Y; sequence=block; keep=y:-5:"
+    path.write_text(f"{HEADER.strip()}\tby\treading\nlab\tgaussian_hmm\tfile:{people}\t\tsubject\t{reading}\n{MINE}\n")
+    found = read_datasets(path, models)
+    table, _ = Loader(registry.find("gaussian_hmm")).load(found["lab_7"], str(people))
+    assert table.data.observed.tolist() == [1, 0, 1] and table.data.sequence.tolist() == [1, 1, 2]
+    assert table.data.y[[0, 2], 0, 0].tolist() == [0.5, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("source", "reading", "message"),
+    [
+        (
+            "file:x.csv",
+            "colour=red",
+            "line 2: reading 'colour=red'; expected OPTION=VALUE; ..., options columns, codes",
+        ),
+        ("file:x.csv", "min_rt=fast", "line 2: 'fast'; expected a number of seconds"),
+        ("file:x.csv", "keep=y:a:b", "line 2: --keep y:a:b; expected COLUMN:SMALLEST:LARGEST"),
+        ("prior:1", "min_rt=0.1", "line 2: reading 'min_rt=0.1' of prior:1; expected it for a file only"),
+    ],
+)
+def test_readings_that_cannot_be(tmp_path, models, source, reading, message):
+    path = tmp_path / "datasets.tsv"
+    path.write_text(f"{HEADER.strip()}\tby\treading\nlab\tgaussian_hmm\t{source}\t\t\t{reading}\n")
+    with pytest.raises(BadInput, match=message):
+        read_datasets(path, models)
+
+
 @pytest.mark.parametrize(
     ("source", "by", "message"),
     [

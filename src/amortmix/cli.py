@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import typer
 
+from amortmix.model.varied import parsed
 from amortmix.storage.files import BadInput, atomic, read_json, span
 
 app = typer.Typer(
@@ -27,7 +28,10 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 Declaration = Annotated[str, typer.Argument(metavar="MODEL", help="a .py file, or the name of a model")]
 Trained = Annotated[str, typer.Argument(metavar="NETWORKS", help="a folder of networks, or the name of a model")]
-Prior = Annotated[str | None, typer.Option(help="variant of the prior; by default the first")]
+Prior = Annotated[
+    str | None,
+    typer.Option(help="variant of the prior, or hyperparameters: 'stay=16,4;power=0.5'; by default the first"),
+]
 Seed = Annotated[int, typer.Option(help="decides every random number")]
 
 
@@ -115,7 +119,7 @@ def train(
     """
     from amortmix.trainer import train as train_networks
 
-    nets = train_networks(model, minutes=minutes, steps=steps, folder=out, prior=prior, seed=seed)
+    nets = train_networks(model, minutes=minutes, steps=steps, folder=out, prior=parsed(prior), seed=seed)
     print(f"networks in {nets.folder}; next: amortmix fit {nets.folder} DATA.csv")
 
 
@@ -132,7 +136,7 @@ def validate(
     """
     from amortmix.loading import load
 
-    quality = load(model, prior=prior).validate(seed=seed, datasets=datasets, gap_datasets=min(200, datasets))
+    quality = load(model, prior=parsed(prior)).validate(seed=seed, datasets=datasets, gap_datasets=min(200, datasets))
     print(quality.sentence)
 
 
@@ -145,7 +149,7 @@ def export(model: Trained, prior: Prior = None):
     from amortmix.inference.export import export as export_networks
     from amortmix.loading import load
 
-    nets = load(model, prior=prior, engine="jax")
+    nets = load(model, prior=parsed(prior), engine="jax")
     export_networks(nets.amortized, nets.folder)
     print(f"exported: {nets.folder / 'exported.zip'}")
 
@@ -190,7 +194,7 @@ def fit(
     from amortmix.loading import load
     from amortmix.model.naming import codes_of, columns_of, limits_of
 
-    nets = load(model, prior=prior)
+    nets = load(model, prior=parsed(prior))
     reading = {"columns": columns_of(columns), "codes": codes_of(codes), "keep": limits_of(keep)}
     reading |= {"sequence": sequence, "min_rt": min_rt, "max_rt": max_rt}
     parts = read_parts(nets.engine.model, data, by, **reading)

@@ -8,7 +8,8 @@
     file:PATH           a file of the user's own
 
 Where a file has several people, the column ``by`` names the column of that file that says whose each row is: the row of
-the list stands for a data set of each value, named ROW_VALUE. ``rows`` and ``by`` may be missing.
+the list stands for a data set of each value, named ROW_VALUE. ``reading`` says how a file is read, in the words of the
+command line: ``columns=rt=RT; sequence=block; min_rt=0.15``. ``rows``, ``by`` and ``reading`` may be missing.
 
 The model, in the column ``case``, is one that comes with the library or the path of a file that declares one.
 """
@@ -21,7 +22,7 @@ from amortmix.model.text import decoded, read_bytes
 from amortmix.storage.files import BadInput
 from amortmix_paper.participants import MODEL, letter_of
 
-COLUMNS = ("dataset", "case", "source", "rows", "by")
+COLUMNS = ("dataset", "case", "source", "rows", "by", "reading")
 #: So many fields of a row must be there; those behind them may be missing.
 FEWEST = 3
 NAME = re.compile(r"[A-Za-z0-9_.-]+")
@@ -32,7 +33,7 @@ class Dataset(NamedTuple):
     """A row of ``datasets.tsv``, or one of its parts.
 
     ``case`` is the name of its model, also where the row has a file; ``part`` the column by which a file is split, and
-    the value that is meant.
+    the value that is meant; ``reading`` how the file is read, see `reading_of`.
     """
 
     dataset: str
@@ -40,6 +41,7 @@ class Dataset(NamedTuple):
     source: str
     rows: int | None
     part: tuple[str, str] | None = None
+    reading: str = ""
 
     @property
     def kind(self):
@@ -92,7 +94,7 @@ def read_datasets(path, models):
 
 def _values(line):
     """Fields of a line, without empty ones at its end; a list that was typed may have spaces in place of tabs."""
-    fields = next(csv.reader([line], delimiter="\t"), []) if "\t" in line else line.split()
+    fields = next(csv.reader([line], delimiter="\t"), []) if "\t" in line else line.split(maxsplit=len(COLUMNS) - 1)
     fields = [field.strip() for field in fields]
     while fields and not fields[-1]:
         fields.pop()
@@ -103,7 +105,7 @@ def _datasets(where, row, width, models):
     """Data sets of a row: one, or one for each value of its column ``by``."""
     if not FEWEST <= len(row) <= width:
         raise BadInput(f"{where}: expected {width} tab-separated fields, found {len(row)}")
-    dataset, model, source, rows, by = [*row, *[""] * (len(COLUMNS) - len(row))]
+    dataset, model, source, rows, by, reading = [*row, *[""] * (len(COLUMNS) - len(row))]
     if not NAME.fullmatch(dataset):
         raise BadInput(f"{where}: {dataset!r} is no name; expected letters, digits, '_', '.' and '-'")
     case = models.find(model, where)
@@ -115,12 +117,45 @@ def _datasets(where, row, width, models):
         raise BadInput(f"{where}: {case} has no demo {source[5:]!r}; expected {known}")
     if rows and (not rows.isdigit() or int(rows) == 0):
         raise BadInput(f"{where}: rows {rows!r}; expected nothing or a whole number above 0")
-    item = Dataset(dataset, case, source, int(rows) if rows else None)
+    item = Dataset(dataset, case, source, int(rows) if rows else None, reading=reading)
+    for column, given in (("by", by), ("reading", reading)):
+        if given and item.kind != "file":
+            raise BadInput(f"{where}: {column} {given!r} of {source}; expected it for a file only")
+    reading_of(reading, where)
     if not by:
         return [item]
-    if item.kind != "file":
-        raise BadInput(f"{where}: by {by!r} of {source}; expected it for a file only")
     return [item._replace(dataset=_name_of(where, dataset, v), part=(by, v)) for v in _people(where, item.name, by)]
+
+
+def reading_of(text, where):
+    """Arguments of `amortmix.model.tables.read` of a field like ``columns=rt=RT; sequence=block; keep=rt:0.15:5``.
+
+    Raises
+    ------
+    BadInput
+        If there is no such option, or it has not the form of the command line's.
+    """
+    from amortmix.model.naming import codes_of, columns_of, limits_of
+
+    forms = {"columns": columns_of, "codes": codes_of, "keep": limits_of}
+    forms |= {"sequence": lambda values: values[-1], "min_rt": _number, "max_rt": _number}
+    given = {}
+    for option in filter(None, (part.strip() for part in text.split(";"))):
+        name, equals, value = (s.strip() for s in option.partition("="))
+        if name not in forms or not (equals and value):
+            raise BadInput(f"{where}: reading {option!r}; expected OPTION=VALUE; ..., options {', '.join(forms)}")
+        given.setdefault(name, []).append(value)
+    try:
+        return {name: forms[name](values) for name, values in given.items()}
+    except BadInput as error:
+        raise BadInput(f"{where}: {error}") from None
+
+
+def _number(values):
+    try:
+        return float(values[-1])
+    except ValueError:
+        raise BadInput(f"{values[-1]!r}; expected a number of seconds") from None
 
 
 def _name_of(where, dataset, value):
@@ -172,10 +207,11 @@ class Loader:
 
         from amortmix.model.tables import read
 
+        reading = reading_of(item.reading, item.dataset)
         if item.part is not None:
-            path = self._part(path, *item.part)
+            path = self._part(path, *item.part, reading.get("columns"))
         if item.kind in ("file", "participant"):
-            return read(self.model, path, rows=item.rows), None
+            return read(self.model, path, rows=item.rows, **reading), None
         if item.kind == "demo":
             data, z = self.model.simulate_demo(item.name)
             theta = self.model.demos[item.name]["theta"]
@@ -184,13 +220,13 @@ class Loader:
             theta, data, z = self._simulated(seed)
         return read(self.model, data), (np.asarray(theta), np.asarray(z))
 
-    def _part(self, path, by, value):
+    def _part(self, path, by, value, columns):
         """The table of one person in a file of many, which is read once."""
         from amortmix.model import tables
         from amortmix.model.pooled import by_value
 
         if (path, by) not in self._files:
-            frames = by_value(tables.load(self.model, path), path, by)
+            frames = by_value(tables.load(self.model, path, columns), path, by)
             self._files[path, by] = {str(value): frame for value, frame in frames.items()}
         if value not in self._files[path, by]:
             raise BadInput(f"{path}: {by} is never {value}; expected the file as it was when the run was planned")

@@ -5,7 +5,7 @@ import numpy as np
 
 from amortmix.networks.classifiers import smoothing
 from amortmix.plots.posterior import predicted_counts, series
-from amortmix.plots.style import COLORS
+from amortmix.plots.style import COLORS, finish_grid, grid, labels
 
 RULE_STYLES = {"exact": ("#0072B2", "-"), "printed": ("#E69F00", "-"), "shifted": ("#CC79A7", "-")}
 
@@ -188,3 +188,34 @@ def _ratios(rows):
     for method, group in fits[fits["method"] != "amortmix"].groupby("method", sort=False):
         found[f"eleven participants\n({method})"] = group["value"].mean() / ours
     return found
+
+
+def beside(model, summaries):
+    """Mean and 95 % interval of each parameter of each person, from several analyses of their data.
+
+    Parameters
+    ----------
+    model : Model or Description
+    summaries : {str: DataFrame}
+        Analysis -> `amortmix.inference.many.Fits.summary`, of the same people.
+    """
+    figure, axes = grid(model, sharey=True)
+    people = list(next(iter(summaries.values())).index)
+    place = np.arange(len(people))
+    step = 0.5 / len(summaries)
+    for number, (words, color) in enumerate(zip(summaries, (COLORS["MCMC"], COLORS["ABI"], COLORS["PSIS"]))):
+        frame, at = summaries[words], place + step * (number - (len(summaries) - 1) / 2)
+        usable = frame["verdict"].isin(["ABI", "PSIS"]).to_numpy()
+        for axis, name in zip(axes.flat, model.parameter_names):
+            low, mean, high = (frame[f"{name} {what}"].to_numpy() for what in ("2.5%", "mean", "97.5%"))
+            for chosen, shade, face in ((usable, color, color), (~usable, COLORS["prior"], "white")):
+                axis.hlines(at[chosen], low[chosen], high[chosen], color=shade, linewidth=1.2)
+                axis.plot(mean[chosen], at[chosen], "o", color=shade, markerfacecolor=face, markersize=3.5)
+        axes.flat[0].plot([], [], "o-", color=color, markersize=3.5, label=words)
+    for axis, label in zip(axes.flat, labels(model)):
+        axis.set_xlabel(label)
+    axes.flat[0].set_yticks(place, people)
+    axes.flat[0].set_ylim(len(people) - 0.5, -0.5)
+    finish_grid(figure, axes, model, "participant")
+    figure.legend(*axes.flat[0].get_legend_handles_labels(), ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    return figure

@@ -140,9 +140,9 @@ class Run:
         return {n: self.datasets[n].source for n in names}
 
     def rows(self, names):
-        """(name, source, rows, part, path of its file or None) of some data sets."""
+        """(name, source, rows, part, reading, path of its file or None) of some data sets."""
         items = {n: self.datasets[n] for n in names}
-        return [(n, item.source, item.rows, item.part, self.files.get(n)) for n, item in items.items()]
+        return [(n, item.source, item.rows, item.part, item.reading, self.files.get(n)) for n, item in items.items()]
 
     def checksum(self, names):
         """Of `rows`, and of when and how long their files were written."""

@@ -6,13 +6,22 @@ ABLATION = "results/published/ablation/ablation.csv"
 
 def pages():
     """Pages that are not about one model."""
-    left_out = {"smoothing": not dependent_cases(), "ablation": not os.path.exists(ABLATION)}
+    left_out = {
+        "smoothing": not dependent_cases(),
+        "ablation": not os.path.exists(ABLATION),
+        "all_trials": not trial_files(),
+    }
     return [page for page in PAGES if not left_out.get(page)]
 
 
 def dependent_cases():
     """Models of the paper whose units depend on each other: those that have smoothing rules to compare."""
     return [c for c in run_.cases if run_.models[c].dependent and not run_.models.is_own(c)]
+
+
+def trial_files():
+    """{participant: file} of the real ones, whose trials are more than a data set of the paper has."""
+    return {d: run_.files[d] for d in run_.participants() if d in run_.files}
 
 
 def page(w):
@@ -34,6 +43,8 @@ def notebook_inputs(w):
         return fits + [f"{RESULTS}/{p}/{c}/validation/metrics.json" for p, c in run_.pairs() if c in dependent]
     if name == "ablation":
         return [ABLATION]
+    if name == "all_trials":
+        return list(trial_files().values())
     if name == "errata":
         return participants(w.priors, "data/{dataset}.nc")
     folder = f"{RESULTS}/{w.priors}/{name}"
@@ -62,6 +73,8 @@ def notebook_parameters(w):
     }
     if name == "smoothing":
         return found | {"variants": run_.priors, "cases": dependent_cases()}
+    if name == "all_trials":
+        return found | {"files_of": trial_files()}
     if name in PAGES:
         return found
     validated = (w.priors, name) in run_.validated

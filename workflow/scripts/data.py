@@ -10,8 +10,8 @@ with job(snakemake):
     params = snakemake.params
     model = bound_model(params.model)
     loader = Loader(model)
-    for (name, source, rows, part, file), target in zip(params.rows, snakemake.output.data):
-        wanted = Dataset(name, model.name, source, rows, part)
+    for (name, source, rows, part, reading, file), target in zip(params.rows, snakemake.output.data):
+        wanted = Dataset(name, model.name, source, rows, part, reading)
         table, truth = loader.load(wanted, file)
         attrs = {"source": wanted.source, "simulated": int(wanted.simulated)}
         tree.save_data(target, model, table, truth, attrs)

@@ -104,20 +104,28 @@ def fit_many(fitter, parts, seed, folder=None):
                 path = folder / f"{name}.nc"
                 found.fit().save(path)
                 get[name] = lambda path=path: Fit(read_tree(path), model, fitter.amortized)
-            rows[name] = _row(found)
+            rows[name] = row_of(found.best.theta, model.parameter_names, found.attrs)
             bar.advance(1, str(name))
     finally:
         bar.close()
     return Fits(rows, get, model, parts.problems)
 
 
-def _row(found):
-    """What `Fits.summary` shows of a `Fitted`."""
-    theta, names = found.best.theta, found.amortized.model.parameter_names
+def read_fits(paths, model):
+    """`Fits` of files that `Fit.save` wrote: {name: path}; one at a time is in memory."""
+    rows = {}
+    for name, path in paths.items():
+        tree = read_tree(path)
+        rows[name] = row_of(trees.draws(tree), model.parameter_names, tree.attrs)
+    return Fits(rows, {n: lambda path=path: Fit(read_tree(path), model) for n, path in paths.items()}, model, {})
+
+
+def row_of(theta, names, attrs):
+    """What `Fits.summary` shows of a fit: of its draws (S, D) and attributes."""
     low, high = np.quantile(theta, [0.025, 0.975], axis=0)
     moments = {"mean": theta.mean(0), "sd": theta.std(0, ddof=1), "2.5%": low, "97.5%": high}
     row = {f"{name} {what}": float(values[j]) for j, name in enumerate(names) for what, values in moments.items()}
-    return row | {k: found.attrs.get(k) for k in SHOWN}
+    return row | {k: attrs.get(k) for k in SHOWN}
 
 
 def in_order(work, jobs):

@@ -152,6 +152,27 @@ def chosen(model, prior):
     return found
 
 
+def parsed(text):
+    """A prior as the command line gives it: a variant, or hyperparameters as in ``stay=16,4;power=0.5``.
+
+    Raises
+    ------
+    BadInput
+        If something is no number.
+    """
+    if text is None or "=" not in text:
+        return text
+    found = {}
+    for part in filter(None, (p.strip() for p in text.split(";"))):
+        name, _, numbers = part.partition("=")
+        try:
+            value = [float(n) for n in numbers.split(",")]
+        except ValueError as error:
+            raise BadInput(f"prior {part!r}; expected a variant, or NAME=NUMBER,...;NAME=NUMBER") from error
+        found[name.strip()] = value if len(value) > 1 else value[0]
+    return found
+
+
 def check(model, varied):
     """Raise `BadInput` unless hyperparameters can vary between these ends.
 

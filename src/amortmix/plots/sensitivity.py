@@ -2,13 +2,11 @@
 
 import numpy as np
 
-from amortmix.plots.style import COLORS, STATE_COLORS, labels, plt
+from amortmix.plots.style import COLORS, STATE_COLORS, columns, labels, plt
 
 HOW = {"networks": (COLORS["ABI"], "o"), "weights": (COLORS["PSIS"], "s")}
 #: Inches of a prior, of a panel without any, and of the width of a panel.
 STEP, EDGE, WIDTH = 0.24, 1.0, 2.3
-#: Panels beside each other.
-COLUMNS = 4
 
 
 def sensitivity(found):
@@ -24,7 +22,7 @@ def sensitivity(found):
     """
     table, model = found.table, found.model
     names = model.parameter_names
-    width = min(COLUMNS, len(names))
+    width = columns(model)
     rows = -(-len(names) // width)
     height = EDGE + STEP * len(table)
     figure = plt.figure(figsize=(WIDTH * width + 1.5, height * rows + 2.2), layout="constrained")
@@ -66,8 +64,9 @@ def _states(axis, found):
     unit = np.arange(usable.shape[1]) + 1
     for k, state in enumerate(found.model.states[1:], 1):
         low, high = usable[..., k].min(0), usable[..., k].max(0)
-        axis.fill_between(unit, low, high, step="mid", color=STATE_COLORS[k], linewidth=0.6, label=f"P({state})")
+        axis.vlines(unit, low, high, color=STATE_COLORS[k], linewidth=1.5)
+        axis.plot(unit, usable[..., k].mean(0), "o", markersize=2, color=STATE_COLORS[k], label=f"P({state})")
     axis.set_xlim(1, max(len(unit), 2))
     axis.set_ylim(-0.02, 1.02)
-    axis.set_xlabel("unit; the band reaches from the smallest to the largest probability under any of the priors")
-    axis.legend(loc="upper right", bbox_to_anchor=(1.0, 1.25), ncols=4)
+    axis.set_xlabel("unit; a line reaches from the smallest to the largest probability under any of the priors")
+    axis.legend(loc="upper right", bbox_to_anchor=(1.0, 1.25), ncols=4, markerscale=2)
