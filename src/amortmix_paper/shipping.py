@@ -15,9 +15,12 @@ from amortmix.storage import files
 from amortmix.storage.pretrained import FOLDER, INDEX
 from amortmix.trainer import export
 
-#: Validation of networks of a wide design.
+#: Validation of networks of a wide design, and that at single sizes under single priors.
 SETTINGS = {"datasets": 500, "draws": 1000, "gap_datasets": 250, "gap_draws": 2000, "share_draws": 200}
+SINGLE = {"datasets": 300, "draws": 500, "gap_datasets": 200, "gap_draws": 1000, "share_draws": 100}
 SEED, UNITS = 2, (60, 200, 400, 1000)
+#: The size at which priors between and beyond the variants are validated, and these priors.
+MIDDLE, POWERS = 400, ({"power": 0.5}, {"power": 2.0})
 #: What the index repeats from a card.
 FROM_CARD = ("priors", "prior", "sha256", "fingerprint")
 
@@ -42,17 +45,29 @@ def index_row(folder):
 
 
 def assess(folder):
-    """Metrics, recovery and reference of networks of a wide design, with gap and calibration at `UNITS`."""
+    """Metrics, recovery and reference of networks of a wide design, with gap and calibration of `places`."""
     nets = Networks(folder, engine="jax")
     quality = nets.validate(SEED, **SETTINGS)
-    single = {}
-    for n in (n for n in UNITS if nets.model.design.units[0] <= n <= nets.model.design.units[1]):
-        found = nets.validate(SEED, units=n, **SETTINGS).metrics
-        single[n] = {"gap_nats": found["gap_nats"], "sbc": found["sbc"], "excess_ce": excess(found)}
-        print(f"N = {n}: gap {found['gap_nats']['mean']:.3f}, SBC inside: {found['sbc']['inside']}")
+    single = []
+    for prior, n in places(nets.model):
+        found = nets.validate(SEED, units=n, prior=prior, **SINGLE).metrics
+        words = nets.model.with_prior(prior).prior_name
+        entry = {"prior": words, "units": n, "excess_ce": excess(found), "settings": SINGLE}
+        single.append(entry | {key: found[key] for key in ("gap_nats", "sbc", "not_finite")})
+        gap, inside = found["gap_nats"]["mean"], found["sbc"]["inside"]
+        print(f"{words}, N = {n}: gap {gap:.3f}, SBC inside: {inside}", flush=True)
     files.save_netcdf(folder / "recovery.nc", quality.recovery)
     make_reference(nets.amortized, REFERENCE_SEED).save(folder / "reference.npz")
-    files.write_json(folder / "metrics.json", quality.metrics | {"at_units": single})
+    files.write_json(folder / "metrics.json", quality.metrics | {"single": single})
+
+
+def places(model):
+    """(prior, N) at which networks of a wide design are validated: every variant at every size, and other powers."""
+    low, high = model.design.units
+    sizes = [n for n in UNITS if low <= n <= high]
+    variants = list(model.variants) if model.design.varied else [model.prior_name]
+    found = [(variant, n) for variant in variants for n in sizes]
+    return found + [(power, MIDDLE) for power in POWERS if model.design.varied]
 
 
 def excess(metrics):
