@@ -34,6 +34,7 @@ _PUBLIC = {
     "models": "amortmix.storage.pretrained",
     "check": "amortmix.model.check",
     "load_fit": "amortmix.inference.fit",
+    "compare": "amortmix.inference.compare",
     "find": "amortmix.model.registry",
     "Data": "amortmix.model.data",
     "Mixture": "amortmix.model.mixture",
@@ -51,7 +52,7 @@ _PUBLIC = {
     "BadInput": "amortmix.storage.files",
 }
 #: What an install without the extra `train` has.
-_LIGHT = {"load", "models", "load_fit", "Data", "Real", "Positive", "NonNegativeInteger", "Choice", "BadInput"}
+_LIGHT = {*"load models load_fit compare Data Real Positive NonNegativeInteger Choice BadInput".split()}
 __all__ = sorted(_PUBLIC if importlib.util.find_spec("jax") is not None else _LIGHT)
 
 
