@@ -3,9 +3,11 @@
 import re
 import warnings
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from nbclient import NotebookClient
 
 import amortmix as am
 from amortmix import cli
@@ -59,3 +61,27 @@ def test_the_command_line_writes_pages(monkeypatch, tmp_path):
         assert {p.name for p in out.glob("*.html")} == expected
         for path in out.glob("*.html"):
             path.unlink()
+
+
+def test_the_notebook_of_a_fit_runs_again_and_shows_the_same(monkeypatch, tmp_path):
+    """What was run in this process is what a kernel finds, in the folder that the command line wrote."""
+    frame = pd.DataFrame({"unit": np.repeat(range(1, 101), 2), "y": np.random.default_rng(1).normal(size=200)})
+    frame.to_csv(tmp_path / "me.csv", index=False)
+    arguments = ["fit", "gaussian_hmm", str(tmp_path / "me.csv"), "--out", str(tmp_path), "--prior", "paper"]
+    monkeypatch.setattr("sys.argv", ["amortmix", *arguments])
+    with pytest.raises(SystemExit) as ended, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        cli.main()
+    assert not ended.value.code
+    written = nbformat.read(tmp_path / "me.ipynb", as_version=4)
+    nbformat.validate(written)
+    again = nbformat.from_dict(written)
+    NotebookClient(again, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    assert len(written.cells) == len(again.cells) > 8
+    for ours, theirs in zip(written.cells, again.cells):
+        assert ours.source == theirs.source
+        for a, b in zip(ours.get("outputs", []), theirs.get("outputs", [])):
+            assert a.output_type == b.output_type and a.get("text") == b.get("text")
+            if "text/html" in a.get("data", {}):
+                assert a.data["text/html"] == b.data["text/html"]
+        assert any("image/png" in o.get("data", {}) for o in ours.get("outputs", [])) == ("plot" in ours.source)

@@ -21,12 +21,13 @@ ROOMS = (
     ("amortmix.inference", "amortmix.mcmc"),
     ("amortmix.diagnostics",),
     ("amortmix.plots",),
-    ("amortmix.storage", "amortmix.api", "amortmix.trainer", "amortmix.page"),
+    ("amortmix.storage", "amortmix.api", "amortmix.trainer", "amortmix.page", "amortmix.notebook"),
+    ("amortmix.loading",),
     ("amortmix.cli",),
 )
 
 #: Imports that point upward, inside functions: a fit draws itself, and so do many.
-UPWARD = {("amortmix.inference.fit", "amortmix.plots"), ("amortmix.inference.many", "amortmix.plots")}
+UPWARD = {(f"amortmix.inference.{name}", "amortmix.plots") for name in ("fit", "many", "sensitivity")}
 
 
 def name_of(path):

@@ -52,7 +52,8 @@ _PUBLIC = {
     "BadInput": "amortmix.storage.files",
 }
 #: What an install without the extra `train` has.
-_LIGHT = {*"load models load_fit compare Data Real Positive NonNegativeInteger Choice BadInput".split()}
+_LIGHT = {"load", "models", "load_fit", "compare", "Data", "BadInput"}
+_LIGHT |= {"Real", "Positive", "NonNegativeInteger", "Choice"}
 __all__ = sorted(_PUBLIC if importlib.util.find_spec("jax") is not None else _LIGHT)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from amortmix.extras import missing, require
 from amortmix.inference import many
 from amortmix.inference.exported import FILE, Exported
-from amortmix.inference.fit import USABLE, Fit
+from amortmix.inference.fit import USABLE, Fit, read_tree
 from amortmix.inference.fitting import Fitter
 from amortmix.inference.parts import read_parts
 from amortmix.inference.reference import Reference, make_reference
@@ -23,6 +23,7 @@ from amortmix.model import tables
 from amortmix.model.design import Design
 from amortmix.storage import files
 from amortmix.storage.card import MADE_FROM_THEM, check_file, check_library, load_card
+from amortmix.storage.files import BadInput
 from amortmix.storage.in_jax import Declared
 
 #: Posterior draws of one data set, and of each of many.
@@ -216,6 +217,19 @@ class Networks:
             text = f"{many.NOT_FITTED}{len(fits.problems)} of {len(fits) + len(fits.problems)} data sets\n{lines}"
             warnings.warn(text, UserWarning, stacklevel=2)
         return fits
+
+    def read(self, path):
+        """A `Fit` that was saved, with these networks beside it: what `amortmix.load_fit` reads without them.
+
+        Raises
+        ------
+        BadInput
+            If the file is damaged, or a fit of another model.
+        """
+        tree = read_tree(path)
+        if tree.attrs["model"] != self.card["model"]:
+            raise BadInput(f"{path}: a fit of {tree.attrs['model']}; expected one of {self.card['model']}")
+        return Fit(tree, self.engine.model, self.engine)
 
     def mcmc(self, data, seed=1, chains=4, warmup=1000, draws=1000, adapt_delta=0.95, engine=None, **reading):
         """The posterior of one data set by MCMC on the same declaration, where it has a density or a ``.stan`` file.

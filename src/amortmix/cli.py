@@ -4,6 +4,7 @@ Bad input ends with exit code 1 and one line, or one for each data set that is b
 command needs it.
 """
 
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -178,11 +179,13 @@ def fit(
     draws: Annotated[
         int | None, typer.Option(help="posterior draws: 4000, or 1000 of each of several data sets")
     ] = None,
-    pages: Annotated[bool | None, typer.Option(help="a page for each data set; by default for at most 20")] = None,
+    pages: Annotated[
+        bool | None, typer.Option(help="a page and a notebook for each data set; by default for at most 20")
+    ] = None,
     prior: Prior = None,
     seed: Seed = 1,
 ):
-    """Fit data sets: one .nc file each, tables of parameters and states, a page, and a verdict on every fit.
+    """Fit data sets: one .nc file each, tables of parameters and states, a page and a notebook, and a verdict.
 
     Several data sets have summary.png and index.html. What is wrong with one of them does not stop the others.
 
@@ -215,15 +218,22 @@ def fit(
         with atomic(out / "summary.png") as temporary:
             fits.plot().savefig(temporary, bbox_inches="tight", dpi=120)
     if pages or (pages is None and len(fits) <= PAGES):
-        _write_pages(fits, nets, out)
+        _write_pages(fits, nets, out, _loading(model, prior, out))
     files = "summary.csv, summary.png" if len(fits) > 1 else "summary.csv"
     print(f"written: {out}/{files} and, for each data set, NAME.nc, NAME_parameters.csv, NAME_states.csv")
     if fits.problems:
         raise BadInput("\n".join(fits.problems.values()))
 
 
-def _write_pages(fits, nets, out):
-    """NAME.html of each fit, and index.html of several."""
+def _loading(model, prior, out):
+    """Arguments of `amortmix.load`, as a notebook in the folder ``out`` writes them."""
+    folder = os.path.relpath(model, out) if Path(model).is_dir() else model
+    return repr(folder) if prior is None else f"{folder!r}, prior={parsed(prior)!r}"
+
+
+def _write_pages(fits, nets, out, loading):
+    """NAME.html and NAME.ipynb of each fit, and index.html of several."""
+    from amortmix.notebook import notebook, text_of
     from amortmix.page import index, page
 
     known = nets.folder / "metrics.json"
@@ -231,6 +241,8 @@ def _write_pages(fits, nets, out):
     for name, found in fits.items():
         with atomic(out / f"{name}.html") as temporary:
             temporary.write_text(page(found, name, quality), encoding="utf-8")
+        with atomic(out / f"{name}.ipynb") as temporary:
+            temporary.write_text(text_of(notebook(name, loading, f"{name}.nc", found)), encoding="utf-8")
     if len(fits) > 1:
         with atomic(out / "index.html") as temporary:
             temporary.write_text(index(fits, {n: f"{quote(str(n))}.html" for n in fits}), encoding="utf-8")

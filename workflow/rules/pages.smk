@@ -21,7 +21,8 @@ for priors_, case_, number_, chunk_ in run_.chunks():
             fits=[f"{folder_}/fits/{d}/abi.nc" for d in chunk_],
             metrics=f"{folder_}/validation/metrics.json",
         output:
-            [f"{folder_}/pages/{d}.html" for d in chunk_],
+            pages=[f"{folder_}/pages/{d}.html" for d in chunk_],
+            notebooks=[f"{folder_}/pages/{d}.ipynb" for d in chunk_],
         log:
             f"logs/{folder_}/pages_{number_}.log",
         conda:
