@@ -27,7 +27,9 @@ ROOMS = (
 )
 
 #: Imports that point upward, inside functions: a fit draws itself, and so do many.
-UPWARD = {(f"amortmix.inference.{name}", "amortmix.plots") for name in ("fit", "many", "sensitivity")}
+UPWARD = {("amortmix.inference.fit", "amortmix.diagnostics.local")} | {
+    (f"amortmix.inference.{name}", "amortmix.plots") for name in ("fit", "many", "sensitivity")
+}
 
 
 def name_of(path):

@@ -169,6 +169,30 @@ class Fit:
 
         return sensitivity(self, priors, draws, seed)
 
+    def check(self, simulations=200, draws=500, seed=1):
+        """Are the networks right for these data? Local calibration, which needs no density: `LocalCalibration`.
+
+        Parameters
+        ----------
+        simulations : int
+            Data sets that are simulated from the posterior, added to the observed one, and fitted.
+        draws : int
+            Of each such fit.
+        seed : int
+
+        Raises
+        ------
+        BadInput
+            If the networks were trained for too few units, or sequences, to add any.
+
+        Examples
+        --------
+        >>> fit.check().sentence
+        """
+        from amortmix.diagnostics.local import local_calibration
+
+        return local_calibration(self, simulations, draws, seed)
+
     def to_arviz(self):
         """The DataTree: posterior, flow, sample_stats, latent_probabilities, log_likelihood, observed_data."""
         return self.tree
