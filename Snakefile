@@ -37,6 +37,7 @@ wildcard_constraints:
     priors="[a-z]+",
     case="[A-Za-z0-9_]+",
     dataset=r"[\w.-]+",
+    target="all|abi|pages",
 
 
 include: "workflow/rules/common.smk"
@@ -47,6 +48,7 @@ include: "workflow/rules/fit.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/notebooks.smk"
 include: "workflow/rules/pages.smk"
+include: "workflow/rules/targets.smk"
 
 
 localrules:
@@ -57,20 +59,19 @@ localrules:
 
 rule all:
     input:
-        validations(),
-        comparisons(),
-        tables(),
-        notebooks(),
-        reports(),
+        results("all"),
+        problems("all"),
 
 
 # every data set fitted by the networks, without MCMC, comparison and pages: for many data sets
 rule abi:
     input:
-        [f"{RESULTS}/{p}/{c}/fits/{d}/abi.nc" for p, c in run_.pairs() for d in run_.of_case(c)],
+        results("abi"),
+        problems("abi"),
 
 
 # the same, and a page for each data set
 rule pages:
     input:
-        data_set_pages(),
+        results("pages"),
+        problems("pages"),

@@ -175,6 +175,38 @@ def _people(where, path, by):
         raise BadInput(f"{where}: {error}") from None
 
 
+class Reader:
+    """Data sets of files; a file of many people is read once.
+
+    Parameters
+    ----------
+    model : Model or Description
+    """
+
+    def __init__(self, model):
+        self.model, self._files = model, {}
+
+    def read(self, item, path):
+        """`amortmix.model.tables.Table` of a data set; BadInput says what cannot be read."""
+        from amortmix.model.tables import read
+
+        reading = reading_of(item.reading, item.dataset)
+        if item.part is not None:
+            path = self._part(path, *item.part, reading.get("columns"))
+        return read(self.model, path, rows=item.rows, **reading)
+
+    def _part(self, path, by, value, columns):
+        from amortmix.model import tables
+        from amortmix.model.pooled import by_value
+
+        if (path, by) not in self._files:
+            frames = by_value(tables.load(self.model, path, columns), path, by)
+            self._files[path, by] = {str(value): frame for value, frame in frames.items()}
+        if value not in self._files[path, by]:
+            raise BadInput(f"{path}: {by} is never {value}; expected the file as it was when the run was planned")
+        return self._files[path, by][value]
+
+
 class Loader:
     """Data sets of one model; its simulator is compiled once for thousands of them.
 
@@ -188,7 +220,7 @@ class Loader:
 
         self.model = model
         self._simulate = jax.jit(model.simulate_dataset)
-        self._files = {}
+        self._reader = Reader(model)
 
     def load(self, item, path=None):
         """A data set, and the truth where it was simulated.
@@ -207,11 +239,8 @@ class Loader:
 
         from amortmix.model.tables import read
 
-        reading = reading_of(item.reading, item.dataset)
-        if item.part is not None:
-            path = self._part(path, *item.part, reading.get("columns"))
         if item.kind in ("file", "participant"):
-            return read(self.model, path, rows=item.rows, **reading), None
+            return self._reader.read(item, path), None
         if item.kind == "demo":
             data, z = self.model.simulate_demo(item.name)
             theta = self.model.demos[item.name]["theta"]
@@ -219,18 +248,6 @@ class Loader:
             seed = ord(item.name) if item.kind == "simulated" else int(item.name)
             theta, data, z = self._simulated(seed)
         return read(self.model, data), (np.asarray(theta), np.asarray(z))
-
-    def _part(self, path, by, value, columns):
-        """The table of one person in a file of many, which is read once."""
-        from amortmix.model import tables
-        from amortmix.model.pooled import by_value
-
-        if (path, by) not in self._files:
-            frames = by_value(tables.load(self.model, path, columns), path, by)
-            self._files[path, by] = {str(value): frame for value, frame in frames.items()}
-        if value not in self._files[path, by]:
-            raise BadInput(f"{path}: {by} is never {value}; expected the file as it was when the run was planned")
-        return self._files[path, by][value]
 
     def _simulated(self, seed):
         import jax

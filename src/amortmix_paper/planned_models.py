@@ -37,6 +37,8 @@ class Facts(NamedTuple):
         Variant of the prior, the default first -> reference, see `amortmix_paper.models`.
     recipes : dict
         ``smoke`` and ``full`` -> the derived recipe of its networks.
+    description : dict
+        What reading a table takes, see `amortmix.model.description.Description`.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Facts(NamedTuple):
     demos: list
     references: dict
     recipes: dict
+    description: dict
 
 
 class Models:
@@ -119,14 +122,15 @@ class Models:
     def _known(self, source, file):
         """Facts of a model, derived only once for the same text and changes."""
         # the name, to which changes belong, stands in the declaration: all of them are part of the key
-        key = json.dumps([source, file.read_text(), self.settings, _derivation()])
+        key = json.dumps([source, file.read_text(), self.settings, derivation()])
         path = CACHE / f"{hashlib.sha256(key.encode()).hexdigest()[:20]}.json"
         if not path.is_file():
             write_json(path, _derive(source, self.settings, self._where)._asdict())
         return Facts(**read_json(path))
 
 
-def _derivation():
+def derivation():
+    """Checksum of the code from which facts of models follow, and how tables are read."""
     texts = [p.read_bytes() for pattern in DERIVED_BY for p in sorted(PACKAGE.glob(pattern))]
     return hashlib.sha256(b"\n".join([*texts, Path(__file__).read_bytes()])).hexdigest()
 
@@ -134,6 +138,7 @@ def _derivation():
 def _derive(source, settings, where):
     from amortmix.mcmc.blocks import stan_file
     from amortmix.model import registry
+    from amortmix.model.description import Description
     from amortmix.training.recipes import default_recipe
     from amortmix_paper.models import changed_model, references
 
@@ -150,6 +155,7 @@ def _derive(source, settings, where):
         demos=list(model.demos),
         references=references(source, changes, f"{where}, {model.name}"),
         recipes={"smoke": plain(default_recipe(model, smoke=True)), "full": plain(default_recipe(model))},
+        description=plain(Description.of(model, {}).as_json()),
     )
 
 

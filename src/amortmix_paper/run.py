@@ -13,6 +13,7 @@ from amortmix_paper import pretrained
 from amortmix_paper.datasets import read_datasets
 from amortmix_paper.participants import find_participants, simulated_participants
 from amortmix_paper.planned_models import Models
+from amortmix_paper.problems import find_problems
 from amortmix_paper.schemas import check
 
 PRESETS = Path("config/presets")
@@ -45,6 +46,8 @@ class Run:
     files : {name: path}
     validated : set of (priors, case)
         Those whose networks are taken from the library together with their validation.
+    problems : {name: str}
+        Data sets that cannot be read and are left out.
     trouble : str or None
         Why data are missing, and what to do.
     notes : list of str
@@ -70,6 +73,8 @@ class Run:
         if config["participants"] == "simulated":
             datasets = simulated_participants(datasets)
         self._find_files(datasets, download)
+        self.problems = find_problems(self.datasets, self.files, self.models)
+        self.datasets = {name: item for name, item in self.datasets.items() if name not in self.problems}
         self.folder = self.preset if config["networks"] == "trained" else f"{self.preset}_shipped"
         self._shipped = {pair for pair in self.pairs() if self._is_shipped(*pair)}
         self.validated = {pair for pair in self._shipped if self._is_validated(*pair)}
@@ -92,6 +97,8 @@ class Run:
 
     def _notes(self):
         found = [f"WARNING: {self.trouble}. Everything else is made."] if self.trouble else []
+        if self.problems:
+            found.append("\n".join(["WARNING: left out, and everything else is made:", *self.problems.values()]))
         if self.config["networks"] == "shipped":
             missing = [f"{c} (priors {p})" for p, c in self.pairs() if (p, c) not in self._shipped]
             if missing:

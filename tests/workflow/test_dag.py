@@ -215,3 +215,20 @@ def test_many_data_sets_are_one_job_per_chunk(tmp_path):
     assert code == 0, output
     counts = job_counts(output)
     assert counts["fit_abi"] == 4 and counts["data"] == 4 and counts["total"] <= 12
+
+
+def test_a_person_that_cannot_be_read_is_left_out_and_the_run_ends_with_it(tmp_path):
+    """Three people, one of them with a word for a number: the others have their jobs, and one more job names him."""
+    rows = [f"{who},{unit},{0.5 * unit}" for who in "abc" for unit in range(1, 101)]
+    rows[150] = "b,51,often"
+    (tmp_path / "lab.csv").write_text("\n".join(["subject,unit,y", *rows]) + "\n")
+    line = f"lab\tgaussian_hmm\tfile:{tmp_path}/lab.csv\t\tsubject"
+    (tmp_path / "lab.tsv").write_text(f"dataset\tcase\tsource\trows\tby\n{line}\n")
+    for target in ("abi", "pages"):
+        code, output = snakemake(target, config=(f"datasets={tmp_path}/lab.tsv",), more=("--printshellcmds",))
+        assert code == 0, output
+        assert "WARNING: left out, and everything else is made:" in output
+        assert re.search(r"data set lab_b: .*lab\.csv, row 152: y is 'often'; expected a finite number", output)
+        assert job_counts(output)["report_problems"] == 1 and "lab_b" not in outputs(output)
+        assert "fits/lab_a/abi.nc" in outputs(output) and "fits/lab_c/abi.nc" in outputs(output)
+        assert ("pages/lab_a.ipynb" in outputs(output)) == (target == "pages")
