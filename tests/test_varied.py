@@ -266,3 +266,21 @@ def test_stan_programs_do_not_know_powers():
     assert _beyond_stan(model, data) == []
     assert _beyond_stan(model.with_prior({"power": 2.0}), data) == ["the prior is raised to a power"]
     assert model.with_prior({"power": 1.0}).hyperparameters == model.hyperparameters
+
+
+def test_priors_of_the_command_line():
+    assert varied.parsed(None) is None and varied.parsed("reference") == "reference"
+    assert varied.parsed("stay=16,4; power=0.5") == {"stay": [16.0, 4.0], "power": 0.5}
+    with pytest.raises(BadInput, match="prior 'power=half'; expected a variant, or NAME=NUMBER"):
+        varied.parsed("power=half")
+
+
+def test_a_prior_has_the_name_of_the_variant_that_it_is_nearest_to():
+    model = registry.find("evidence_accumulation")
+    for prior, name in (
+        ({"stay": [16.0, 4.0]}, "reference"),
+        ({"stay": [16.0, 4.0], "power": 0.5}, "reference, power = 0.5"),
+        ({"power": 2.0}, "paper, power = 2"),
+        ({"stay": [3.0, 4.0]}, "paper, stay = (3, 4)"),
+    ):
+        assert model.with_prior(prior).prior_name == name
