@@ -10,6 +10,7 @@ from numpyro import sample
 from scipy import integrate, stats
 
 import amortmix as am
+from amortmix.inference import psis
 from amortmix.inference.amortized import Amortized
 from amortmix.inference.fitting import Fitter
 from amortmix.model import registry, varied
@@ -284,3 +285,15 @@ def test_a_prior_has_the_name_of_the_variant_that_it_is_nearest_to():
         ({"stay": [3.0, 4.0]}, "paper, stay = (3, 4)"),
     ):
         assert model.with_prior(prior).prior_name == name
+
+
+def test_weights_are_relative_to_the_prior_of_the_fit(networks):
+    """Of a fit under half the power of the prior: the effective number is that of p(theta | other) / p(theta | half)."""
+    _, data, _ = simulate(networks.model, 4, np.float32)
+    with pytest.warns(UserWarning):
+        fit = networks.fit(data, draws=200, prior={"power": 0.5})
+    row = fit.sensitivity([{"mu_scale": 1.2}], draws=200).table.iloc[0]
+    half = networks.model.with_prior({"power": 0.5})
+    known, other = (jax.vmap(m.log_prior)(fit.theta) for m in (half, half.with_prior({"mu_scale": 1.2})))
+    assert row["how"] == "weights"
+    assert row["ess"] == pytest.approx(psis.smooth(np.asarray(other), np.asarray(known)).ess, rel=1e-3)

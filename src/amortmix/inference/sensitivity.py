@@ -22,7 +22,7 @@ from amortmix.storage import tree as trees
 from amortmix.storage.files import BadInput
 
 #: Powers of the prior that are tried unless others are given, and values of each range.
-POWERS, VALUES = (0.5, 0.7, 1.0, 1.4, 2.0), 5
+POWERS, VALUES = (0.5, 0.7, 1.4, 2.0), 5
 DRAWS, PROPOSALS, STATES = 1000, 4, 64
 
 
@@ -74,14 +74,14 @@ class Sensitivity:
 
 
 def default_priors(model):
-    """{label: prior}: powers of the bound prior, the declared variants, and values along each range.
+    """{label: prior}: the bound prior, powers of it, the declared variants, and values along each range.
 
     Parameters
     ----------
     model : Model or Description
     """
     ranges, bound = model.design.varied or {}, model.hyperparameters
-    found = {f"power = {power:g}": {varied.POWER: power} for power in POWERS}
+    found = {model.prior_name: {}} | {f"power = {power:g}": {varied.POWER: power} for power in POWERS}
     found |= {name: name for name in model.variants}
     for name in (n for n in ranges if n != varied.POWER):
         one = {name: ranges[name]}
@@ -149,8 +149,8 @@ def _weighted(fit, prior, draws, seed):
     """Draws resampled by p(theta | h) / p(theta), k-hat, effective number, and whether they can be relied on."""
     import jax
 
-    model = fit._simulator()
-    theta = fit.theta
+    model, bound, theta = fit._simulator(), fit._engine().model.hyperparameters, fit.theta
+    model = model.with_prior(bound) if bound else model  # that of the fit, which may be another than the networks'
     known, other = (np.asarray(jax.vmap(m.log_prior)(theta)) for m in (model, model.with_prior(prior)))
     smoothed = psis.smooth(other, known)
     chosen = psis.resample(smoothed.log_weights, draws, seed)
