@@ -12,7 +12,7 @@ TRIALS = "data/dutilh2011/dutilh_2010_subject_A.csv"
 
 @pytest.fixture(scope="module")
 def nets():
-    return am.load("gaussian_hmm", prior="paper")
+    return am.load("gaussian_hmm", prior="paper", design="paper")
 
 
 @pytest.fixture(scope="module")

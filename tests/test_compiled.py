@@ -14,7 +14,8 @@ from amortmix.storage.bundle import load_bundle
 
 FIRST_FIT = """
 import amortmix as am, numpy as np
-fit = am.load("gaussian_hmm", engine="jax").fit(np.random.default_rng(1).normal(size=(100, 5)), draws=100)
+y = np.random.default_rng(1).normal(size=(100, 5))
+fit = am.load("gaussian_hmm", engine="jax", design="paper").fit(y, draws=100)
 print(*fit.theta[:3].ravel())
 """
 
@@ -55,7 +56,7 @@ def test_networks_load_as_keras_loads_them(name):
 
 
 def test_networks_load_in_several_threads_and_leave_keras_as_it_was():
-    folder = pretrained.folder_of("gaussian_hmm", "paper")
+    folder = pretrained.folder_of("gaussian_hmm", "paper", "paper")
     before = keras.initializers.VarianceScaling.__call__
     with ThreadPoolExecutor(3) as pool:
         loaded = list(pool.map(lambda _: load_bundle(folder).estimator, range(3)))

@@ -69,12 +69,12 @@ def test_a_fit_without_jax_is_that_of_jax(tmp_path):
     """In a process of its own, which must not import JAX: draws, weights, states, verdict, path, file, figure."""
     script = f"""
 import sys, amortmix as am
-fit = am.load("gaussian_hmm").fit({str(tmp_path / "y.csv")!r}, draws=500)
+fit = am.load("gaussian_hmm", design="paper").fit({str(tmp_path / "y.csv")!r}, draws=500)
 fit.save({str(tmp_path / "fit.nc")!r})
 print(fit.verdict, len(fit.path()), fit.paths(10).shape, fit.plot_states(), fit.plot_posterior())
 print("heavy", sorted({{"jax", "keras", "bayesflow", "numpyro", "sklearn"}} & set(sys.modules)))
 """
-    nets = am.load("gaussian_hmm")
+    nets = am.load("gaussian_hmm", design="paper")
     data, _ = nets.model.simulate_demo("hmm_demo")
     rows = "".join(f"{i + 1},{y}\n" for i, unit in enumerate(data.y[..., 0]) for y in unit)
     (tmp_path / "y.csv").write_text(f"unit,y\n{rows}")
@@ -92,7 +92,7 @@ print("heavy", sorted({{"jax", "keras", "bayesflow", "numpyro", "sklearn"}} & se
 
 
 def test_more_units_than_programs_take_are_answered_by_jax():
-    nets = am.load("gaussian_hmm")
+    nets = am.load("gaussian_hmm", design="paper")
     rng = np.random.default_rng(1)
     fit = nets.fit(rng.normal(size=(150, 3)), draws=100)
     assert len(fit.states()) == 150 and fit.amortized is nets.amortized is not nets.engine
@@ -198,7 +198,7 @@ def test_noise_of_parameters_and_of_states_is_independent():
 def test_a_fit_leaves_the_process_as_it_was():
     """Numbers below the smallest normal one stay; networks that are dropped need no collector; copies work."""
     rng = np.random.default_rng(1)
-    nets = am.load("gaussian_hmm")
+    nets = am.load("gaussian_hmm", design="paper")
     fit = nets.fit(rng.normal(size=(100, 3)), draws=100)
     assert np.float64(1e-310) * 1.0 > 0 and np.nextafter(0, 1) > 0
     again = copy.deepcopy(fit)
@@ -215,11 +215,11 @@ def test_a_fit_leaves_the_process_as_it_was():
 
 def test_programs_stay_those_that_were_loaded(tmp_path):
     """Other networks saved over the folder neither mix with them nor answer in their place."""
-    am.load("gaussian_hmm").save(tmp_path)
+    am.load("gaussian_hmm", design="paper").save(tmp_path)
     nets, rows = am.load(tmp_path), np.random.default_rng(2).normal(size=(100, 3))
-    expected = am.load("gaussian_hmm").fit(rows, draws=60)
+    expected = am.load("gaussian_hmm", design="paper").fit(rows, draws=60)
     nets.engine.answer(Data(rows[..., None], np.ones(rows.shape)), 10, 1)
-    am.load("gaussian_hmm", prior="reference").save(tmp_path)
+    am.load("gaussian_hmm", prior="reference", design="paper").save(tmp_path)
     np.testing.assert_array_equal(nets.fit(rows, draws=60).states(), expected.states())
     with pytest.raises(BadInput, match="holds other networks than when it was loaded"):
         nets.fit(np.concatenate([rows, rows]), draws=60)

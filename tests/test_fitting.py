@@ -29,7 +29,7 @@ DRAWS, PROPOSALS = 200, 2000
 @pytest.fixture(scope="module")
 def good():
     """Pretrained networks of case study 2 with a reference, so that weights are good."""
-    amortized = Amortized.of(load_bundle(pretrained.folder_of("gaussian_hmm", "paper")))
+    amortized = Amortized.of(load_bundle(pretrained.folder_of("gaussian_hmm", "paper", "paper")))
     return Fitter(amortized, DRAWS, PROPOSALS, make_reference(amortized, 1, simulations=200))
 
 

@@ -180,7 +180,7 @@ def test_weights_where_a_density_is_not_known():
 
 def test_weights_are_those_of_importance_sampling_from_the_networks():
     """Standardization and Jacobians: the same weights as from the densities of the constrained parameters."""
-    model, estimator, card, _ = load_bundle(pretrained.folder_of("gaussian_mixture", "paper"))
+    model, estimator, card, _ = load_bundle(pretrained.folder_of("gaussian_mixture", "paper", "paper"))
     number = 16
     keys = jax.random.split(jax.random.key(3), 4)
     batch = jax.vmap(partial(importance.refined_example, model, number, None, None))(keys)

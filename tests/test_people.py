@@ -26,7 +26,7 @@ def rows(name, y):
 
 @pytest.fixture(scope="module")
 def nets():
-    return am.load("gaussian_mixture", prior="paper", engine="exported")
+    return am.load("gaussian_mixture", prior="paper", engine="exported", design="paper")
 
 
 @pytest.fixture(scope="module")

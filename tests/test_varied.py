@@ -288,7 +288,7 @@ def test_a_prior_has_the_name_of_the_variant_that_it_is_nearest_to():
 
 
 def test_weights_are_relative_to_the_prior_of_the_fit(networks):
-    """Of a fit under half the power of the prior: the effective number is that of p(theta | other) / p(theta | half)."""
+    """Under half the power of the prior: the effective number is that of p(theta | other) / p(theta | half)."""
     _, data, _ = simulate(networks.model, 4, np.float32)
     with pytest.warns(UserWarning):
         fit = networks.fit(data, draws=200, prior={"power": 0.5})

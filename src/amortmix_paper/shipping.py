@@ -17,7 +17,7 @@ from amortmix.trainer import export
 
 #: Validation of networks of a wide design, and that at single sizes under single priors.
 SETTINGS = {"datasets": 500, "draws": 1000, "gap_datasets": 250, "gap_draws": 2000, "share_draws": 200}
-SINGLE = {"datasets": 300, "draws": 500, "gap_datasets": 200, "gap_draws": 1000, "share_draws": 100}
+SINGLE = {"datasets": 200, "draws": 400, "gap_datasets": 150, "gap_draws": 1000, "share_draws": 50}
 SEED, UNITS = 2, (60, 200, 400, 1000)
 #: The size at which priors between and beyond the variants are validated, and these priors.
 MIDDLE, POWERS = 400, ({"power": 0.5}, {"power": 2.0})
