@@ -59,7 +59,9 @@ def models():
 
     for row in index():
         units, observations = span(row["units"]), span(row["observations"])
-        print(f"{row['model']}, prior {row['priors']}, design {design_of(row)}: {row['title']}")
+        between = f", or any {', '.join(row['varied'])} in a range" if "varied" in row else ""
+        priors = " or ".join(row["variants"]) + between
+        print(f"{row['model']}, prior {priors}, design {design_of(row)}: {row['title']}")
         print(f"    states       {', '.join(row['states'])}")
         print(f"    parameters   {', '.join(row['parameters'])}")
         print(f"    trained for  N = {units} units, P = {observations} observations each")
