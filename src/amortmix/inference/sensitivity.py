@@ -85,9 +85,11 @@ def default_priors(model):
     found |= {name: name for name in model.variants}
     for name in (n for n in ranges if n != varied.POWER):
         one = {name: ranges[name]}
+        low, high = varied.bounds(one, bound)
         for c in np.linspace(-1, 1, VALUES):
-            flat = varied.from_coordinates(one, bound, np.full(varied.bounds(one, bound)[0].shape, c))
-            value = varied.values(one, bound, np.round(flat, 6))[name].tolist()
+            flat = varied.from_coordinates(one, bound, np.full(low.shape, c))
+            rounded = np.clip([float(f"{x:.3g}") for x in flat], low, high)
+            value = varied.values(one, bound, rounded)[name].tolist()
             found[f"{name} = {varied.words(value)}"] = {name: value}
     return found
 
