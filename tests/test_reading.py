@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from amortmix.model import registry, tables
-from amortmix.model.naming import codes_of, columns_of
+from amortmix.model.naming import codes_of, columns_of, scale_of
 from amortmix.model.pooled import looks_like_an_id
 from amortmix.storage.files import BadInput
 
@@ -209,7 +209,7 @@ def test_a_declaration_that_cannot_be_is_one_line(reading, words, tmp_path):
 
 
 def test_declarations_are_for_tables():
-    with pytest.raises(BadInput, match="columns and codes of a ndarray; expected a table or a file for them"):
+    with pytest.raises(BadInput, match="columns, codes or scale of a ndarray; expected a table or a file for them"):
         tables.read(RACE, Y, columns=COLUMNS)
 
 
@@ -219,6 +219,7 @@ def test_declarations_of_the_command_line():
         "a": {"right": "1", "wrong": "2", "late": None},
         "b": {"x:y": "0"},
     }
+    assert columns_of(["rt=RT,accumulator=ACC"]) == {"rt": "RT", "accumulator": "ACC"}
     for option in ("rt", "=RT", "rt="):
         with pytest.raises(BadInput, match="expected the model's name and the table's, as in rt=RT"):
             columns_of([option])
@@ -237,8 +238,9 @@ def test_people_are_never_pooled_in_silence(name, tmp_path):
     people = PEOPLE.assign(**{name: ["a", "a", "b", "b"]})
     with pytest.raises(BadInput) as error:
         tables.read(RACE, people)
-    expected = f'column {name} has 2 values; expected by="{name}" (--by {name}) for one fit each, or sequence="{name}"'
-    assert str(error.value).startswith(f"the table: {expected} if they are")
+    sessions = f'expected sequence="{name}" (--sequence {name}) if they are sessions of one person'
+    expected = f'column {name} has 2 values; {sessions}, or by="{name}" (--by {name}) for one fit each'
+    assert str(error.value) == f"the table: {expected}"
     assert expected in refused(tmp_path, people.to_csv(index=False))
     assert len(tables.read(RACE, people, rows=2).labels) == 2  # of one person
 
@@ -248,3 +250,35 @@ def test_what_is_no_person_is_not_refused():
     units = pd.DataFrame({"unit": [1, 1, 2, 2], "subject": ["a", "a", "b", "b"], "y": RT})
     assert tables.read(GAUSSIAN, units).labels == (1, 2)
     assert not any(map(looks_like_an_id, ["trial", "grid", "valid", "rt", "condition", "stimulus_id", 3, "unit"]))
+
+
+@pytest.mark.parametrize("name", ["Trial", "TRIAL", "trial", "Unit"])
+def test_numbers_of_trials_count_however_their_column_is_written(name):
+    """Trials 3 and 4 were not observed: they stand between the others, and nothing is joined."""
+    table = tables.read(RACE, PEOPLE.assign(**{name: [1, 2, 5, 6]}))
+    assert table.labels == (1, 2, 3, 4, 5, 6)
+    assert table.data.observed.tolist() == [1, 1, 0, 0, 1, 1]
+
+
+def test_milliseconds_become_seconds(tmp_path):
+    """Limits are in the unit of the model; what is no number is refused as it was written."""
+    milliseconds = "rt;accumulator\n514,0;1\n1250;2\n400;2\n2000;1\n"
+    table = read(tmp_path, milliseconds, scale={"rt": 0.001}, min_rt=0.45)
+    assert table.data.observed.tolist() == [1, 1, 0, 1]
+    np.testing.assert_allclose(table.data.y[[0, 1, 3], 0, 0], [0.514, 1.25, 2.0], rtol=1e-6)
+    line = refused(tmp_path, milliseconds.replace("1250", "late"), scale={"rt": 0.001})
+    assert line == "me.csv, row 3: rt is 'late'; expected a finite number or nothing"
+    for scale in ({"accumulator": 2.0}, {"time": 2.0}, {"rt": 0}, {"rt": "ms"}):
+        assert "scale of" in refused(tmp_path, PLAIN, scale=scale)
+    assert scale_of(["rt=0.001"]) == {"rt": 0.001}
+    with pytest.raises(BadInput, match="--scale rt; expected COLUMN=FACTOR"):
+        scale_of(["rt"])
+
+
+def test_a_word_among_numbers_is_declared_alone(tmp_path):
+    """ "miss" says that there is no response time; all numbers are themselves."""
+    table = read(tmp_path, PLAIN.replace("1.25", "miss"), codes={"rt": {"miss": None}})
+    assert table.data.observed.tolist() == [1, 0, 1, 1]
+    np.testing.assert_allclose(table.data.y[[0, 2, 3], 0, 0], [0.514, 0.4, 2.0], rtol=1e-6)
+    line = refused(tmp_path, PLAIN.replace("1.25", "late"), codes={"rt": {"miss": None}})
+    assert "rt is 'late'; expected a value whose code is declared: miss" in line

@@ -169,6 +169,9 @@ def fit(
         list[str],
         typer.Option(metavar="NAME:VALUE=CODE,...", help="codes of a column: accumulator:correct=1,error=2"),
     ] = (),
+    scale: Annotated[
+        list[str], typer.Option(metavar="NAME=FACTOR", help="values are multiplied: rt=0.001 for milliseconds")
+    ] = (),
     sequence: Annotated[
         str | None, typer.Option(help="column of sessions or blocks, in each of which the states begin anew")
     ] = None,
@@ -194,18 +197,20 @@ def fit(
     Example: amortmix fit evidence_accumulation me.csv --out fits
     """
     from amortmix.api import DRAWS, DRAWS_OF_MANY, STATES, STATES_OF_MANY
-    from amortmix.inference.many import NOT_FITTED
+    from amortmix.inference.many import NOT_FITTED, NOT_TO_BE_USED
     from amortmix.inference.parts import read_parts
     from amortmix.loading import load
-    from amortmix.model.naming import codes_of, columns_of, limits_of
+    from amortmix.model.naming import codes_of, columns_of, limits_of, scale_of
 
     nets = load(model, prior=parsed(prior))
     reading = {"columns": columns_of(columns), "codes": codes_of(codes), "keep": limits_of(keep)}
+    reading |= {"scale": scale_of(scale)}
     reading |= {"sequence": sequence, "min_rt": min_rt, "max_rt": max_rt}
     parts = read_parts(nets.engine.model, data, by, **reading)
     usual, states = (DRAWS, STATES) if len(parts.tables) + len(parts.problems) == 1 else (DRAWS_OF_MANY, STATES_OF_MANY)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=NOT_FITTED)  # the last lines say it
+        warnings.filterwarnings("ignore", message=NOT_TO_BE_USED)  # as does the line of each
         fits = nets.fit_many(parts, draws=usual if draws is None else draws, seed=seed, folder=out, states=states)
     for name, found in fits.items():
         _write_csv(found.summary(), out / f"{name}_parameters.csv")

@@ -74,14 +74,14 @@ def index(fits, pages):
     """
     frame = fits.summary()
     named = [c for c in frame if c.endswith(" mean")]
-    frame = frame[["verdict", *named, "pareto_k"]]
+    frame = frame[["verdict", *named, "pareto_k", "reason"]].copy()
     link = {n: f'<a href="{html.escape(a, quote=True)}">{html.escape(str(n))}</a>' for n, a in pages.items()}
+    frame["reason"] = frame["reason"].map(html.escape)
+    advice = _list(f"{verdict}: {ADVICE[verdict]}" for verdict in frame["verdict"])
     frame.index = [link.get(n, html.escape(str(n))) for n in frame.index]
     problems = _list(fits.problems.values()) if fits.problems else ""
-    return _document(
-        f"{len(fits)} data sets",
-        _picture(fits.plot(), "mean and 95 % interval of every parameter") + _table(frame, escape=False) + problems,
-    )
+    picture = _picture(fits.plot(), "mean and 95 % interval of every parameter")
+    return _document(f"{len(fits)} data sets", picture + advice + _table(frame, escape=False) + problems)
 
 
 def _document(title, body):

@@ -135,9 +135,9 @@ def reading_of(text, where):
     BadInput
         If there is no such option, or it has not the form of the command line's.
     """
-    from amortmix.model.naming import codes_of, columns_of, limits_of
+    from amortmix.model.naming import codes_of, columns_of, limits_of, scale_of
 
-    forms = {"columns": columns_of, "codes": codes_of, "keep": limits_of}
+    forms = {"columns": columns_of, "codes": codes_of, "keep": limits_of, "scale": scale_of}
     forms |= {"sequence": lambda values: values[-1], "min_rt": _number, "max_rt": _number}
     given = {}
     for option in filter(None, (part.strip() for part in text.split(";"))):

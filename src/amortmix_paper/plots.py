@@ -5,7 +5,7 @@ import numpy as np
 
 from amortmix.networks.classifiers import smoothing
 from amortmix.plots.posterior import predicted_counts, series
-from amortmix.plots.style import COLORS, finish_grid, grid, labels
+from amortmix.plots.style import COLORS, finish_grid, grid, labels, legend_above
 
 RULE_STYLES = {"exact": ("#0072B2", "-"), "printed": ("#E69F00", "-"), "shifted": ("#CC79A7", "-")}
 
@@ -217,5 +217,5 @@ def beside(model, summaries):
     axes.flat[0].set_yticks(place, people)
     axes.flat[0].set_ylim(len(people) - 0.5, -0.5)
     finish_grid(figure, axes, model, "participant")
-    figure.legend(*axes.flat[0].get_legend_handles_labels(), ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    legend_above(figure, axes.flat[0], columns=3)
     return figure

@@ -19,11 +19,13 @@ from amortmix.storage import files
 from amortmix.storage import tree as trees
 from amortmix.storage.files import BadInput
 
-#: What `Fits.summary` shows of each fit beside its parameters.
-SHOWN = ("log_evidence", "pareto_k", "mmd_p", "verdict", "reason")
+#: What `Fits.summary` shows of each fit after its verdict and parameters.
+SHOWN = ("log_evidence", "pareto_k", "mmd_p", "reason")
 
 #: How a warning about data sets with problems begins.
 NOT_FITTED = "not fitted: "
+#: What one about fits that are there says, as a pattern.
+NOT_TO_BE_USED = r"\d+ of \d+ fits are not to be used"
 
 
 class Fits(Mapping):
@@ -53,7 +55,7 @@ class Fits(Mapping):
         return len(self.rows)
 
     def summary(self):
-        """Mean, sd and 95 % interval of every parameter, k-hat, verdict and reason of each data set: DataFrame."""
+        """Verdict, then mean, sd and 95 % interval of every parameter, k-hat and reason of each data set: DataFrame."""
         index = pd.Index(list(self.rows), name="data set", tupleize_cols=False)
         return pd.DataFrame(list(self.rows.values()), index=index)
 
@@ -125,7 +127,7 @@ def row_of(theta, names, attrs):
     low, high = np.quantile(theta, [0.025, 0.975], axis=0)
     moments = {"mean": theta.mean(0), "sd": theta.std(0, ddof=1), "2.5%": low, "97.5%": high}
     row = {f"{name} {what}": float(values[j]) for j, name in enumerate(names) for what, values in moments.items()}
-    return row | {k: attrs.get(k) for k in SHOWN}
+    return {"verdict": attrs.get("verdict")} | row | {k: attrs.get(k) for k in SHOWN}
 
 
 def in_order(work, jobs):

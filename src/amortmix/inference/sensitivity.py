@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from amortmix.extras import require
 from amortmix.inference import psis
 from amortmix.inference.fit import USABLE
 from amortmix.inference.fitting import Fitter
@@ -149,6 +150,7 @@ def _knows(model, prior):
 
 def _weighted(fit, prior, draws, seed):
     """Draws resampled by p(theta | h) / p(theta), k-hat, effective number, and whether they can be relied on."""
+    require("weights for a prior that these networks were not trained for")
     import jax
 
     model, bound, theta = fit._simulator(), fit._engine().model.hyperparameters, fit.theta

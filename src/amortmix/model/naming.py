@@ -1,7 +1,7 @@
 """Columns of other names and codes in other words: what a user declares about a table gives it the model's form.
 
 Nothing is guessed: a table that has the model's columns by other names, or another code, is refused in a line that says
-how to declare it.
+how to declare it. Of `OPTIONAL` columns, which nobody would miss, the case of letters does not count.
 """
 
 from collections.abc import Mapping
@@ -62,8 +62,36 @@ def named(model, frame, where, columns=None):
     if missing := [name for name in wanted if name not in frame.columns]:
         expected = f"no column {', '.join(missing)}; expected {', '.join(wanted)}"
         raise BadInput(f"{header}: {expected}; {_found(frame, wanted)}{_alike(frame, missing)}")
+    frame = frame.rename(columns=_optional(model, frame))
     if twice := [name for name in wanted if (frame.columns == name).sum() > 1]:
         raise BadInput(f"{header}: several columns {twice[0]}; expected one")
+    return frame
+
+
+def _optional(model, frame):
+    """{column: name} of optional columns that are written in another case, as Trial."""
+    absent = [name for name in OPTIONAL if name not in frame.columns and name not in model.columns]
+    alike = {name: [theirs for theirs in frame.columns if _same(name, theirs)] for name in absent}
+    return {theirs[0]: name for name, theirs in alike.items() if len(theirs) == 1}
+
+
+def scaled(model, frame, scale=None):
+    """A table whose columns are multiplied: ``{"rt": 0.001}`` makes seconds of milliseconds.
+
+    Raises
+    ------
+    BadInput
+        If a column is not the model's, or a factor is not a positive number.
+    """
+    for name, factor in dict(scale or {}).items():
+        if name not in model.columns or isinstance(model.columns[name], Choice):
+            known = [n for n, kind in model.columns.items() if not isinstance(kind, Choice)]
+            raise BadInput(f"scale of {name!r}; expected that of {' or '.join(known)}")
+        if not (isinstance(factor, (int, float)) and 0 < factor < np.inf):
+            raise BadInput(f"scale of {name} is {factor!r}; expected a positive number, as in 0.001 for milliseconds")
+        # what is no number stays, and is refused where numbers are read
+        numbers = pd.to_numeric(frame[name], errors="coerce")
+        frame = frame.assign(**{name: (numbers * factor).astype(object).where(numbers.notna(), frame[name])})
     return frame
 
 
@@ -129,6 +157,9 @@ def _translated(where, column, name, kind, words):
             raise BadInput(f"codes: {name} {word!r} becomes {code!r}; expected {kind.expected}")
     known = {_key(word): np.nan if code is None else float(code) for word, code in words.items()}
     places, values = pd.factorize(column.astype(object))
+    if not isinstance(kind, Choice):  # words among numbers: the numbers are themselves
+        numbers = pd.to_numeric(pd.Series(values), errors="coerce")
+        known = {_key(v): n for v, n in zip(values, numbers.to_numpy(float)) if np.isfinite(n)} | known
     unknown = [place for place, value in enumerate(values) if _key(value) not in known]
     if unknown:
         row = int(np.isin(places, unknown).argmax())
@@ -175,10 +206,24 @@ def columns_of(options):
     """{name in the model: name in the table} of options like ``rt=RT``."""
     found = {}
     for option in options:
-        name, equals, theirs = option.partition("=")
-        if not (name and equals and theirs):
-            raise BadInput(f"--columns {option}; expected the model's name and the table's, as in rt=RT")
-        found[name.strip()] = theirs.strip()
+        # several at once, unless a comma is part of a name
+        several = option.split(",") if all("=" in part for part in option.split(",")) else [option]
+        for name, equals, theirs in (part.partition("=") for part in several):
+            if not (name and equals and theirs):
+                raise BadInput(f"--columns {option}; expected the model's name and the table's, as in rt=RT")
+            found[name.strip()] = theirs.strip()
+    return found
+
+
+def scale_of(options):
+    """{column: factor} of options like ``rt=0.001``."""
+    found = {}
+    for option in options:
+        name, _, factor = option.partition("=")
+        try:
+            found[name.strip()] = float(factor)
+        except ValueError:
+            raise BadInput(f"--scale {option}; expected COLUMN=FACTOR, as in rt=0.001 for milliseconds") from None
     return found
 
 

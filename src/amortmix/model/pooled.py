@@ -38,8 +38,8 @@ def check_pooled(frame, where, known):
         values = frame.iloc[:, place].nunique()
         if 1 < values < units:  # as many as units are labels of the units
             raise BadInput(
-                f'{where}: column {name} has {values} values; expected by="{name}" (--by {name}) for one fit each, or '
-                f'sequence="{name}" if they are sessions of one person'
+                f'{where}: column {name} has {values} values; expected sequence="{name}" (--sequence {name}) if they '
+                f'are sessions of one person, or by="{name}" (--by {name}) for one fit each'
             )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from amortmix.model.data import Data
-from amortmix.model.naming import coded, named
+from amortmix.model.naming import coded, named, scaled
 from amortmix.model.naming import needed as _needed
 from amortmix.model.places import at, places_of
 from amortmix.model.pooled import check_pooled
@@ -33,7 +33,7 @@ class Table(NamedTuple):
 
 
 def read(
-    model, source, rows=None, columns=None, codes=None, sequence=None, keep=None, min_rt=None, max_rt=None
+    model, source, rows=None, columns=None, codes=None, sequence=None, keep=None, min_rt=None, max_rt=None, scale=None
 ) -> Table:
     """A data set of a model.
 
@@ -56,6 +56,8 @@ def read(
         Column -> (smallest, largest) value; others are declared missing, in their place. An end may be None.
     min_rt, max_rt : float, optional
         The same for a column ``rt``, in its unit.
+    scale : {str: float}, optional
+        Column -> factor by which a table's values are multiplied first: ``{"rt": 0.001}`` for milliseconds.
 
     Returns
     -------
@@ -66,8 +68,8 @@ def read(
     BadInput
         One line with file, row and expected form.
     """
-    if (columns or codes) and not isinstance(source, (str, Path, pd.DataFrame)):
-        raise BadInput(f"columns and codes of a {type(source).__name__}; expected a table or a file for them")
+    if (columns or codes or scale) and not isinstance(source, (str, Path, pd.DataFrame)):
+        raise BadInput(f"columns, codes or scale of a {type(source).__name__}; expected a table or a file for them")
     if isinstance(source, Table):
         return source
     keep = limits(model, keep, min_rt, max_rt)
@@ -79,6 +81,7 @@ def read(
     if isinstance(source, pd.DataFrame):
         where = source.attrs.get(FILE, TABLE)
         frame = coded(model, named(model, source.iloc[:rows], where, columns), where, codes)
+        frame = scaled(model, frame, scale)
         check_pooled(frame, where, (*model.columns, *model.covariates, sequence))
         return _from_frame(model, frame, where, sequence, keep)
     return _from_array(model, source, keep)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from amortmix.plots.style import COLORS, columns, finish_grid, grid, labels, warn
+from amortmix.plots.style import COLORS, columns, finish_grid, grid, labels, legend_above, warn
 
 #: Verdict -> colour, marker: full ones may be used.
 VERDICTS = {
@@ -48,6 +48,6 @@ def forest(model, summary):
     named = len(summary) <= MOST_NAMES
     first.set_yticks(place if named else [], [str(name)[:30] for name in summary.index] if named else [])
     finish_grid(figure, axes, model, "" if named else f"{len(summary)} data sets")
-    figure.legend(*first.get_legend_handles_labels(), ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    legend_above(figure, first, columns=4)
     unusable = sum(verdict in ("MCMC", "UNRELIABLE") for verdict in verdicts)
     return warn(figure, f"{unusable} of {len(summary)} are not to be used" if unusable else "")

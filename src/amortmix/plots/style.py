@@ -9,6 +9,8 @@ import matplotlib.pyplot as plt
 
 COLORS = {"ABI": "#0072B2", "MCMC": "#D55E00", "PSIS": "#009E73", "prior": "#999999", "truth": "#000000"}
 STATE_COLORS = ("#56B4E9", "#E69F00", "#CC79A7", "#009E73", "#F0E442", "#0072B2")
+#: Inches of a legend above all panels.
+LEGEND = 0.4
 #: BayesFlow's plots are made for larger panels than ours.
 FONTS = {"label_fontsize": 10, "title_fontsize": 12, "tick_fontsize": 8}
 HEAD_TITLES = {
@@ -62,6 +64,12 @@ def finish_grid(figure, axes, model, ylabel):
         axis.set_visible(False)
     figure.tight_layout()
     return figure
+
+
+def legend_above(figure, axis, columns):
+    """The legend of one panel above all of them, inside the figure however it is written."""
+    figure.subplots_adjust(top=1 - LEGEND / figure.get_figheight())
+    figure.legend(*axis.get_legend_handles_labels(), ncols=columns, loc="upper center")
 
 
 def grid_size(model):
