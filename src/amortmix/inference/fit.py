@@ -174,11 +174,8 @@ class Fit:
 
         Parameters
         ----------
-        simulations : int
-            Data sets that are simulated from the posterior, added to the observed one, and fitted.
-        draws : int
-            Of each such fit.
-        seed : int
+        simulations, draws, seed : int
+            How many data sets are simulated from the posterior, added to the observed one and fitted; draws of each fit.
 
         Raises
         ------
