@@ -175,7 +175,7 @@ class Fit:
         Parameters
         ----------
         simulations, draws, seed : int
-            How many data sets are simulated from the posterior, added to the observed one and fitted; draws of each fit.
+            Data sets that are simulated from the posterior, added to the observed one and fitted; draws of each fit.
 
         Raises
         ------
