@@ -161,7 +161,7 @@ def test_the_command_line_fits_the_good_ones_and_says_what_is_bad(monkeypatch, p
     assert errors[1].startswith(f"error: data set lab_b: {tmp_path}/lab.csv, row ") and "y is '?'" in errors[1]
     assert "lab_a: " in said.out and "lab_c: " in said.out and "not fitted" not in said.err
     found = {path.name for path in (tmp_path / "out").iterdir()}
-    each = {f"lab_{who}{end}" for who in "ac" for end in (".nc", ".html", "_parameters.csv", "_states.csv")}
+    each = {f"lab_{who}{end}" for who in "ac" for end in (".nc", ".html", ".ipynb", "_parameters.csv", "_states.csv")}
     assert found == each | {"summary.csv", "summary.png", "index.html"}
     assert list(pd.read_csv(tmp_path / "out" / "summary.csv")["data set"]) == ["lab_a", "lab_c"]
 

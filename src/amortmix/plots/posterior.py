@@ -20,6 +20,11 @@ def joint_posterior(model, samples, truth=None, limit=1200):
         ``ABI``, ``MCMC``, ``PSIS``, ``prior`` -> draws (S, D), drawn in the order given.
     truth : (D,), optional
     """
+    # networks may send draws anywhere for data unlike all others
+    samples = {k: v[np.isfinite(v).all(1)] for k, v in samples.items()}
+    samples = {k: v for k, v in samples.items() if len(v) > 1}
+    if not set(samples) - {"prior"}:
+        return _words("no draw is finite")
     d = min(len(model.parameters), MOST_PARAMETERS)
     figure, axes = plt.subplots(d, d, figsize=(max(1.75 * d, 3.5), max(1.75 * d, 3.5)), squeeze=False)
     inside = [v for k, v in samples.items() if k != "prior"]
@@ -54,6 +59,14 @@ def joint_posterior(model, samples, truth=None, limit=1200):
     handles, names = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, names, loc="upper right", bbox_to_anchor=(0.9, 0.9), fontsize=12)
     figure.align_ylabels()
+    return figure
+
+
+def _words(text):
+    """A figure that says why there is nothing to be drawn."""
+    figure, axis = plt.subplots(figsize=(3.5, 1.5))
+    axis.set_axis_off()
+    axis.text(0.5, 0.5, text, ha="center", va="center")
     return figure
 
 
