@@ -11,7 +11,7 @@ from amortmix.model import registry
 from amortmix.model.data import Data
 from amortmix.storage.files import BadInput
 
-SIMULATIONS, DRAWS = 150, 200
+SIMULATIONS, DRAWS = 100, 200
 
 
 def fit_of(name, units, seed=5, shift=None):
@@ -42,12 +42,12 @@ def test_the_likelihood_of_added_data_sets_is_the_sum(float64):
 
 def test_right_networks_pass_and_a_planted_failure_does_not():
     """A false alarm has a probability of 5 %; the seed is fixed."""
-    found = fit_of("gaussian_mixture", 150).check(SIMULATIONS, DRAWS)
+    found = fit_of("gaussian_mixture", 60).check(SIMULATIONS, DRAWS)
     assert found.inside and "inside their simultaneous" in found.sentence
     for share, name in ((0.5, "coverage of 50%"), (0.95, "coverage of 95%")):
         error = np.sqrt(share * (1 - share) / SIMULATIONS)
         assert (np.abs(found.table[name] - share) < 4 * error).all()
-    wrong = fit_of("gaussian_mixture", 150, shift=1.0).check(SIMULATIONS, DRAWS)
+    wrong = fit_of("gaussian_mixture", 60, shift=1.0).check(SIMULATIONS, DRAWS)
     assert (
         not wrong.inside and wrong.table["log_gamma"].iloc[0] < 0 and "outside their bands for pi_1" in wrong.sentence
     )
@@ -56,7 +56,7 @@ def test_right_networks_pass_and_a_planted_failure_does_not():
 def test_without_room_for_more_units_it_is_said():
     nets = am.load("gaussian_hmm", design="paper")
     _, data, _ = simulate(nets.model, 1, np.float32)
-    with pytest.raises(BadInput, match="no room to add simulations to 100 units; expected networks for 120 units"):
+    with pytest.raises(BadInput, match="no room to add simulations to 100 units; expected networks for at least 120"):
         nets.fit(data, draws=100).check(10, 50)
 
 
