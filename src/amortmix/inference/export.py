@@ -31,7 +31,7 @@ from amortmix.model.description import Description
 from amortmix.storage.files import BadInput
 
 #: Largest difference of an output from JAX's, relative to one plus its size: of all but one in a hundred numbers, and
-#: of any, for single precision is lost along the flow far out, where noise is doubled. Weights are compared without these.
+#: of any: along the flow single precision is lost far out, where noise is doubled; weights are compared without these.
 CLOSE, CLOSE_FAR_OUT = 1e-4, 5e-2
 #: Share of most probable states that may differ: of two paths that are as probable either may be named.
 TIES = 1e-3
