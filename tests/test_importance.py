@@ -53,6 +53,7 @@ def weighed(q, y, truth, number, key, proposal=None, modelled=None):
             bijection=lambda data: identity,
             log_prior=log_prior,
             with_prior=lambda other: model(other["scale"]),
+            under=lambda data: model(scale),
         )
 
     noise = jax.random.normal(key, (len(y), number - 1, 1))

@@ -131,6 +131,13 @@ def _differs(a, b):
     return np.shape(a) != np.shape(b) or not np.allclose(np.asarray(a, float), np.asarray(b, float), rtol=1e-6)
 
 
+def _shape(value):
+    """Of a value that may be a list of numbers that JAX traces."""
+    if isinstance(value, (list, tuple)):
+        return (len(value), *(_shape(value[0]) if len(value) else ()))
+    return np.shape(value)
+
+
 def chosen(model, prior):
     """Hyperparameters of a model, all of them, of which ``prior`` replaces some.
 
@@ -144,7 +151,7 @@ def chosen(model, prior):
         names = ", ".join(ours)
         raise BadInput(f"{model.name}: hyperparameter {', '.join(sorted(unknown))}; expected some of {names}")
     for name, value in prior.items():
-        if np.shape(value) != np.shape(ours[name]):
+        if _shape(value) != _shape(ours[name]):
             raise BadInput(f"{model.name}: {name} is {value}; expected numbers as in {words(ours[name])}")
     found = {**model.hyperparameters, **prior}
     if POWER in found and isinstance(found[POWER], (int, float)) and found[POWER] == 1:
