@@ -131,6 +131,7 @@ def ordered_normal_log_pdf(x, loc, scale):
 
 def _log_order_probability(loc, scale):
     """log P(x_1 < ... < x_K) by Gauss-Hermite quadrature over the middle one."""
+    loc = jnp.asarray(loc, dtype=float)
     if len(loc) == 2:
         return norm.logcdf((loc[1] - loc[0]) / (scale * math.sqrt(2)))
     if len(loc) != 3:
