@@ -148,7 +148,7 @@ def test_parameters_are_drawn_from_the_prior_that_the_data_set_carries():
 def test_what_cannot_vary_is_refused_in_one_line():
     model = registry.find("evidence_accumulation")
     for ranges, words in (
-        ({"nothing": [0, 1]}, "varied has nothing; expected some of power, stay"),
+        ({"nothing": [0, 1]}, "varied has nothing; expected some of stay, alpha_1"),
         ({"stay": [20.0, 1.0]}, "the range of stay is 20 to 1; expected low < high"),
         ({"stay": [4.0, 20.0]}, r"stay = \(2, 2\), in training 4 to 20"),
         ({"stay": [[1.0, 1.0, 1.0], 20.0]}, "the range of stay is"),
@@ -208,7 +208,7 @@ def test_a_fit_says_its_prior_and_is_read_again_under_it(networks, tmp_path):
     prior = {"stay": [16.0, 4.0], "power": 0.5}
     with pytest.warns(UserWarning, match="hardly trained|UNRELIABLE|MCMC"):
         fit = networks.fit(data, draws=50, prior=prior)
-    assert fit.tree.attrs["priors"] == "paper, power = 0.5, stay = (16, 4)"
+    assert fit.tree.attrs["priors"] == "paper, stay = (16, 4), power = 0.5"
     fit.save(tmp_path / "fit.nc")
     assert am.load_fit(tmp_path / "fit.nc").model.hyperparameters == model.hyperparameters | prior
 

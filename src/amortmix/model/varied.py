@@ -29,7 +29,7 @@ class Between(NamedTuple):
 
 def known(hyperparameters):
     """The same with ``power``, which is one unless it is given."""
-    return {POWER: 1.0} | dict(hyperparameters)
+    return {**hyperparameters, POWER: hyperparameters.get(POWER, 1.0)}
 
 
 def bounds(varied, hyperparameters):
