@@ -99,7 +99,7 @@ class Engine(ABC):
         found = copy.copy(self)
         found.model = self.model.with_prior(prior)
         theirs = found.model.hyperparameters
-        if fixed := [k for k in varied.known(theirs) if k not in ranges and varied.differs(ours, theirs, k)]:
+        if fixed := varied.fixed(ranges, ours, theirs):
             names = ", ".join(ranges)
             raise BadInput(f"{self.model.name}: another {', '.join(fixed)}; these networks know another {names}")
         return found

@@ -144,8 +144,7 @@ def _knows(model, prior):
     if not (ranges := model.design.varied):
         return False
     a, b = model.hyperparameters, model.with_prior(prior).hyperparameters
-    same = all(name in ranges or not varied.differs(a, b, name) for name in varied.known(b))
-    return same and varied.outside(ranges, b) is None
+    return not varied.fixed(ranges, a, b) and varied.outside(ranges, b) is None
 
 
 def _weighted(fit, prior, draws, seed):

@@ -122,9 +122,10 @@ def named(hyperparameters, variants, default):
     return ", ".join([name, *found[name]])
 
 
-def differs(ours, theirs, name):
-    """Whether two priors have another value of one hyperparameter."""
-    return _differs(known(ours)[name], known(theirs)[name])
+def fixed(varied, ours, theirs):
+    """Names of hyperparameters that have no range and another value in another prior."""
+    ours, theirs = known(ours), known(theirs)
+    return [name for name in theirs if name not in varied and _differs(ours[name], theirs[name])]
 
 
 def _differs(a, b):
