@@ -49,7 +49,7 @@ def test_fit_writes_a_file_and_tables_for_every_data_set(monkeypatch, tmp_path, 
     )
     assert code == 0 and capsys.readouterr().out.count("me: ") == 1
     names = {p.name for p in (tmp_path / "out").iterdir()}
-    assert names == {"me.nc", "me_parameters.csv", "me_states.csv", "me.html", "summary.csv"}
+    assert names == {"me.nc", "me_parameters.csv", "me_states.csv", "me.html", "me.ipynb", "summary.csv"}
     assert len(pd.read_csv(tmp_path / "out" / "me_states.csv")) == 350
 
 
