@@ -30,6 +30,7 @@ __version__ = "0.2.0"
 _PUBLIC = {
     "load": "amortmix.loading",
     "train": "amortmix.trainer",
+    "learn_density": "amortmix.training.density",
     "export": "amortmix.trainer",
     "models": "amortmix.storage.pretrained",
     "check": "amortmix.model.check",

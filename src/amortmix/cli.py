@@ -114,6 +114,9 @@ def train(
     steps: Annotated[int | None, typer.Option(help="budget in gradient steps")] = None,
     out: Annotated[Path | None, typer.Option(help="folder of the networks; by default networks/MODEL")] = None,
     prior: Prior = None,
+    density: Annotated[
+        float | None, typer.Option(help="minutes for a density of one unit, where there is only a simulator")
+    ] = None,
     seed: Seed = 1,
 ):
     """Train networks for a model; an interrupted training goes on in the same folder.
@@ -122,7 +125,9 @@ def train(
     """
     from amortmix.trainer import train as train_networks
 
-    nets = train_networks(model, minutes=minutes, steps=steps, folder=out, prior=parsed(prior), seed=seed)
+    nets = train_networks(
+        model, minutes=minutes, steps=steps, folder=out, prior=parsed(prior), seed=seed, density=density
+    )
     print(f"networks in {nets.folder}; next: amortmix fit {nets.folder} DATA.csv")
 
 

@@ -10,13 +10,17 @@ from amortmix.inference.reference import make_reference
 from amortmix.model import registry
 from amortmix.storage import compiled, files
 from amortmix.storage.bundle import save_bundle
+from amortmix.storage.density import load_density, save_density
+from amortmix.training.density import learn_density
 from amortmix.training.loop import train as _train
 from amortmix.training.recipes import default_recipe
 
+#: What is known of a learned density while the networks are trained; then it stands on their card.
+REPORT = "density.json"
 FEWEST_STEPS = 500  # of networks that are trained at all; others say so in every fit
 
 
-def train(model, minutes=None, steps=None, folder=None, prior=None, recipe=None, seed=1, assess=True):
+def train(model, minutes=None, steps=None, folder=None, prior=None, recipe=None, seed=1, assess=True, density=None):
     """Train networks for a model from simulations.
 
     Parameters
@@ -35,6 +39,9 @@ def train(model, minutes=None, steps=None, folder=None, prior=None, recipe=None,
     seed : int
     assess : bool
         Validate on new simulations at the end and say whether the networks are good enough.
+    density : float, optional
+        Minutes for which the density of a unit is learned first, where a simulator is all that there is: see
+        `amortmix.learn_density`.
 
     Returns
     -------
@@ -53,6 +60,8 @@ def train(model, minutes=None, steps=None, folder=None, prior=None, recipe=None,
     model = registry.find(model)
     model = model if prior is None else model.with_prior(prior)
     folder = Path("networks", model.name) if folder is None else Path(folder)
+    if density is not None:
+        model = _with_density(model, folder, density, seed)
     recipe = dict(recipe or default_recipe(model))
     if steps is not None:
         recipe["schedule"] = recipe["schedule"] | {"phases": _shortened(recipe["schedule"]["phases"], steps)}
@@ -76,6 +85,17 @@ def _shortened(phases, steps):
     return [[max(1, round(steps * n / total)), *rest] for n, *rest in phases]
 
 
+def _with_density(model, folder, minutes, seed):
+    """The model with a learned density, which an interrupted training has kept in the folder."""
+    report = folder / REPORT
+    if report.is_file():
+        return model.changed(density=load_density(folder, {"density": files.read_json(report)}))
+    model = learn_density(model, minutes, seed=seed)
+    files.write_json(report, save_density(folder, model.density))
+    print(f"The density of a unit is about {model.density.report['divergence']:.1e} nats from the true one.")
+    return model
+
+
 def _trained(model, recipe, folder, seed, minutes):
     """Train, with a checkpoint in ``folder``, and keep the bundle there."""
     checkpoint, chosen = folder / "checkpoint.npz", folder / "recipe.json"
@@ -94,6 +114,7 @@ def _trained(model, recipe, folder, seed, minutes):
     save_bundle(folder, training, seed, meaningful=training.history[-1]["step"] >= FEWEST_STEPS)
     checkpoint.unlink(missing_ok=True)
     chosen.unlink(missing_ok=True)
+    (folder / REPORT).unlink(missing_ok=True)
     return Networks(folder, Amortized(training.model, training.estimator, files.read_json(folder / "card.json")))
 
 

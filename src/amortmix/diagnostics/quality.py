@@ -42,6 +42,9 @@ def quality_of(metrics, recovery):
         excess = max(e["mean"] for e in metrics["excess_ce"].values())
         good &= excess <= EXCESS
         numbers.append(f"excess cross-entropy {excess:.5f} nats per unit (at most {EXCESS})")
+    if "density" in metrics:
+        away = metrics["density"]["divergence"]
+        numbers.append(f"both to a learned density, about {away:.1g} nats per unit from the true one")
     if "state_calibration" in metrics:
         error = max(c["ece"] for c in metrics["state_calibration"].values())
         good &= error <= CALIBRATION_ERROR

@@ -83,6 +83,8 @@ def validate(amortized, settings, seed, held_out):
         gap = simulated.amortization_gap(amortized, theta[:few], some, settings["gap_draws"], seed)
         gaps[:few] = gap.pop("gaps")
         metrics["gap_nats"] = gap
+        if model.density is not None:
+            metrics["density"] = model.density.report
         corrupted = simulated.misfit_divergence(amortized, -(-few // MISFIT), settings["gap_draws"], seed)
         metrics["misfit"] = corrupted
     recovery["gap"] = "dataset", gaps
@@ -107,7 +109,7 @@ def _states(amortized, held_out):
         found["excess_ce"] = {
             head: states.excess_cross_entropy(exact[head], q, mask, held_out.z) for head, q in network.items()
         }
-    else:
+    if model.emission is None:
         head = "smoothing" if model.dependent else "classification"
         found["state_calibration"] = {head: states.reliability(network[head], mask, held_out.z)}
     return found

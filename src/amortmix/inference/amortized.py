@@ -72,6 +72,8 @@ class Amortized(Engine):
         }
         if model.has_density:
             self.functions["units"] = lambda data, theta: jax.vmap(model.log_units, in_axes=(0, None))(theta, data)
+        if model.density is not None:
+            self.functions["members"] = self._members
         self._compiled = {name: jax.jit(f) for name, f in self.functions.items()}
         self._flow = jax.jit(self.flow)
         self._flow_many = jax.jit(lambda data, noise: jax.lax.map(lambda x: self.flow(*x), (data, noise)))
@@ -144,6 +146,12 @@ class Amortized(Engine):
         theta, u, log_q = self.flow(data, noise)
         density = log_joint(self.model, theta, data) if self.model.has_density else None
         return theta, u, log_q, density, self._summary(data)
+
+    def _members(self, data, theta):
+        """log p(y | theta) (S, M) by each member of a learned density."""
+        densities = [self.model.density.member(i) for i in range(self.model.density.members)]
+        models = [self.model.changed(density=density) for density in densities]
+        return jnp.stack([model.log_likelihoods(theta, data) for model in models], axis=-1)
 
     def _log_prob_one(self, data, u):
         mean, scale = self.estimator.moments()

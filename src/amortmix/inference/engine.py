@@ -6,6 +6,7 @@
     unconstrain  theta (S, D)      u (S, d)
     path         u (S, d)          the most probable states (S, N)
     paths        theta, noise      draws of the states of all units (S, N); noise (S, N, K), standard Gumbel
+    members      theta (S, D)      log p(y | theta) by each member of a learned density: (S, M)
 
 These functions of one data set in the frame of training are all that there is to run: by JAX, see
 `amortmix.inference.amortized`, or as exported programs that need neither JAX nor Keras, `amortmix.inference.exported`.
@@ -174,6 +175,15 @@ class Engine(ABC):
     def log_units(self, data, theta):
         """log likelihood of every unit, (S, N), given the units before it where they depend. Needs a density."""
         return self.run("units", self.frame(data), theta)[:, : data.y.shape[0]]
+
+    @property
+    def learned(self):
+        """Whether the density of a unit was learned."""
+        return self.card.get("density") is not None
+
+    def log_likelihoods_of_members(self, data, theta):
+        """log p(y | theta) by each member of a learned density: (S, M)."""
+        return self.run("members", self.frame(data), theta)
 
     def path(self, data, theta):
         """The most probable states (N,) at the mean of draws theta (S, D) on the unconstrained space."""

@@ -108,6 +108,7 @@ def _cases(amortized, model):
             "unconstrain": (theta,),
             "path": (u[:1],),
             "paths": (theta[: SIZES["paths"]], gumbel),
+            "members": (theta,),
         }
         found.append((data, rows))
     return found

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from amortmix.inference import psis
+from amortmix.inference import members, psis
 from amortmix.inference.engine import Draws, Engine
 from amortmix.inference.fit import Fit
 from amortmix.inference.influence import decisive
@@ -139,6 +139,8 @@ class Fitter:
 
             # in the frame of training: other sizes would be compiled one by one
             concerns += predictive.surprises(model, best.theta, self.amortized.frame(table.data), seed)
+        shift = self._shift(table, drawn, smoothed) if finite and self.amortized.learned else None
+        concerns += members.concerns(shift)
         reliable = smoothed is None or smoothed.is_reliable
         concerns += decisive(self.amortized, table, drawn, reliable, seed) if finite else []
         verdict = judge(
@@ -151,6 +153,7 @@ class Fitter:
             "seconds": seconds + more,
             "states_draws": number,
             "states_error": error,
+            **({} if shift is None else {"density_shift": shift}),
             "verdict": verdict.word,
             "reason": verdict.reason,
             "warnings": self._warnings([*concerns, *unusual(found.get("mmd_p"))], verdict),
@@ -200,6 +203,11 @@ class Fitter:
             "log_evidence_se": error,
         }
         return Draws(*(x[chosen] for x in proposals)) if usable else drawn, stats, smoothed, extra
+
+    def _shift(self, table, drawn, smoothed):
+        """See `amortmix.inference.members.largest_shift`; over the flow's draws, weighted."""
+        found = self.amortized.log_likelihoods_of_members(table.data, drawn.theta)
+        return members.largest_shift(found, smoothed.log_weights)
 
     def _proposals(self, data, drawn, log_joint, smoothed, seed):
         """The flow's draws and maybe more of them, `Draws`, their log p(theta, y) and `Psis`.

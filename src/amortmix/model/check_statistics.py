@@ -116,8 +116,10 @@ def emission(c):
     theta, data, z, exists = jax.tree.map(lambda a: a[compared], (theta, data, z, exists))
 
     def log_density(theta, data):
-        inside = _inside(model._emission(model.natural(theta), data.x), data)
-        return jnp.where(inside, model.log_densities(theta, data), -jnp.inf)
+        found = model.log_densities(theta, data)
+        if model.emission is None:  # a learned density is positive wherever the kind of a column allows
+            return found
+        return jnp.where(_inside(emissions.of(model, model.natural(theta), data.x), data), found, -jnp.inf)
 
     density = batched(log_density)
     rng, p_values = np.random.default_rng(c.seed), []

@@ -68,6 +68,8 @@ class Model:
         Location and scale of each feature; by default from simulations. Stored with networks.
     design : Design, optional
         What networks are trained for; by default ``units`` and ``observations``, nothing missing. Stored with networks.
+    density : LearnedDensity, optional
+        That of ``simulate_unit``, which `amortmix.learn_density` adds. Stored with networks.
 
     Raises
     ------
@@ -97,6 +99,7 @@ class Model:
     demos: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     scaling: Any = None
     design: Design | None = None
+    density: Any = None
     variant: str | None = None
     bound: Mapping[str, Any] | None = None
     checked: bool = True
@@ -194,7 +197,7 @@ class Model:
     @property
     def has_density(self):
         """Whether the likelihood is known."""
-        return self.emission is not None
+        return self.emission is not None or self.density is not None
 
     # --- prior and bijection ---------------------------------------------------------------------------------------
 
@@ -242,16 +245,11 @@ class Model:
         key_z, key_y = jax.random.split(key)
         p = self.natural(theta)
         z = self._sample_states(key_z, p, mask.shape[0], Data(None, mask, x, sequence).starts)
-        if self.has_density:
-            y = emissions.draw(self._emission(p, x), key_y, z, mask.shape)
+        if self.emission is not None:
+            y = emissions.draw(emissions.of(self, p, x), key_y, z, mask.shape)
         else:
             y = emissions.simulate_units(self, key_y, p, z, mask.shape, x)
         return filled(Data(y, mask)).y, z
-
-    def _emission(self, p, x):
-        if not self.covariates:
-            return self.emission(p)
-        return self.emission(p, emissions.covariates_of(self.covariates, x))
 
     def simulate_dataset(self, key):
         """theta, Data and z of one draw from the generative model (eq. 2)."""
@@ -272,7 +270,9 @@ class Model:
 
     def log_densities(self, theta, data):
         """log p(y_i | z_i = k, theta): (N, K), zero for units that do not exist."""
-        return emissions.log_densities(self._emission(self.natural(theta), data.x), data)
+        if self.density is not None:
+            return self.density.log_densities(self, theta, data)
+        return emissions.log_densities(emissions.of(self, self.natural(theta), data.x), data)
 
     def log_joint(self, u, data):
         """log p(u, y) on the unconstrained space: log p(y | theta) + log p(theta) + log |d theta / du|."""

@@ -10,9 +10,11 @@ import jax
 import jax.numpy as jnp
 
 
-def covariates_of(names, x):
-    """{name: (N, 1, 1)} as an emission takes them."""
-    return {name: x[:, j, None, None] for j, name in enumerate(names)}
+def of(model, p, x):
+    """The emission of a model at what its prior returns, with covariates x (N, C) where it has any."""
+    if not model.covariates:
+        return model.emission(p)
+    return model.emission(p, {name: x[:, j, None, None] for j, name in enumerate(model.covariates)})
 
 
 def parts(emission):

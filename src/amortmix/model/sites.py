@@ -55,6 +55,8 @@ class Site(NamedTuple):
         return columns.reshape(-1, self.shape[-1])[:, :-1].ravel()
 
 
+#: Coordinate of a draw that was rounded onto the edge of its support.
+EDGE = 12.0
 #: NumPyro keeps the handlers of all threads in one list: only one thread at a time may run a prior.
 _HANDLERS = threading.RLock()
 
@@ -116,9 +118,17 @@ def unflatten(sites, theta):
 
 
 def sample(prior, hyperparameters, sites, key):
-    """One draw of theta (D,)."""
+    """One draw of theta (D,).
+
+    Single precision rounds about one draw in a million of a truncated normal onto the edge of its support, or beyond,
+    where it has no finite coordinate: it is moved inside.
+    """
     trace = _trace(prior, hyperparameters, key)
-    return flatten(sites, {s.name: trace[s.name]["value"] for s in sites})
+    theta = flatten(sites, {s.name: trace[s.name]["value"] for s in sites})
+    onto = bijection(sites, {})
+    u = onto.inverse(theta)
+    inside = onto.forward(jnp.nan_to_num(u, nan=-EDGE, neginf=-EDGE, posinf=EDGE))
+    return jnp.where(jnp.all(jnp.isfinite(u)), theta, inside)
 
 
 def log_density(prior, hyperparameters, sites, theta):

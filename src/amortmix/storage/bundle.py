@@ -1,6 +1,6 @@
 """A network bundle: the trained networks, their learning curve, and a card that says what they are.
 
-bundle.keras    history.csv    card.json    and, made from them:
+bundle.keras    history.csv    card.json    density.npz, where one was learned    and, made from them:
 reference.npz, what simulated data sets look like    metrics.json, recovery.nc, their validation    exported.zip
 """
 
@@ -20,6 +20,7 @@ from amortmix.model.design import Design
 from amortmix.networks import estimator as _estimator  # noqa: F401  registers the classes for loading
 from amortmix.storage import files
 from amortmix.storage.card import MADE_FROM_THEM, check_file, check_identity, load_card
+from amortmix.storage.density import load_density, save_density
 from amortmix.storage.files import BadInput
 from amortmix.training.checkpoint import write_history
 
@@ -54,6 +55,7 @@ def save_bundle(folder, training, seed, preset=None, meaningful=True):
     with files.atomic(folder / "bundle.keras") as temporary:
         estimator.save(temporary)
     write_history(folder / "history.csv", training.history)
+    learned = save_density(folder, training.model.density)
     device = jax.devices()[0]
     # a training that started from other networks costs what those cost as well
     before = training.start or {"data_sets": 0, "seconds": 0.0}
@@ -76,6 +78,7 @@ def save_bundle(folder, training, seed, preset=None, meaningful=True):
             "git_commit": training.commit,
             "versions": files.versions(),
             "sha256": files.sha256(folder / "bundle.keras"),
+            **({} if learned is None else {"density": learned}),
         },
     )
 
@@ -118,7 +121,9 @@ def load_bundle(folder, model=None):
     model = _declared(card, folder) if model is None else model
     check_identity(model, card, folder)
     model = model.changed(
-        design=Design.of_card(card), **({} if card["scaling"] is None else {"scaling": card["scaling"]})
+        design=Design.of_card(card),
+        density=load_density(folder, card),
+        **({} if card["scaling"] is None else {"scaling": card["scaling"]}),
     )
     with _no_initial_values():
         networks = keras.saving.load_model(path, safe_mode=True, compile=False)
