@@ -159,6 +159,7 @@ def test_frames_have_their_turn_and_a_resumed_training_is_the_same(tmp_path):
 
     recipe = smoke_recipe(RACE) | {"design": {"units": [20, 60], "holes": 0.2, "sequences": 2, "padding": [30, 60]}}
     recipe["schedule"] = recipe["schedule"] | {"phases": [[100, 4]], "reports": 2}
+    recipe["flow"] = recipe["flow"] | {"depth": 1}  # which compiles sooner
     whole = train(RACE, recipe, seed=1)
     assert whole.model.design.frames == (30, 60) and [row["step"] for row in whole.history] == [50, 100]
     train(RACE, recipe, seed=1, checkpoint=tmp_path / "c.npz", max_steps=50)

@@ -12,7 +12,7 @@ import amortmix as am
 from amortmix.mcmc import engine
 from amortmix.model.data import as_numpy, existing
 
-STEPS = 1500
+STEPS, UNITS = 1500, (40, 60)
 #: Distance of posterior means in posterior standard deviations, beside 4 Monte Carlo errors.
 TOLERANCE = 0.1
 NUTS = {"chains": 4, "warmup": 500, "draws": 1000, "adapt_delta": 0.9}
@@ -20,7 +20,8 @@ NUTS = {"chains": 4, "warmup": 500, "draws": 1000, "adapt_delta": 0.9}
 
 @pytest.mark.parametrize("name", ["gaussian_scales", "poisson_hmm"])
 def test_draws_that_are_trusted_agree_with_nuts(name, tmp_path):
-    nets = am.train(f"models/{name}.py", steps=STEPS, folder=tmp_path / name, assess=False)
+    few = am.find(f"models/{name}.py").changed(units=UNITS)
+    nets = am.train(few, steps=STEPS, folder=tmp_path / name, assess=False)
     model = nets.model
     data = as_numpy(existing(jax.jit(model.simulate_dataset)(jax.random.key(3))[1]))
     fit = nets.fit(data, draws=2000, proposals=40_000)

@@ -35,6 +35,12 @@ ROOT = Path(__file__).parents[1]
 PRETRAINED = sorted(path.parent for path in FOLDER.glob("*/*/card.json"))
 
 
+def small(model):
+    """The smoke recipe with a flow that compiles soon."""
+    recipe = smoke_recipe(model)
+    return recipe | {"flow": recipe["flow"] | {"depth": 1}}
+
+
 def close(found, expected, what):
     """To 1e-4 for 99 of 100 numbers, and nowhere farther than single precision leads along the flow."""
     with np.errstate(invalid="ignore"):
@@ -48,7 +54,8 @@ def test_every_pretrained_network_answers_as_in_jax(folder):
     """Other data sets than those with which the export was checked, padded and not, and other draws."""
     exported, ours = Exported(folder, load_card(folder)), Amortized.of(load_bundle(folder))
     assert exported.identity == ours.identity
-    for seed in (11, 12):
+    # programs of each frame were compared when they were made: here one frame of a wide design is enough
+    for seed in (11, 12) if len(ours.model.design.frames) == 1 else (11,):
         theta, data, _ = jax.jit(ours.model.simulate_dataset)(jax.random.key(seed))
         data = as_numpy(data)
         data = existing(data)
@@ -101,7 +108,7 @@ def test_more_units_than_programs_take_are_answered_by_jax():
 def test_an_own_model_is_exported_and_loaded(tmp_path):
     """Counts, a chain, features and recipe derived from the declaration."""
     model = registry.find(str(ROOT / "models" / "poisson_hmm.py"))
-    trainer.train(model, steps=2, recipe=smoke_recipe(model), folder=tmp_path, assess=False)
+    trainer.train(model, steps=2, recipe=small(model), folder=tmp_path, assess=False)
     assert am.load(tmp_path).engine.compiles
     assert am.export(tmp_path)
     nets = am.load(tmp_path)
@@ -109,7 +116,7 @@ def test_an_own_model_is_exported_and_loaded(tmp_path):
     assert not nets.engine.compiles
     for a, b in zip(nets.engine.answer(data, 50, 1).draws, nets.amortized.answer(data, 50, 1).draws):
         close(a, b, "draws")
-    trainer.train(model, steps=2, recipe=smoke_recipe(model), folder=tmp_path, assess=False, seed=2)
+    trainer.train(model, steps=2, recipe=small(model), folder=tmp_path, assess=False, seed=2)
     assert not (tmp_path / FILE).exists(), "programs of networks that were replaced"
 
 
@@ -137,7 +144,7 @@ def test_what_cannot_be_exported_says_so(tmp_path, capsys):
     (tmp_path / "simulator.py").write_text(text)
     model = registry.find(tmp_path / "simulator.py")
     assert not model.has_density
-    trainer.train(model, steps=2, recipe=smoke_recipe(model), folder=tmp_path / "nets", assess=False)
+    trainer.train(model, steps=2, recipe=small(model), folder=tmp_path / "nets", assess=False)
     assert not am.export(tmp_path / "nets")
     assert "simulator: not exported, for a verdict without a density needs simulations" in capsys.readouterr().out
 
@@ -229,7 +236,7 @@ def test_networks_trained_again_have_a_reference_of_their_own(tmp_path):
     model = registry.find(str(ROOT / "models" / "gaussian_scales.py"))
     found = []
     for seed in (1, 2):
-        nets = trainer.train(model, steps=2, recipe=smoke_recipe(model), folder=tmp_path, assess=False, seed=seed)
+        nets = trainer.train(model, steps=2, recipe=small(model), folder=tmp_path, assess=False, seed=seed)
         found.append(nets.reference.summaries)
         np.testing.assert_allclose(
             found[-1][:5], make_reference(nets.amortized, REFERENCE_SEED, 5).summaries, atol=1e-3

@@ -204,13 +204,15 @@ def test_with_all_weight_at_the_truth_the_gradient_is_the_plain_one():
     """The loss is that at the truth, also where the density of a draw overflows."""
     model, number = registry.find("gaussian_mixture"), 3
     estimator, _, key, _ = loop.prepare(model, smoke_recipe(model), seed=1)
-    batch = jax.vmap(partial(importance.refined_example, model, number, None, None))(jax.random.split(key, 4))
+    example = partial(importance.refined_example, model, number, None, None)
+    batch = jax.jit(jax.vmap(example))(jax.random.split(key, 4))
     weights = [jnp.array(v.value) for v in estimator.trainable_variables]
     others = [jnp.array(v.value) for v in estimator.non_trainable_variables]
-    drawn = importance.weigh(model, None, estimator, (weights, others), batch)
+    drawn = jax.jit(lambda data: importance.weigh(model, None, estimator, (weights, others), data))(batch)
     at_truth = drawn | {"coefficients": jnp.zeros((4, number)).at[:, 0].set(1.0)}
     plain = {k: v for k, v in drawn.items() if k not in ("particles", "coefficients")}
 
+    @jax.jit
     def loss(values, data):
         with keras.StatelessScope(state_mapping=list(zip(estimator.trainable_variables, values))):
             return estimator.compute_metrics(**data)["posterior"]
@@ -219,7 +221,7 @@ def test_with_all_weight_at_the_truth_the_gradient_is_the_plain_one():
         assert loss(weights, data) == pytest.approx(float(loss(weights, plain)), rel=1e-4)
     far = drawn | {"particles": drawn["particles"].at[0, 1].set(1e30)}
     assert loss(weights, far) == pytest.approx(float(loss(weights, plain)), rel=1e-4)
-    expected, found = (jax.grad(loss)(weights, data) for data in (plain, at_truth))
+    expected, found = (jax.jit(jax.grad(loss))(weights, data) for data in (plain, at_truth))
     for a, b in zip(expected, found):
         np.testing.assert_allclose(b, a, rtol=1e-3, atol=1e-4)
 
@@ -229,7 +231,7 @@ def test_a_data_set_without_a_truth_is_not_judged_by_one():
     model = registry.find("gaussian_hmm")
     estimator, _, key, _ = loop.prepare(model, smoke_recipe(model), seed=1)
     example = partial(importance.refined_example, model, 3, None, 1.0)
-    batch = jax.vmap(example)(jax.random.split(key, 8))
+    batch = jax.jit(jax.vmap(example))(jax.random.split(key, 8))
     assert not np.any(batch["modelled"])
     batch["modelled"] = jnp.arange(8) % 2.0
     state = [
@@ -243,12 +245,9 @@ def test_a_data_set_without_a_truth_is_not_judged_by_one():
 
     def loss(values, data):
         with keras.StatelessScope(state_mapping=list(zip(estimator.trainable_variables, values))):
-            return estimator.compute_metrics(**data)["loss"]
+            return estimator.compute_metrics(**importance.weigh(model, None, estimator, state, data))["loss"]
 
-    found = [
-        jax.value_and_grad(loss)(state[0], importance.weigh(model, None, estimator, state, data))
-        for data in (batch, other)
-    ]
+    found = [jax.jit(jax.value_and_grad(loss))(state[0], data) for data in (batch, other)]
     for a, b in zip(*map(jax.tree.leaves, found), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 

@@ -1,16 +1,18 @@
 """A learned density of one unit against the density that its simulator has."""
 
+import warnings
 from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 from numpyro import distributions as dist
 from numpyro import sample
 
 import amortmix as am
-from amortmix.inference.members import largest_shift
+from amortmix.inference.members import largest_sd
 from amortmix.model import registry
 from amortmix.model.data import Data
 from amortmix.model.learned import bijection
@@ -144,6 +146,40 @@ def test_units_that_share_theta_are_as_units_with_their_own(rough):
     np.testing.assert_allclose(together, own * data.observed[:, None], rtol=1e-9)
 
 
+def test_few_simulated_units_are_far_out(learned):
+    """At one theta, three columns, the best of two states: a share of at most three times the level, by four errors."""
+    theta, _, _ = learned.simulate_dataset(jax.random.key(6))
+    mask = jnp.ones((20_000, 1))
+    x = learned.sample_covariates(jax.random.key(7), len(mask))
+    y, _ = learned.simulate(jax.random.key(8), theta, mask, x)
+    y = y[jnp.isfinite(y).all((1, 2))]
+    data = Data(y, mask[: len(y)], x[: len(y)])
+    found = np.asarray(jax.jit(lambda t: learned.density.tails(learned, t, data))(theta))
+    for level in (0.01, 0.001):
+        error = 4 * np.sqrt(3 * level / len(found))
+        assert (found < level).mean() < 3 * level + error
+    far = data._replace(y=data.y.at[0, 0, 0].set(1e4))
+    assert learned.density.tails(learned, theta, far)[0] < 1e-6
+
+
+def test_a_fit_says_what_its_density_does_not_know(learned, tmp_path):
+    """One time that no simulation has is named, by the networks as they come back from a folder; without it none is."""
+    nets = am.train(learned.changed(simulate_unit=simulate_unit), steps=20, folder=tmp_path, assess=False)
+    assert nets.card["density"]["steps"] == 1000
+    theta = jnp.array([0.5, 0.4, 1.0, 4.0, 0.2])
+    x = learned.sample_covariates(jax.random.key(1), 60)
+    y, _ = learned.changed(simulate_unit=simulate_unit).simulate(jax.random.key(2), theta, jnp.ones((60, 1)), x)
+    frame = pd.DataFrame(np.asarray(y[:, 0]), columns=["time", "count", "side"]).assign(dose=np.asarray(x[:, 0]))
+    named = []
+    for time in (float(frame["time"][7]), 500.0):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            fit = am.load(tmp_path).fit(frame.assign(time=frame["time"].where(frame.index != 7, time)), draws=400)
+        assert fit.tree.attrs["density_shift"] >= 0
+        named.append([w for w in fit.warnings if "farther out than simulated units" in w])
+    assert not named[0] and "time 500 of unit 8 is farther out" in named[1][0]
+
+
 def test_a_density_is_kept_in_a_file(learned, tmp_path):
     card = {"density": save_density(tmp_path, learned.density)}
     again = learned.changed(density=load_density(tmp_path, card))
@@ -162,16 +198,16 @@ def test_a_check_compares_it_with_the_simulator(learned):
 
 
 def test_a_posterior_mean_moves_by_as_much_as_members_say():
-    """theta ~ Normal(0, s), log q_1 - log q_2 = 2 c theta: the mean under either moves by c s^2, in sd c s."""
+    """theta ~ Normal(0, s), an error c theta of the log likelihood: the mean moves by c s^2, in sd c s."""
     theta = 0.7 * np.random.default_rng(1).standard_normal(200_000)
     c = 0.3
-    assert largest_shift(np.stack([c * theta, -c * theta], axis=1)) == pytest.approx(c * 0.7, rel=0.02)
+    error = c * theta[:, None]
+    assert largest_sd(error, np.ones(len(theta))) == pytest.approx(c * 0.7, rel=0.02)
     weights = np.exp(c * theta)
     assert np.average(theta, weights=weights) / 0.7 == pytest.approx(c * 0.7, rel=0.05)
     # the same from a proposal that is twice as wide
     log_weights = -0.5 * theta**2 * (1 / 0.35**2 - 1 / 0.7**2)
-    shift = largest_shift(np.stack([c * theta, -c * theta], axis=1), log_weights)
-    assert shift == pytest.approx(c * 0.35, rel=0.03)
+    assert largest_sd(error, np.exp(log_weights)) == pytest.approx(c * 0.35, rel=0.03)
 
 
 def test_what_has_no_simulator_of_a_unit_is_refused():

@@ -74,6 +74,7 @@ class Amortized(Engine):
             self.functions["units"] = lambda data, theta: jax.vmap(model.log_units, in_axes=(0, None))(theta, data)
         if model.density is not None:
             self.functions["members"] = self._members
+            self.functions["tails"] = lambda data, theta: jax.vmap(lambda t: model.density.tails(model, t, data))(theta)
         self._compiled = {name: jax.jit(f) for name, f in self.functions.items()}
         self._flow = jax.jit(self.flow)
         self._flow_many = jax.jit(lambda data, noise: jax.lax.map(lambda x: self.flow(*x), (data, noise)))

@@ -7,6 +7,7 @@
     path         u (S, d)          the most probable states (S, N)
     paths        theta, noise      draws of the states of all units (S, N); noise (S, N, K), standard Gumbel
     members      theta (S, D)      log p(y | theta) by each member of a learned density: (S, M)
+    tails        theta (S, D)      how far out each unit lies under a learned density: (S, N)
 
 These functions of one data set in the frame of training are all that there is to run: by JAX, see
 `amortmix.inference.amortized`, or as exported programs that need neither JAX nor Keras, `amortmix.inference.exported`.
@@ -184,6 +185,10 @@ class Engine(ABC):
     def log_likelihoods_of_members(self, data, theta):
         """log p(y | theta) by each member of a learned density: (S, M)."""
         return self.run("members", self.frame(data), theta)
+
+    def tails(self, data, theta):
+        """How far out each unit (N,) lies under a learned density, at the mean of draws theta (S, D)."""
+        return self.run("tails", self.frame(data), theta.mean(0, keepdims=True))[0, : data.y.shape[0]]
 
     def path(self, data, theta):
         """The most probable states (N,) at the mean of draws theta (S, D) on the unconstrained space."""

@@ -109,6 +109,7 @@ def _cases(amortized, model):
             "path": (u[:1],),
             "paths": (theta[: SIZES["paths"]], gumbel),
             "members": (theta,),
+            "tails": (theta[:1],),
         }
         found.append((data, rows))
     return found

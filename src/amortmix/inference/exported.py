@@ -21,7 +21,16 @@ FILE, CONTENT, FORMAT = "exported.zip", "model.json", 2
 #: What reading a damaged archive raises.
 DAMAGE = (OSError, EOFError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
 #: Rows that a program takes at a time.
-SIZES = {"answer": 1000, "states": 250, "units": 1000, "unconstrain": 1000, "path": 1, "paths": 100, "members": 1000}
+SIZES = {
+    "answer": 1000,
+    "states": 250,
+    "units": 1000,
+    "unconstrain": 1000,
+    "path": 1,
+    "paths": 100,
+    "members": 1000,
+    "tails": 1,
+}
 PROVIDERS = ["CPUExecutionProvider"]
 #: What `Engine.run` gives of ``answer``, in order.
 ANSWER = ("theta", "u", "log_q", "log_joint", "summary")

@@ -139,8 +139,10 @@ class Fitter:
 
             # in the frame of training: other sizes would be compiled one by one
             concerns += predictive.surprises(model, best.theta, self.amortized.frame(table.data), seed)
-        shift = self._shift(table, drawn, smoothed) if finite and self.amortized.learned else None
-        concerns += members.concerns(shift)
+        shift = None
+        if finite and self.amortized.learned:
+            shift = members.shift(self.amortized, table.data, drawn.theta, smoothed.log_weights)
+            concerns += shift.concerns(table, next(iter(model.columns)))
         reliable = smoothed is None or smoothed.is_reliable
         concerns += decisive(self.amortized, table, drawn, reliable, seed) if finite else []
         verdict = judge(
@@ -153,7 +155,7 @@ class Fitter:
             "seconds": seconds + more,
             "states_draws": number,
             "states_error": error,
-            **({} if shift is None else {"density_shift": shift}),
+            **({} if shift is None else {"density_shift": max(shift.members, shift.far_out)}),
             "verdict": verdict.word,
             "reason": verdict.reason,
             "warnings": self._warnings([*concerns, *unusual(found.get("mmd_p"))], verdict),
@@ -203,11 +205,6 @@ class Fitter:
             "log_evidence_se": error,
         }
         return Draws(*(x[chosen] for x in proposals)) if usable else drawn, stats, smoothed, extra
-
-    def _shift(self, table, drawn, smoothed):
-        """See `amortmix.inference.members.largest_shift`; over the flow's draws, weighted."""
-        found = self.amortized.log_likelihoods_of_members(table.data, drawn.theta)
-        return members.largest_shift(found, smoothed.log_weights)
 
     def _proposals(self, data, drawn, log_joint, smoothed, seed):
         """The flow's draws and maybe more of them, `Draws`, their log p(theta, y) and `Psis`.

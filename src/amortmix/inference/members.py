@@ -1,40 +1,74 @@
-"""How much of a posterior hangs on errors of a learned density, from what its members disagree about.
+"""How much of a posterior hangs on what a learned density cannot know.
 
-    s = sd[log q_1(y | theta) - log q_2(y | theta)] / 2    over the posterior
+    s = sd[delta(theta)] over the posterior,    delta an error of the log likelihood
 
-If the members err independently, the log likelihood of their mean errs by as much as half their difference. To first
-order an error delta(theta) of a log likelihood moves a posterior mean by cov(theta_j, delta), at most s posterior
-standard deviations. Errors that both members share are not seen.
+To first order such an error moves a posterior mean by cov(theta_j, delta), at most s posterior standard deviations.
+
+Members that err independently differ by twice the error of their mean: delta = (log q_1 - log q_2) / 2. What all of
+them share is not seen so, and it is large where no unit was simulated: a density that was learned knows nothing of
+the far tails. There delta is taken to be all of what such units say: sum_i log q(y_i | y_1:i-1, theta).
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
 #: From here on a fit says that its means may be off: posterior standard deviations.
 LARGEST = 0.2
+#: A unit is far out if fewer than this share of simulated units are: millions, but few near any one theta.
+RARE = 1e-4
+#: Most units that are named.
+NAMED = 5
 
 
-def largest_shift(log_likelihoods, log_weights=None):
-    """s of draws from the posterior, or from a proposal with weights.
+class Shift(NamedTuple):
+    """By how many posterior standard deviations means may be off.
 
-    Parameters
+    Attributes
     ----------
-    log_likelihoods : (S, M)
-        log q_m(y | theta) of the draws.
-    log_weights : (S,), optional
-
-    Returns
-    -------
-    float
-        The largest of all pairs of members, in posterior standard deviations.
+    members : float
+        For what the members of the density disagree about.
+    far_out : float
+        For units that are farther out than simulated ones.
+    units : (n,)
+        Which they are.
     """
-    weights = np.ones(len(log_likelihoods)) if log_weights is None else np.exp(log_weights - np.max(log_weights))
-    centred = log_likelihoods - np.average(log_likelihoods, axis=0, weights=weights)
-    differences = centred[:, :, None] - centred[:, None, :]
-    return float(np.sqrt(np.average(differences**2, axis=0, weights=weights).max()) / 2)
+
+    members: float
+    far_out: float
+    units: np.ndarray
+
+    def concerns(self, table, column):
+        """Sentences about a posterior that hangs on what its density does not know."""
+        found = []
+        if self.members > LARGEST:
+            found.append(f"the learned density is not certain here: {_means(self.members)}")
+        if self.far_out > LARGEST:
+            values = np.asarray(table.data.y)[self.units[:NAMED], 0, 0]
+            named = ", ".join(f"{v:.3g} of unit {table.labels[u]}" for u, v in zip(self.units, values))
+            named += ", ..." if len(self.units) > NAMED else ""
+            found.append(
+                f"{column} {named} is farther out than simulated units, of which the learned density knows nothing: "
+                f"{_means(self.far_out)}; if it is another process, declare it missing"
+            )
+        return found
 
 
-def concerns(shift):
-    """A sentence, in a list, if a posterior hangs on the errors of its density."""
-    if shift is None or shift <= LARGEST:
-        return []
-    return [f"the learned density is not certain here: means may be off by {shift:.2f} posterior sd"]
+def _means(shift):
+    return f"means may be off by {shift:.2f} posterior sd"
+
+
+def shift(engine, data, theta, log_weights):
+    """`Shift` of draws theta (S, D) with log weights (S,), by an `Engine` with a learned density."""
+    weights = np.exp(log_weights - np.max(log_weights))
+    members = engine.log_likelihoods_of_members(data, theta)
+    differences = (members[:, :, None] - members[:, None, :]).reshape(len(theta), -1)
+    units = np.flatnonzero(engine.tails(data, theta) < RARE)
+    told = engine.log_units(data, theta)[:, units].sum(1, keepdims=True) if len(units) else np.zeros((len(theta), 1))
+    return Shift(largest_sd(differences, weights) / 2, largest_sd(told, weights), units)
+
+
+def largest_sd(columns, weights):
+    """The largest standard deviation of columns (S, C) under weights (S,)."""
+    centred = columns - np.average(columns, axis=0, weights=weights)
+    return float(np.sqrt(np.average(centred**2, axis=0, weights=weights).max()))

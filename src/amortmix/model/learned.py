@@ -102,6 +102,19 @@ def log_prob(kind, out, t, edges=None):
     return jax.nn.logsumexp(weight + cell, axis=-1)
 
 
+def tail(kind, out, t, edges=None):
+    """Probability of a value that is at least as far out on its side, twice; of a choice its own probability."""
+    if isinstance(kind, Choice):
+        return jnp.exp(log_prob(kind, out, t))
+    weight, location, scale = mixture(out)
+    a = (t[..., None] - location) * jnp.exp(-scale)
+    if edges is None:
+        below, above = jax.scipy.special.ndtr(a), jax.scipy.special.ndtr(-a)
+    else:
+        below, above = jax.nn.sigmoid((edges[..., None] - location) * jnp.exp(-scale)), jax.nn.sigmoid(-a)
+    return 2 * jnp.minimum(*(jnp.sum(jnp.exp(weight) * p, axis=-1) for p in (below, above)))
+
+
 @dataclass(frozen=True, eq=False)
 class LearnedDensity:
     """Networks for the density of one unit, and what is known of their quality.
@@ -149,11 +162,21 @@ class LearnedDensity:
         data : Data
             One observation of each unit.
         """
-        n, x = len(data.y), None if data.x is None else data.x[None, None]
-        values = jnp.broadcast_to(data.y[None, None, :, 0], (1, len(model.states), n, data.y.shape[-1]))
-        found = self.log_prob(model, values, theta, x)
+        y, x = self._units(model, data)
+        found = self.log_prob(model, y, theta, x)
         mean = jax.nn.logsumexp(found, axis=0) - jnp.log(1.0 * self.members)
         return jnp.where(data.observed[:, None] > 0, mean.T, 0.0)
+
+    def tails(self, model, theta, data):
+        """How far out each unit (N,) lies: the smallest `tail` of its columns, in the state where it is largest."""
+        y, x = self._units(model, data)
+        found = jnp.stack([jnp.mean(tail(*f[:4]), axis=0) for f in self.factors(model, y, theta, x)])
+        return jnp.where(data.observed > 0, jnp.max(jnp.min(found, axis=0), axis=0), 1.0)
+
+    def _units(self, model, data):
+        """y (1, K, N, D_y) and x (1, 1, N, C) or None of a data set."""
+        shape = (1, len(model.states), len(data.y), data.y.shape[-1])
+        return jnp.broadcast_to(data.y[None, None, :, 0], shape), None if data.x is None else data.x[None, None]
 
     def log_prob(self, model, y, theta, x=None):
         """log q (M, K, N) of units y (M or 1, K, N, D_y).
