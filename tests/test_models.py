@@ -4,6 +4,8 @@ What holds for every model, such as symmetries and Jacobians, is in test_check.
 """
 
 import itertools
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
@@ -206,3 +208,18 @@ def test_a_mistake_in_a_declaration_is_one_line(mistake):
         declare(**fields)
     message = str(error.value)
     assert message.startswith(expected) and "\n" not in message
+
+
+def test_priors_run_in_one_thread_at_a_time():
+    """NumPyro keeps handlers in one list: many threads that trace a prior at once give what one gives."""
+    model = registry.find("gaussian_hmm")
+    theta = jax.vmap(model.sample_prior)(jax.random.split(jax.random.key(1), 40))
+    expected = [float(model.log_prior(t)) for t in theta]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(lambda t: float(jax.jit(lambda x: model.log_prior(x))(t)), theta))
+    finally:
+        sys.setswitchinterval(before)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)

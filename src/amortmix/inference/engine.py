@@ -187,8 +187,8 @@ class Engine(ABC):
         return self.run("members", self.frame(data), theta)
 
     def tails(self, data, theta):
-        """How far out each unit (N,) lies under a learned density, at the mean of draws theta (S, D)."""
-        return self.run("tails", self.frame(data), theta.mean(0, keepdims=True))[0, : data.y.shape[0]]
+        """How far out each unit (N,) lies under a learned density: the median over draws theta (S, D)."""
+        return np.median(self.run("tails", self.frame(data), theta), axis=0)[: data.y.shape[0]]
 
     def path(self, data, theta):
         """The most probable states (N,) at the mean of draws theta (S, D) on the unconstrained space."""

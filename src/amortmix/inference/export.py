@@ -109,7 +109,7 @@ def _cases(amortized, model):
             "path": (u[:1],),
             "paths": (theta[: SIZES["paths"]], gumbel),
             "members": (theta,),
-            "tails": (theta[:1],),
+            "tails": (theta[: SIZES["tails"]],),
         }
         found.append((data, rows))
     return found

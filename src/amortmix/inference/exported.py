@@ -29,7 +29,7 @@ SIZES = {
     "path": 1,
     "paths": 100,
     "members": 1000,
-    "tails": 1,
+    "tails": 25,
 }
 PROVIDERS = ["CPUExecutionProvider"]
 #: What `Engine.run` gives of ``answer``, in order.

@@ -128,23 +128,22 @@ class Fitter:
         (drawn, log_joint, summary), seconds = self._timed(
             lambda: self.amortized.answer(table.data, self.draws, seed), table, "draws"
         )
-        finite = bool(np.isfinite(drawn.theta).all() and np.isfinite(drawn.log_q).all())
+        found = {"summary": summary.tolist(), **self._mmd(summary)}
+        best, stats, smoothed, extra = self._weighted(table, drawn, log_joint, seed)
         concerns = self.amortized.warnings(table.data)
         if self.reference is not None:
             concerns += far_outside(model, self.reference, table)
-        found = {"summary": summary.tolist(), **self._mmd(summary)}
-        best, stats, smoothed, extra = self._weighted(table, drawn, log_joint, seed)
-        if not model.has_density and finite:
-            from amortmix.inference import predictive  # simulates, so JAX
-
-            # in the frame of training: other sizes would be compiled one by one
-            concerns += predictive.surprises(model, best.theta, self.amortized.frame(table.data), seed)
+        overflown = ~(np.isfinite(drawn.theta).all(1) & np.isfinite(drawn.log_q))
+        finite = not overflown.any()
+        if not finite and extra["posterior"] == "psis" and np.isneginf(log_joint[overflown]).all():
+            finite = True
+            concerns.append(
+                f"{overflown.sum()} of {self.draws} draws of the networks are not finite and have no weight"
+            )
         shift = None
-        if finite and self.amortized.learned:
-            shift = members.shift(self.amortized, table.data, drawn.theta, smoothed.log_weights)
-            concerns += shift.concerns(table, next(iter(model.columns)))
-        reliable = smoothed is None or smoothed.is_reliable
-        concerns += decisive(self.amortized, table, drawn, reliable, seed) if finite else []
+        if finite:
+            doubts, shift = self._doubts(table, Draws(*(x[~overflown] for x in drawn)), best, smoothed, overflown, seed)
+            concerns += doubts
         verdict = judge(
             model.has_density, smoothed, found.get("mmd_p"), concerns, finite, self.amortized.card["meaningful"]
         )
@@ -168,6 +167,22 @@ class Fitter:
             **(attrs or {}),
         }
         return Fitted(self.amortized, table, best, drawn, stats, states, found)
+
+    def _doubts(self, table, drawn, best, smoothed, overflown, seed):
+        """Sentences about the data that finite draws give reason for, and the `members.Shift` of a learned density."""
+        found, shift, model = [], None, self.amortized.model
+        reliable = smoothed is None or smoothed.is_reliable
+        if not model.has_density:
+            from amortmix.inference import predictive  # simulates, so JAX
+
+            # in the frame of training: other sizes would be compiled one by one
+            found += predictive.surprises(model, best.theta, self.amortized.frame(table.data), seed)
+        if self.amortized.learned:
+            # weights that cannot be relied on leave few draws, which would vary too little
+            weights = smoothed.log_weights[~overflown] if reliable else np.zeros(len(drawn.theta))
+            shift = members.shift(self.amortized, table.data, drawn.theta, weights)
+            found += shift.concerns(table, next(iter(model.columns)))
+        return found + decisive(self.amortized, table, drawn, reliable, seed), shift
 
     def _mmd(self, summary):
         if self.mmd_test is None:

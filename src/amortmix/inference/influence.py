@@ -16,6 +16,8 @@ from amortmix.model.data import without
 
 #: Distance to the next value, as a share of the distance between the 5 and 95 % quantiles, from which one is asked.
 APART = 0.3
+#: The same where the weights cannot be relied on: of values that lie with the others none is to blame.
+SOMEWHAT_APART = 0.1
 #: Draws without the observations: of one data set, a quarter of what its fit costs.
 DRAWS = 1000
 #: Posterior standard deviations by which a mean must move.
@@ -63,7 +65,7 @@ def decisive(engine, table, drawn, reliable, seed):
     """
     found = []
     for extreme in extremes(engine.model, table.data)[:MOST]:
-        if reliable and extreme.apart <= APART:
+        if extreme.apart <= (APART if reliable else SOMEWHAT_APART):
             break
         rest = without(table.data, extreme.units, extreme.places)
         other, log_joint, _ = engine.answer(rest, min(len(drawn.theta), DRAWS), seed)

@@ -17,6 +17,8 @@ import numpy as np
 LARGEST = 0.2
 #: A unit is far out if fewer than this share of simulated units are: millions, but few near any one theta.
 RARE = 1e-4
+#: Draws over which it is judged how far out a unit is.
+DRAWS = 25
 #: Most units that are named.
 NAMED = 5
 
@@ -63,7 +65,7 @@ def shift(engine, data, theta, log_weights):
     weights = np.exp(log_weights - np.max(log_weights))
     members = engine.log_likelihoods_of_members(data, theta)
     differences = (members[:, :, None] - members[:, None, :]).reshape(len(theta), -1)
-    units = np.flatnonzero(engine.tails(data, theta) < RARE)
+    units = np.flatnonzero(engine.tails(data, theta[:DRAWS]) < RARE)
     told = engine.log_units(data, theta)[:, units].sum(1, keepdims=True) if len(units) else np.zeros((len(theta), 1))
     return Shift(largest_sd(differences, weights) / 2, largest_sd(told, weights), units)
 
