@@ -12,11 +12,11 @@ from test_amortized import without_density
 from amortmix.inference import psis
 from amortmix.inference.amortized import Amortized
 from amortmix.inference.engine import Answer, Draws
-from amortmix.inference.fit import load_fit
 from amortmix.inference.fitting import AMPLE, STATES_ERROR, Fitter
 from amortmix.inference.many import fit_many, in_order
 from amortmix.inference.parts import read_parts
 from amortmix.inference.reference import Reference, make_reference
+from amortmix.inference.saved import load_fit
 from amortmix.storage import pretrained
 from amortmix.storage import tree as trees
 from amortmix.storage.bundle import load_bundle

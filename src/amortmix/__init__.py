@@ -34,7 +34,7 @@ _PUBLIC = {
     "export": "amortmix.trainer",
     "models": "amortmix.storage.pretrained",
     "check": "amortmix.model.check",
-    "load_fit": "amortmix.inference.fit",
+    "load_fit": "amortmix.inference.saved",
     "compare": "amortmix.inference.compare",
     "find": "amortmix.model.registry",
     "Data": "amortmix.model.data",

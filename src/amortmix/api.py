@@ -15,10 +15,11 @@ import numpy as np
 from amortmix.extras import missing, require
 from amortmix.inference import many
 from amortmix.inference.exported import FILE, Exported
-from amortmix.inference.fit import USABLE, Fit, read_tree
+from amortmix.inference.fit import USABLE, Fit
 from amortmix.inference.fitting import Fitter
 from amortmix.inference.parts import read_parts
 from amortmix.inference.reference import Reference, make_reference
+from amortmix.inference.saved import read_tree
 from amortmix.model import tables
 from amortmix.model.design import Design
 from amortmix.storage import files

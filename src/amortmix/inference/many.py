@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from amortmix.inference.fit import Fit, read_tree
+from amortmix.inference.fit import Fit
 from amortmix.inference.parts import check_names
+from amortmix.inference.saved import read_tree
 from amortmix.progress import progress
 from amortmix.storage import files
 from amortmix.storage import tree as trees

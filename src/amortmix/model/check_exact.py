@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import logsumexp
 
+from amortmix.model import labels
 from amortmix.model.check_setting import TOLERANCE, batched, compiled, difference, double
 
 #: Paths that are enumerated.
@@ -178,10 +179,20 @@ def answers(model, theta, data):
     }
 
 
+def identified(c):
+    """Whether the states have an order; a model without one can be declared, so this never fails."""
+    same = labels.exchangeable(c.model, c.simulated[0][:4], c.dataset(0)[1])
+    if not same:
+        return True, "another order of the states has another density"
+    what = "the same density" if c.model.has_density else "the same prior"
+    return True, f"not identified: every order of the states has {what}; fit.relabel puts the draws of a fit in order"
+
+
 #: (name, applies to a model, function).
 CHECKS = (
     ("round trip", lambda model: True, round_trip),
     ("Jacobian", lambda model: True, jacobian),
+    ("labels", lambda model: len(model.states) > 1, identified),
     ("gradient", lambda model: model.has_density, gradient),
     ("chain", lambda model: True, chain),
     ("densities", lambda model: model.has_density, densities),
