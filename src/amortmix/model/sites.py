@@ -57,6 +57,8 @@ class Site(NamedTuple):
 
 #: Coordinate of a draw that was rounded onto the edge of its support.
 EDGE = 12.0
+#: How far it may be from there, relative to its size and at least one.
+ROUNDING = 1e-5
 #: NumPyro keeps the handlers of all threads in one list: only one thread at a time may run a prior.
 _HANDLERS = threading.RLock()
 
@@ -121,14 +123,15 @@ def sample(prior, hyperparameters, sites, key):
     """One draw of theta (D,).
 
     Single precision rounds about one draw in a million of a truncated normal onto the edge of its support, or beyond,
-    where it has no finite coordinate: it is moved inside.
+    where it has no finite coordinate: it is moved inside. A draw that is farther outside stays what it is, a mistake.
     """
     trace = _trace(prior, hyperparameters, key)
     theta = flatten(sites, {s.name: trace[s.name]["value"] for s in sites})
     onto = bijection(sites, {})
     u = onto.inverse(theta)
     inside = onto.forward(jnp.nan_to_num(u, nan=-EDGE, neginf=-EDGE, posinf=EDGE))
-    return jnp.where(jnp.all(jnp.isfinite(u)), theta, inside)
+    near = jnp.all(jnp.abs(inside - theta) <= ROUNDING * (1 + jnp.abs(theta)))
+    return jnp.where(~jnp.all(jnp.isfinite(u)) & near, inside, theta)
 
 
 def log_density(prior, hyperparameters, sites, theta):
