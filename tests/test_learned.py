@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import smoke_recipe
 from numpyro import distributions as dist
 from numpyro import sample
 
@@ -19,6 +20,7 @@ from amortmix.model.learned import bijection
 from amortmix.storage.density import load_density, save_density
 from amortmix.storage.files import BadInput
 from amortmix.training import density as learning
+from amortmix.training.loop import train
 
 #: Share of units whose simulation ends in infinity, which has nothing to do with anything else.
 OVERFLOWS = 0.001
@@ -178,6 +180,18 @@ def test_a_fit_says_what_its_density_does_not_know(learned, tmp_path):
         assert fit.tree.attrs["density_shift"] >= 0
         named.append([w for w in fit.warnings if "farther out than simulated units" in w])
     assert not named[0] and "time 500 of unit 8 is farther out" in named[1][0]
+
+
+def test_a_recipe_asks_for_a_density():
+    """It is learned before the networks, with the seed of the training, and the density can then train them."""
+    recipe = smoke_recipe(MODEL) | {
+        "density": {"steps": 20},
+        "schedule": {"phases": [[2, 8, 2]], "learning_rate": 1e-3},
+    }
+    found = train(MODEL, recipe, seed=3).model.density
+    again = am.learn_density(MODEL, steps=20, seed=3).density
+    for a, b in zip(jax.tree.leaves(found.layers), jax.tree.leaves(again.layers), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_a_density_is_kept_in_a_file(learned, tmp_path):

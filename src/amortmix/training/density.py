@@ -101,6 +101,15 @@ def learn_density(model, minutes=None, steps=STEPS, seed=1):
     return model.changed(density=replace(density, report=report | assess(model, density, key_assess)))
 
 
+def with_density(model, recipe, seed):
+    """The model with the density for which a recipe asks, ``density: {steps: 20000}``, unless it has one.
+
+    A training that is resumed learns it again: the same one, for the seed and the number of steps decide it.
+    """
+    asked = recipe.get("density")
+    return model if asked is None or model.has_density else learn_density(model, steps=asked["steps"], seed=seed)
+
+
 def optimizer(total):
     """Adam, its rate rising at first and then falling to zero along a cosine."""
 

@@ -21,6 +21,7 @@ from amortmix.progress import progress
 from amortmix.storage.files import BadInput, git_commit, plain
 from amortmix.training import schedule as schedules
 from amortmix.training.checkpoint import load_checkpoint, save_checkpoint, write_history
+from amortmix.training.density import with_density
 from amortmix.training.recipes import designed
 from amortmix.training.start import start_from
 from amortmix.training.step import assign, run_steps, simulation_of, state_of
@@ -155,7 +156,8 @@ def train(
     model : Model
         Bound to its prior.
     recipe : mapping
-        Networks, maybe ``design`` (`amortmix.training.recipes.designed`), and ``schedule``, which has ``phases``
+        Networks, maybe ``design`` (`amortmix.training.recipes.designed`) and ``density``
+        (`amortmix.training.density.with_density`), and ``schedule``, which has ``phases``
         (`amortmix.training.schedule`); ``learning_rate``, the peak of a cosine; and maybe ``optimizer`` ("adam" or
         "muon"), ``proposal`` and ``misfit`` (`amortmix.training.importance`; the latter acts in phases with
         particles), and ``reports``, the rows of the learning curve.
@@ -181,7 +183,8 @@ def train(
     BadInput
         If the schedule does not go with the model, or the checkpoint or bundle is damaged or another's.
     """
-    commit, began, model = git_commit(), time.perf_counter(), designed(model, recipe)
+    commit, began = git_commit(), time.perf_counter()
+    model = with_density(designed(model, recipe), recipe, seed)
     estimator, run, key_train, held_out = prepare(model, recipe, seed)
     if minutes is not None:
         left = 60 * minutes - (time.perf_counter() - began)
