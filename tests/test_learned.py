@@ -12,6 +12,7 @@ from numpyro import distributions as dist
 from numpyro import sample
 
 import amortmix as am
+from amortmix import trainer
 from amortmix.inference.members import largest_sd
 from amortmix.model import registry
 from amortmix.model.data import Data
@@ -205,6 +206,22 @@ def test_a_recipe_asks_for_a_density():
     again = am.learn_density(MODEL, steps=20, seed=3).density
     for a, b in zip(jax.tree.leaves(found.layers), jax.tree.leaves(again.layers), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_density_that_was_kept_is_that_of_its_model_and_seed(tmp_path, monkeypatch):
+    """An interrupted training goes on with it; another declaration, or another seed, learns its own."""
+    learn, asked = trainer.learn_density, []
+
+    def short(model, minutes, seed):
+        asked.append(seed)
+        return learn(model, steps=5, seed=seed)
+
+    monkeypatch.setattr(trainer, "learn_density", short)
+    first, again = (trainer._with_density(MODEL, tmp_path, 1.0, 1).density for _ in range(2))
+    assert asked == [1] and again.report == first.report
+    trainer._with_density(MODEL.changed(units=(60, 100)), tmp_path, 1.0, 1)
+    trainer._with_density(MODEL, tmp_path, 1.0, 2)
+    assert asked == [1, 1, 2]
 
 
 def test_a_density_is_kept_in_a_file(learned, tmp_path):

@@ -8,6 +8,7 @@ from amortmix.api import REFERENCE_SEED, Networks
 from amortmix.inference.amortized import Amortized
 from amortmix.inference.reference import make_reference
 from amortmix.model import registry
+from amortmix.model.identity import fingerprint
 from amortmix.storage import compiled, files
 from amortmix.storage.bundle import save_bundle
 from amortmix.storage.density import load_density, save_density
@@ -86,12 +87,13 @@ def _shortened(phases, steps):
 
 
 def _with_density(model, folder, minutes, seed):
-    """The model with a learned density, which an interrupted training has kept in the folder."""
-    report = folder / REPORT
-    if report.is_file():
-        return model.changed(density=load_density(folder, {"density": files.read_json(report)}))
+    """The model with a learned density, which an interrupted training of the same model and seed has kept."""
+    report, ours = folder / REPORT, {"model": fingerprint(model), "seed": seed}
+    kept = files.read_json(report) if report.is_file() else {}
+    if kept.get("of") == ours:
+        return model.changed(density=load_density(folder, kept))
     model = learn_density(model, minutes, seed=seed)
-    files.write_json(report, save_density(folder, model.density))
+    files.write_json(report, {"of": ours, "density": save_density(folder, model.density)})
     print(f"The density of a unit is about {model.density.report['divergence']:.1e} nats from the true one.")
     return model
 

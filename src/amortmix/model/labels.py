@@ -7,8 +7,6 @@ then has K! copies of each of its modes. A constraint such as `amortmix.ordered`
 of entries are tried: a model whose shares are p and 1 - p of one parameter p is not recognized.
 """
 
-import itertools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -40,13 +38,18 @@ def exchangeable(model, theta, data):
     Where no density of the data is known the prior alone is compared, which can only tell that labels are identified.
     """
 
+    k = len(model.states)
+    if k == 1:
+        return True
+    # an exchange of two states and a turn of all make every order
+    orders = jnp.asarray([[*range(k)], [1, 0, *range(2, k)], [*range(1, k), 0]])
+
     def log_density(theta):
         inside = jnp.all(jnp.stack([_inside(site, theta) for site in model.sites]))
         found = model.log_prior(theta) + (model.log_likelihood(theta, data) if model.has_density else 0.0)
         return jnp.where(inside, found, -jnp.inf)
 
     def all_orders(theta):
-        orders = jnp.asarray(list(itertools.permutations(range(len(model.states)))))
         return jax.vmap(lambda order: log_density(permuted(model, theta, order)))(orders)
 
     with jax.enable_x64(True):

@@ -2,8 +2,8 @@
 
     loss = -E log q(y | z, theta),   theta ~ p(theta), a quarter of them spread out,   y ~ the simulator in state z
 
-Every unit has its own theta, and every member of the density units of its own. The learning rate goes to zero along a
-cosine over all steps; almost all of the gain is made in the last fifth.
+Each theta serves one unit of every state and member; the noise of each unit is its own. The learning rate goes to zero
+along a cosine over all steps; almost all of the gain is made in the last fifth.
 """
 
 import time
@@ -86,15 +86,13 @@ def learn_density(model, minutes=None, steps=STEPS, seed=1):
     state, run = optimizer(1).init(_initial(blank, model, key_weights)), _rounds(model, blank)
     if minutes is not None:
         steps = _affordable(run, state, key_train, 60 * minutes, began)
-    curve, title = [], f"learning the density of a unit of {model.name}"
-    told = progress(steps, title)
+    told = progress(steps, f"learning the density of a unit of {model.name}")
     for first in range(0, steps, ROUND):
         number = min(ROUND, steps - first)
         state, loss = run(state, key_train, first, number, steps)
-        curve.append(float(loss))
-        if not np.isfinite(curve[-1]):
+        if not np.isfinite(loss):
             raise BadInput(f"{model.name}: the density of a unit cannot be learned: its loss is not finite")
-        told.advance(number, f"loss {curve[-1]:.4f}")
+        told.advance(number, f"loss {loss:.4f}")
     told.close()
     density = replace(blank, layers=optimizer(steps).get_params(state))
     report = {"steps": steps, "units": steps * BATCH, "seed": seed, "seconds": time.perf_counter() - began}
