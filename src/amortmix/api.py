@@ -70,7 +70,7 @@ class Networks:
         exported = amortized is None and engine != "jax" and (engine == "exported" or (self.folder / FILE).is_file())
         self._only = engine is not None
         known = Exported(self.folder, self.card) if exported else self._declared.amortized
-        known.declared = self._declared.model
+        known.declared = self._declared
         self._prior = prior
         self.engine = self._under(known)
 

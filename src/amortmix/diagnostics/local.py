@@ -1,90 +1,143 @@
 """Local calibration: are the networks right for *these* data? (posterior SBC, Saeilynoja et al. 2025)
 
-    theta' ~ q(theta | y),   y' ~ p(y' | theta'),   theta'' ~ q(theta | y, y')
+    theta' ~ q(theta | y),   y' ~ p(y' | theta'),   theta'' ~ p(theta | y, y') ∝ q(theta | y) q(theta | y') / p(theta)
 
-The rank of theta' among theta'' is uniform if q is exact at y and at the data that look like it. It needs a simulator
-and no density: where there are no importance weights it is what a fit can be held against.
+The posterior of the observed data is the prior of simulations that look like them. The rank of theta' among theta'' is
+uniform if q is exact at these simulations, whatever it is at y. No density of the data is needed: where there are no
+importance weights it is what a fit can be held against. The theta'' are chosen by importance weights among draws from
+both factors and from a normal distribution whose precision is the sum of theirs.
+
+All of it is inside the region where q(theta | y) is not among its lowest values: in their tails two flows together can
+fall more slowly than the prior, by which they are divided.
 """
 
+from functools import lru_cache, partial
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
+from jax.scipy.special import logsumexp
+from jax.scipy.stats import multivariate_normal
 
 from amortmix.diagnostics.simulated import calibration
 from amortmix.inference import predictive
-from amortmix.model.data import Data, one_sequence
-from amortmix.storage import tree as trees
-from amortmix.storage.files import BadInput
 
-#: Fewest units that are simulated: of fewer the posterior hardly learns, and every network passes.
-FEWEST = 20
+#: The normal distribution is wider than its precision says, by so much.
+WIDER = 1.25
+#: Draws from each of the three proposals.
+DRAWS = 250
+#: Share of the draws from q(theta | y), those of the lowest density, that are left out.
+LOWEST = 0.02
+#: Fewest effective draws of a typical simulated data set by which a rank can be judged, and draws of each rank.
+ENOUGH, RANKED = 40, 20
+#: Probability that networks which are right are found outside.
+FALSE_ALARM = 0.01
 #: Central intervals whose coverage is shown.
-COVERAGES = (0.5, 0.95)
+COVERAGES = (0.5, 0.9)
 
 
 class LocalCalibration(NamedTuple):
-    """Ranks of parameters that made simulated data sets, which were added to the observed one.
+    """Ranks of parameters that made data sets like the observed one.
 
     Attributes
     ----------
     table : DataFrame
         For each parameter: ``log_gamma``, below zero outside simultaneous bands; ``calibration_error``; and the share
-        of truths in the central 50 and 95 % intervals.
+        of truths in the central 50 and 90 % intervals.
     inside : bool
-        Whether all parameters are inside, with a false-alarm rate of 5 %.
-    units : int
-        N' of each simulated data set.
+        Whether all parameters are inside, with a false-alarm rate of 1 %, and could be judged.
+    effective : float
+        Draws that those of a typical data set are worth.
     sentence : str
     """
 
     table: pd.DataFrame
     inside: bool
-    units: int
+    effective: float
     sentence: str
 
 
-def local_calibration(fit, simulations, draws, seed):
-    """`LocalCalibration` of a fit; see `amortmix.inference.fit.Fit.check`."""
-    engine, model = fit._engine(), fit._simulator()
-    data = one_sequence(trees.observed(fit.tree))
-    number = _room(engine.model, data)
-    part = Data(*(None if a is None else np.asarray(a)[:number] for a in data._replace(prior=None)))
-    order = np.random.default_rng(seed).permutation(len(fit.theta))[:simulations]
-    truths = fit.theta[order]
-    simulated, _ = predictive.replicate(model, truths, part, seed, simulations)
-    found = [engine.answer(added(data, part._replace(y=y)), draws, seed + r)[0].theta for r, y in enumerate(simulated)]
-    ranked = calibration(truths, np.stack(found), seed)
-    names = list(engine.model.parameter_names)
+def local_calibration(amortized, data, theta, log_q, simulations, seed):
+    """`LocalCalibration` of networks at one data set.
+
+    Parameters
+    ----------
+    amortized : Amortized
+    data : Data
+        In the frame of training, see `Engine.frame`.
+    theta, log_q : (S, D), (S,)
+        Draws from q(theta | y) and their density.
+    simulations, seed : int
+    """
+    model, random = amortized.model, np.random.default_rng(seed)
+    finite = np.isfinite(theta).all(1) & np.isfinite(log_q)
+    lowest = np.quantile(log_q[finite], LOWEST)
+    theta = random.permutation(theta[finite & (log_q >= lowest)])
+    truths, ours = theta[:simulations], theta[-DRAWS:]
+    y, _ = predictive.replicate(model, truths, data, seed, simulations)
+    keys = jax.random.split(jax.random.key(seed), len(truths))
+    drawn, log_weights = (np.asarray(a, float) for a in _products(amortized)(keys, data, y, ours, lowest))
+    weights = np.exp(log_weights - np.logaddexp.reduce(log_weights, axis=1, keepdims=True))
+    effective = float(np.median(1 / np.sum(weights**2, axis=1)))
+    names = list(model.parameter_names)
+    if not effective >= ENOUGH:
+        table = pd.DataFrame(index=pd.Index(names, name="parameter"))
+        sentence = f"around these data the networks cannot be judged: {effective:.0f} effective draws of a simulation"
+        return LocalCalibration(table, False, effective, sentence)
+    chosen = np.stack([d[random.choice(len(d), RANKED, p=w)] for d, w in zip(drawn, weights)])
+    ranked = calibration(truths, chosen, seed, FALSE_ALARM)
     columns = {"log_gamma": ranked["log_gamma"], "calibration_error": ranked["calibration_error"]}
+    below = np.einsum("rs,rsd->rd", weights, drawn < truths[:, None])
     for share in COVERAGES:
-        low, high = np.quantile(found, [(1 - share) / 2, (1 + share) / 2], axis=1)
-        columns[f"coverage of {share:.0%}"] = ((low <= truths) & (truths <= high)).mean(0)
+        columns[f"coverage of {share:.0%}"] = (np.abs(below - 0.5) <= share / 2).mean(0)
     table = pd.DataFrame(columns, index=pd.Index(names, name="parameter"))
     outside = [name for name in names if not table.loc[name, "log_gamma"] > 0]
-    words = "inside their simultaneous 95 % bands" if not outside else f"outside their bands for {', '.join(outside)}"
-    sentence = f"around these data the ranks of {len(truths)} simulations with {number} more units are {words}"
-    return LocalCalibration(table, not outside, number, sentence)
+    words = "inside their simultaneous 99 % bands" if not outside else f"outside their bands for {', '.join(outside)}"
+    sentence = f"around these data the ranks of {len(truths)} simulations are {words}"
+    return LocalCalibration(table, not outside, effective, sentence)
 
 
-def added(data, more):
-    """Two data sets as one; the second is a sequence of its own."""
-    data, more = one_sequence(data), one_sequence(more)
-    sequence = np.where(more.sequence > 0, more.sequence + data.sequence.max(), 0)
-    pairs = zip(data._replace(sequence=None), more._replace(sequence=None))
-    joined = Data(*(None if a is None else np.concatenate([a, b]) for a, b in pairs))
-    return joined._replace(sequence=np.concatenate([data.sequence, sequence]).astype(np.float32))
+@lru_cache(maxsize=4)
+def _products(amortized):
+    """Jitted (keys (R,), Data of y, y' (R, ...), draws of y, lowest log q) -> theta'' (R, S, D), log weights (R, S)."""
+
+    def run(keys, data, y, ours, lowest):
+        one = partial(_product, amortized, data, ours, lowest)
+        return jax.lax.map(lambda x: one(*x), (keys, y))
+
+    return jax.jit(run)
 
 
-def _room(model, data):
-    """How many units can be added to a data set so that it stays inside the range of training."""
-    design, n = model.design, len(data.y)
-    number = min(n, design.units[1] - n)
-    sequences = int(np.max(data.sequence))
-    full = model.dependent and sequences + 1 > design.sequences
-    if number < min(FEWEST, n) or full:
-        needed = f"{n + min(FEWEST, n)} units" + (f" in {sequences + 1} sequences" if model.dependent else "")
-        raise BadInput(
-            f"{model.name}: no room to add simulations to {n} units; expected networks for at least {needed}"
-        )
-    return number
+def _product(amortized, data, ours, lowest, key, y):
+    """Draws (S, D) and unnormalized log weights (S,) of q(theta | y) q(theta | y') / p(theta), where q is not lowest."""
+    simulated, shape = data._replace(y=y), (DRAWS, amortized.model.free)
+    model = amortized.model.under(data)
+    bijection, of_data = model.bijection(simulated), model.bijection(data)
+    key_flow, key_normal = jax.random.split(key)
+    first, second = bijection.inverse(ours), amortized.flow(simulated, jax.random.normal(key_flow, shape))[1]
+    location, root = _combined(first, second)
+    u = jnp.concatenate([first, second, location + WIDER * jax.random.normal(key_normal, shape) @ root.T])
+    theta = bijection.forward(u)
+    log_normal = multivariate_normal.logpdf(u, location, WIDER**2 * root @ root.T) - bijection.log_det(u)
+    log_q = amortized._log_prob_one(data, of_data.inverse(theta)), amortized._log_prob_one(simulated, u)
+    log_q = [jnp.where(jnp.isfinite(x), x, -jnp.inf) for x in log_q]
+    log_proposal = logsumexp(jnp.stack([*log_q, log_normal]), axis=0)
+    log_weight = sum(log_q) - jax.vmap(model.log_prior)(theta) - log_proposal
+    return theta, jnp.where(jnp.isfinite(log_weight) & (log_q[0] >= lowest), log_weight, -jnp.inf)
+
+
+def _combined(*samples):
+    """Mean (d,) and root (d, d) of the covariance of the normal whose precision is the sum of those of samples."""
+    total, weighted = 0.0, 0.0
+    for u in samples:
+        finite = jnp.all(jnp.isfinite(u), axis=-1)
+        share = finite / jnp.maximum(finite.sum(), 1)
+        u = jnp.where(finite[:, None], u, 0.0)
+        mean = share @ u
+        centred = (u - mean) * jnp.sqrt(share)[:, None]
+        precision = jnp.linalg.inv(centred.T @ centred + 1e-6 * jnp.eye(u.shape[1]))
+        total, weighted = total + precision, weighted + precision @ mean
+    covariance = jnp.linalg.inv(total)
+    return covariance @ weighted, jnp.linalg.cholesky(0.5 * (covariance + covariance.T))

@@ -23,13 +23,15 @@ from amortmix.training.corruption import corrupt
 
 FALSE_ALARM = 0.05
 NULL_DRAWS = 2000
+#: Null draws below the quantile that is asked for, at least.
+LOWEST = 10
 #: A draw that is not finite counts as one so many ranges of the truths away from them.
 FAR = 10
 #: Ends of the central 95 % interval, and the median between them.
 INTERVAL = (0.025, 0.5, 0.975)
 
 
-def calibration(theta, draws, seed):
+def calibration(theta, draws, seed, false_alarm=FALSE_ALARM):
     """SBC ranks and whether all parameters together stay inside simultaneous bands.
 
     Parameters
@@ -38,23 +40,26 @@ def calibration(theta, draws, seed):
         Truths.
     draws : (M, S, D)
         Posterior draws.
+    false_alarm : float
+        Joint rate over all parameters (Bonferroni).
 
     Returns
     -------
     dict
-        ``log_gamma`` per parameter: negative means outside bands whose joint false-alarm rate over all
-        parameters is 5 % (Bonferroni), and ``inside``.
+        ``log_gamma`` per parameter: negative means outside bands of this rate, and ``inside``.
     """
     np.random.seed(seed)  # BayesFlow draws its null distribution from NumPy's global generator
-    log_gamma = bayesflow_metrics.calibration_log_gamma(
-        draws, theta, num_null_draws=NULL_DRAWS, quantile=FALSE_ALARM / theta.shape[1]
-    )["values"]
+    quantile = false_alarm / theta.shape[1]
+    number = max(NULL_DRAWS, int(np.ceil(LOWEST / quantile)))
+    log_gamma = bayesflow_metrics.calibration_log_gamma(draws, theta, num_null_draws=number, quantile=quantile)[
+        "values"
+    ]
     error = bayesflow_metrics.calibration_error(draws, theta)["values"]
     return {
         "log_gamma": log_gamma,
         "inside": bool(np.all(log_gamma > 0)),
         "calibration_error": error,
-        "false_alarm_rate": FALSE_ALARM,
+        "false_alarm_rate": false_alarm,
     }
 
 

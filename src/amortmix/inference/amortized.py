@@ -87,6 +87,10 @@ class Amortized(Engine):
     def identity(self):
         return identity.parts(self.model)
 
+    @property
+    def in_jax(self):
+        return self
+
     @classmethod
     def of(cls, bundle, smoothing_rule="exact"):
         """Networks of a `Bundle`."""

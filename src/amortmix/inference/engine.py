@@ -78,6 +78,8 @@ class Engine(ABC):
     compiles = False
     #: What runs the functions, as a fit notes it.
     name = ""
+    #: `amortmix.storage.in_jax.Declared`, which loads the same networks in JAX.
+    declared = None
 
     def __init__(self, model, card, smoothing_rule="exact"):
         self.model, self.card, self.smoothing_rule = model, card, smoothing_rule
@@ -86,6 +88,11 @@ class Engine(ABC):
     @abstractmethod
     def identity(self):
         """What `amortmix.model.identity.parts` says of the model."""
+
+    @property
+    def in_jax(self):
+        """The same networks in JAX, for what exported programs do not answer, under the prior of their training."""
+        return self.declared.amortized
 
     def under(self, prior):
         """The same networks under another prior: a variant, or hyperparameters within the ranges of training.

@@ -167,18 +167,13 @@ class Fit:
 
         return sensitivity(self, priors, draws, seed)
 
-    def check(self, simulations=200, draws=500, seed=1):
+    def check(self, simulations=100, seed=1):
         """Are the networks right for these data? Local calibration, which needs no density: `LocalCalibration`.
 
         Parameters
         ----------
-        simulations, draws, seed : int
-            Data sets that are simulated from the posterior, added to the observed one and fitted; draws of each fit.
-
-        Raises
-        ------
-        BadInput
-            If the networks were trained for too few units, or sequences, to add any.
+        simulations, seed : int
+            Number of data sets that are simulated from the posterior.
 
         Examples
         --------
@@ -186,7 +181,9 @@ class Fit:
         """
         from amortmix.diagnostics.local import local_calibration
 
-        return local_calibration(self, simulations, draws, seed)
+        engine, theta = self._engine(), trees.draws(self.tree, "flow")
+        data, log_q = engine.frame(trees.observed(self.tree)), self.tree["sample_stats"]["log_q"].values.reshape(-1)
+        return local_calibration(engine.in_jax, data, theta, log_q, simulations, seed)
 
     def relabel(self, by):
         """The same fit with the states of every draw in order, where no constraint orders them.
@@ -257,7 +254,7 @@ class Fit:
         """The declaration of the model, which can simulate."""
         require("to simulate")
         model = self._model()
-        return model if hasattr(model, "simulate") else self.amortized.declared()
+        return model if hasattr(model, "simulate") else self.amortized.in_jax.model
 
     def _engine(self):
         """What runs the functions of the model: its networks, or JAX without any."""

@@ -26,6 +26,3 @@ class Declared:
         if bundle.card["sha256"] != self.card["sha256"]:
             raise BadInput(f"{self.folder}: holds other networks than when it was loaded; load it again")
         return Amortized.of(bundle)
-
-    def model(self):
-        return self.amortized.model

@@ -81,9 +81,8 @@ def optimizer_of(schedule):
 def check(model, schedule):
     """Refuse a schedule that needs a density which the model lacks, a proposal of another prior, or no share."""
     particles, proposal = max(p.particles for p in phases_of(schedule)), schedule.get("proposal")
-    for key, value in (("particles", particles if particles > 1 else None), ("proposal", proposal)):
-        if value and not model.has_density:
-            raise BadInput(f"{model.name}: {key} is {value}; expected none, for want of a density (`emission`)")
+    if particles > 1 and not model.has_density:
+        raise BadInput(f"{model.name}: particles is {particles}; expected none, for want of a density (`emission`)")
     if not 0 <= (misfit := schedule.get("misfit", 0)) <= 1:
         raise BadInput(f"{model.name}: misfit is {misfit}; expected a share between 0 and 1")
     known = model.hyperparameters
