@@ -26,8 +26,8 @@ ROOMS = (
     ("amortmix.cli",),
 )
 
-#: Imports that point upward, inside functions: a fit draws itself, and so do many.
-UPWARD = {("amortmix.inference.fit", "amortmix.diagnostics.local")} | {
+#: Imports that point upward, inside functions: a fit draws and checks itself, and so do many.
+UPWARD = {(f"amortmix.inference.{name}", "amortmix.diagnostics.local") for name in ("fit", "fitting")} | {
     (f"amortmix.inference.{name}", "amortmix.plots") for name in ("fit", "many", "sensitivity")
 }
 

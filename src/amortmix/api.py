@@ -16,7 +16,7 @@ from amortmix.extras import missing, require
 from amortmix.inference import many
 from amortmix.inference.exported import FILE, Exported
 from amortmix.inference.fit import USABLE, Fit
-from amortmix.inference.fitting import Fitter
+from amortmix.inference.fitting import LOCAL, Fitter
 from amortmix.inference.parts import read_parts
 from amortmix.inference.reference import Reference, make_reference
 from amortmix.inference.saved import read_tree
@@ -101,11 +101,12 @@ class Networks:
         path = self.folder / "reference.npz"
         return Reference.load(path) if path.is_file() else make_reference(self.amortized, REFERENCE_SEED)
 
-    def _fitter(self, engine, draws, proposals, states):
+    def _fitter(self, engine, draws, proposals, states, check):
         most = (draws, PROPOSALS * draws) if proposals is None else proposals
-        key = engine, draws, tuple(map(int, most)) if np.ndim(most) else most, (min(states, draws), draws)
+        key = engine, draws, tuple(map(int, most)) if np.ndim(most) else most, (min(states, draws), draws), check
         if key not in self._fitters:
-            self._fitters[key] = Fitter(*key[:3], reference=self.reference, states=key[3])
+            local = LOCAL if check else 0
+            self._fitters[key] = Fitter(*key[:3], reference=self.reference, states=key[3], local=local)
         return self._fitters[key]
 
     def _engine_for(self, data, draws, prior):
@@ -122,7 +123,7 @@ class Networks:
         n, p = Design.of_card(self.card).size
         return f"{n} units x {p} observations"
 
-    def fit(self, data, draws=DRAWS, seed=1, proposals=None, prior=None, **reading):
+    def fit(self, data, draws=DRAWS, seed=1, proposals=None, prior=None, check=True, **reading):
         """The posterior of one data set.
 
         Parameters
@@ -136,6 +137,9 @@ class Networks:
             if their effective number asks for it.
         prior : str or dict, optional
             A variant, or hyperparameters in the ranges that the networks were trained for: {"power": 0.5}.
+        check : bool
+            Whether networks of a model without density are judged by local calibration, which takes seconds; see
+            `Fit.check`.
         reading : optional
             ``columns``, ``codes``, ``sequence``, ``keep``, ``min_rt``, ``max_rt``: how a table is read, see
             `amortmix.model.tables.read`.
@@ -156,7 +160,7 @@ class Networks:
         """
         table = tables.read(self.engine.model, data, **reading)
         engine = self._engine_for([table.data], draws, prior)
-        found = self._fitter(engine, draws, proposals, STATES).fit(table, seed)
+        found = self._fitter(engine, draws, proposals, STATES, check).fit(table, seed)
         if found.verdict not in USABLE:
             warnings.warn(f"{found.verdict}: {found.reason}", UserWarning, stacklevel=2)
         return found
@@ -171,6 +175,7 @@ class Networks:
         folder=None,
         states=STATES_OF_MANY,
         prior=None,
+        check=False,
         **reading,
     ) -> many.Fits:
         """The posteriors of many data sets, with networks that are compiled once and all cores.
@@ -182,7 +187,7 @@ class Networks:
         data : DataFrame, path, list of paths, or dict of what `fit` takes
         by : str, optional
             Column of a table that says which rows belong to one data set.
-        draws, proposals, prior, reading : as for `fit`
+        draws, proposals, prior, check, reading : as for `fit`
         seed : int
             Of the first data set; each further one has the next.
         folder : path, optional
@@ -208,7 +213,7 @@ class Networks:
         """
         parts = read_parts(self.engine.model, data, by, **reading)
         engine = self._engine_for([table.data for table in parts.tables.values()], draws, prior)
-        fits = many.fit_many(self._fitter(engine, draws, proposals, states), parts, seed, folder)
+        fits = many.fit_many(self._fitter(engine, draws, proposals, states, check), parts, seed, folder)
         bad = [(name, row["verdict"]) for name, row in fits.rows.items() if row["verdict"] not in USABLE]
         if bad:
             text = f"{len(bad)} of {len(fits)} fits are not to be used, the first is {bad[0][0]}: {bad[0][1]}"

@@ -111,7 +111,7 @@ def _products(amortized):
 
 
 def _product(amortized, data, ours, lowest, key, y):
-    """Draws (S, D) and unnormalized log weights (S,) of q(theta | y) q(theta | y') / p(theta), where q is not lowest."""
+    """Draws (S, D) and unnormalized log weights (S,) of q(theta | y) q(theta | y') / p(theta), where it is not low."""
     simulated, shape = data._replace(y=y), (DRAWS, amortized.model.free)
     model = amortized.model.under(data)
     bijection, of_data = model.bijection(simulated), model.bijection(data)

@@ -29,6 +29,8 @@ ENOUGH, AMPLE = 0.25, 0.5
 FEWEST = 25
 #: Draws for which the likelihood of each unit is kept.
 LIKELIHOOD_DRAWS = 1000
+#: Simulations by which networks are judged around a data set where no density is known.
+LOCAL = 100
 #: Largest standard error of a mean state probability for which no more draws are classified.
 STATES_ERROR = 0.02
 
@@ -91,6 +93,8 @@ class Fitter:
     states : int or (int, int), optional
         Draws over which state probabilities are averaged, by default all; or the fewest and the most, between which
         as many are taken as bring the largest standard error of a mean to `STATES_ERROR`.
+    local : int, optional
+        Where no density is known, simulations for the local calibration of every fit, which takes seconds; 0: none.
 
     Raises
     ------
@@ -98,13 +102,14 @@ class Fitter:
         If a number cannot be.
     """
 
-    def __init__(self, amortized, draws, proposals, reference=None, states=None):
+    def __init__(self, amortized, draws, proposals, reference=None, states=None, local=LOCAL):
         if draws < FEWEST:
             raise BadInput(f"draws is {draws}; expected at least {FEWEST}, which k-hat needs")
         self.amortized, self.draws, self.reference = amortized, draws, reference
         self.proposals = _ends(proposals)
         self.states = [min(n, draws) for n in _ends(draws if states is None else states)]
         self.mmd_test = MmdTest(reference.summaries) if reference is not None else None
+        self.local = 0 if amortized.model.has_density or not amortized.card["meaningful"] else local
         self._identity = json.dumps(amortized.identity)
         self._compiled = set()
 
@@ -144,8 +149,9 @@ class Fitter:
         if finite:
             doubts, shift = self._doubts(table, Draws(*(x[~overflown] for x in drawn)), best, smoothed, overflown, seed)
             concerns += doubts
+        local = self._locally(table, drawn, seed) if finite and self.local else None
         verdict = judge(
-            model.has_density, smoothed, found.get("mmd_p"), concerns, finite, self.amortized.card["meaningful"]
+            model.has_density, smoothed, found.get("mmd_p"), concerns, finite, self.amortized.card["meaningful"], local
         )
         (states, error, number), more = self._timed(lambda: self._states(table.data, best.u), table, "states")
         found |= extra | {
@@ -155,6 +161,7 @@ class Fitter:
             "states_draws": number,
             "states_error": error,
             **({} if shift is None else {"density_shift": max(shift.members, shift.far_out)}),
+            **({} if local is None else {"local_inside": int(local.inside), "local_draws": local.effective}),
             "verdict": verdict.word,
             "reason": verdict.reason,
             "warnings": self._warnings([*concerns, *unusual(found.get("mmd_p"))], verdict),
@@ -183,6 +190,13 @@ class Fitter:
             shift = members.shift(self.amortized, table.data, drawn.theta, weights)
             found += shift.concerns(table, next(iter(model.columns)))
         return found + decisive(self.amortized, table, drawn, reliable, seed), shift
+
+    def _locally(self, table, drawn, seed):
+        """`LocalCalibration` at a data set."""
+        from amortmix.diagnostics.local import local_calibration
+
+        data = self.amortized.frame(table.data)
+        return local_calibration(self.amortized.in_jax, data, drawn.theta, drawn.log_q, self.local, seed)
 
     def _mmd(self, summary):
         if self.mmd_test is None:

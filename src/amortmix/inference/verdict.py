@@ -19,7 +19,7 @@ class Verdict(NamedTuple):
     reason: str
 
 
-def judge(has_density, smoothed=None, mmd_p=None, concerns=(), finite=True, meaningful=True):
+def judge(has_density, smoothed=None, mmd_p=None, concerns=(), finite=True, meaningful=True, local=None):
     """The verdict on one fit.
 
     Parameters
@@ -35,9 +35,11 @@ def judge(has_density, smoothed=None, mmd_p=None, concerns=(), finite=True, mean
         Whether all draws are numbers.
     meaningful : bool
         False for networks that are hardly trained.
+    local : LocalCalibration, optional
+        Where no density is known (`amortmix.diagnostics.local`).
     """
     if not has_density:
-        return _without_density(mmd_p, concerns, finite, meaningful)
+        return _without_density(mmd_p, concerns, finite, meaningful, local)
     k, limit = smoothed.pareto_k, smoothed.threshold
     if not finite or math.isnan(k) or not smoothed.is_reliable:
         return Verdict("MCMC", "; ".join([*concerns, _why_mcmc(finite, k, limit)]))
@@ -65,13 +67,16 @@ def unusual(mmd_p):
     return []
 
 
-def _without_density(mmd_p, concerns, finite, meaningful):
+def _without_density(mmd_p, concerns, finite, meaningful, local):
     none = "there is no density, so no weights can correct or check the draws"
     problems = [*([] if finite else ["some draws are not finite"]), *concerns, *unusual(mmd_p)]
     if not meaningful:
         problems.append("the networks are hardly trained")
+    if local is not None and not local.inside:
+        problems.append(local.sentence)
     if problems:
         return Verdict("UNRELIABLE", f"{'; '.join(problems)}; {none}")
     if mmd_p is None:
         return Verdict("UNRELIABLE", f"no simulations are at hand to compare the data with; {none}")
-    return Verdict("ABI", f"the data look like the simulations (MMD p = {mmd_p:.3f}); {none}")
+    known = "whether they are right around these data was not checked" if local is None else local.sentence
+    return Verdict("ABI", f"the data look like the simulations (MMD p = {mmd_p:.3f}); {none}; {known}")
