@@ -158,9 +158,9 @@ class ExactAtOnePoint:
 
 
 @pytest.mark.parametrize("name", ["gaussian_mixture", "gaussian_hmm"])
-def test_share_of_units_is_calibrated_where_the_indicators_are(name):
-    """Known theta and exact probabilities: inside the bands (false-alarm rate 5 %, fixed seed). Three times the log
-    odds: outside.
+def test_paths_are_calibrated_where_the_indicators_are(name):
+    """Known theta and exact probabilities: inside the bands (false-alarm rate 5 %, fixed seed), the share of units, the
+    number of switches and the longest run. Three times the log odds: outside, all of them.
     """
     model = registry.find(name)
     theta = jnp.array(
@@ -177,7 +177,9 @@ def test_share_of_units_is_calibrated_where_the_indicators_are(name):
     data, z = as_numpy(data), np.asarray(z)
     for sharpness, inside in ((1.0, True), (3.0, False)):
         stub = ExactAtOnePoint(model, theta, sharpness)
-        assert states.share_calibration(stub, data, z, 100, seed=1)["inside"] is inside
+        found = states.path_calibration(stub, data, z, 100, seed=1)
+        assert len(found) == (3 if model.dependent else 1)
+        assert all(entry["inside"] is inside for entry in found.values())
 
 
 def shifted_draws(model, data_sets, draws, seed):

@@ -10,14 +10,14 @@ import numpy as np
 from bayesflow.diagnostics import metrics as bayesflow_metrics
 
 from amortmix.diagnostics.simulated import calibration, mean_and_error
-from amortmix.model import hmm
+from amortmix.model import hmm, runs
 from amortmix.networks.classifiers import RULES, smoothing
 
 ECE_BINS = 10
 
 
-def sample_shares(amortized, data, draws, seed):
-    """Posterior draws of the share of units in the first state: theta from the flow, z from the classifier.
+def sample_paths(amortized, data, draws, seed):
+    """Posterior draws of the indicators of all units: theta from the flow, z from the classifier.
 
     Independent units are drawn one by one; a path of a hidden Markov model by backward sampling from the
     network's filtering probabilities.
@@ -29,37 +29,51 @@ def sample_shares(amortized, data, draws, seed):
 
     Returns
     -------
-    (M, draws)
+    (M, draws, N)
     """
-
     model = amortized.model
 
     def one(d, key):
         key_theta, key_z = jax.random.split(key)
         theta, u, _ = amortized.flow(d, jax.random.normal(key_theta, (draws, model.free)))
         heads, exists = amortized.heads(d, u), d.exists
-        if model.dependent:
-            path = jax.vmap(lambda k, t, f: hmm.sample_states(k, model.chain(t)[1], f, exists, d.starts))
-            z = path(jax.random.gumbel(key_z, heads["filtering"].shape), theta, heads["filtering"])
-        else:
-            z = jax.random.categorical(key_z, heads["classification"])
-        return jnp.sum((z == 0) * exists, axis=-1) / exists.sum()
+        if not model.dependent:
+            return jax.random.categorical(key_z, heads["classification"]).astype(jnp.int8)
+        path = jax.vmap(lambda k, t, f: hmm.sample_states(k, model.chain(t)[1], f, exists, d.starts))
+        z = path(jax.random.gumbel(key_z, heads["filtering"].shape), theta, heads["filtering"])
+        return z.astype(jnp.int8)
 
     keys = jax.random.split(jax.random.key(seed), data.y.shape[0])
     return np.asarray(jax.jit(lambda d, k: jax.lax.map(lambda x: one(*x), (d, k)))(data, keys))
 
 
-def share_calibration(amortized, data, states, draws, seed):
-    """SBC of the share of units in the first state, `calibration` of one quantity: theta and z together."""
-    mask = data.exists
-    units = mask.sum(1)
-    truth = ((states == 0) * mask).sum(1) / units
-    sampled = sample_shares(amortized, data, draws, seed)
-    # shares are multiples of 1 / N: noise of that width breaks ties at random
+def path_calibration(amortized, data, states, draws, seed):
+    """SBC of what theta and z say together, each a `calibration` of one quantity.
+
+    Returns
+    -------
+    dict
+        ``share_sbc``, of the share of units in the first state; and where units depend on each other ``switches_sbc``,
+        of the number of switches, and ``longest_sbc``, of the longest run of the first state.
+    """
+    sampled = sample_paths(amortized, data, draws, seed)
+    found = {"share_sbc": lambda z, exists, starts: runs.share(z, exists, 0) * (np.asarray(exists) > 0).sum()}
+    if amortized.model.dependent:
+        found["switches_sbc"] = runs.switches
+        found["longest_sbc"] = lambda z, exists, starts: runs.longest(z, exists, 0, starts)
+    return {name: _whole_calibration(count, sampled, states, data, seed) for name, count in found.items()}
+
+
+def _whole_calibration(count, sampled, states, data, seed):
+    """`calibration` of a whole number that a path has; noise of width one breaks ties at random."""
     rng = np.random.default_rng(seed)
-    truth = truth + rng.uniform(-0.5, 0.5, size=truth.shape) / units
-    sampled = sampled + rng.uniform(-0.5, 0.5, size=sampled.shape) / units[:, None]
-    return calibration(truth[:, None], sampled[..., None], seed)
+    starts = [None] * len(states) if data.starts is None else data.starts
+    truth, drawn = (
+        np.stack([count(np.asarray(z), exists, s) for z, exists, s in zip(paths, data.exists, starts)]).astype(float)
+        for paths in (states, sampled)
+    )
+    truth, drawn = (x + rng.uniform(-0.5, 0.5, size=x.shape) for x in (truth, drawn))
+    return calibration(truth[:, None], drawn[..., None], seed)
 
 
 def state_log_probs(amortized, theta, data):

@@ -76,7 +76,7 @@ def validate(amortized, settings, seed, held_out):
     few = settings["gap_datasets"]
     some = jax.tree.map(lambda a: a[:few], data)
     if len(model.states) > 1:
-        metrics["share_sbc"] = states.share_calibration(amortized, some, z[:few], settings["share_draws"], seed)
+        metrics |= states.path_calibration(amortized, some, z[:few], settings["share_draws"], seed)
     bar.advance(1, "calibration")
     gaps = np.full(len(theta), np.nan, np.float32)
     if model.has_density:

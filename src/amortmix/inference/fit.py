@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from amortmix.extras import require
+from amortmix.model import runs
 from amortmix.storage import files
 from amortmix.storage import tree as trees
 
@@ -139,6 +140,28 @@ class Fit:
     def paths(self, n=100, seed=1):
         """Joint draws of the states of all units, from p(theta, z | y): (n, N), states as 0, 1, ..."""
         return self._engine().paths(trees.observed(self.tree), self.theta[:n], seed)
+
+    def runs(self, n=1000, seed=1):
+        """How often the states switch and how long they last, from joint draws of all of them: DataFrame.
+
+        Returns
+        -------
+        DataFrame
+            Mean, sd and quantiles of the number of switches, and of each state's share, mean and longest run, in units
+            (`amortmix.model.runs`). The mean run is over draws that have one.
+
+        Examples
+        --------
+        >>> fit.runs().loc["switches"]
+        """
+        data = trees.observed(self.tree)
+        starts = None if data.starts is None else np.asarray(data.starts)
+        names = tuple(map(str, self.tree["latent_probabilities"]["state"].values))
+        found = runs.summaries(self.paths(n, seed), np.asarray(data.exists), names, starts)
+        frame = pd.DataFrame({name: np.asarray(values, float) for name, values in found.items()})
+        columns = {"mean": frame.mean(), "sd": frame.std(ddof=1)}
+        columns |= {name: frame.quantile(q) for name, q in (("2.5%", 0.025), ("median", 0.5), ("97.5%", 0.975))}
+        return pd.DataFrame(columns)
 
     def replicate(self, replications=200, seed=1):
         """Posterior predictive data sets: y (R, N, P, D) and z (R, N)."""
