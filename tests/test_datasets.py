@@ -191,7 +191,7 @@ def test_two_files_of_one_name_are_refused(tmp_path, models):
 
 def test_list_of_the_paper(models):
     datasets = read_datasets("config/datasets.tsv", models)
-    assert len(datasets) == 13
+    assert len(datasets) == 24
     assert [d.source for d in datasets.values() if d.is_participant] == [f"participant:{x}" for x in "ABCDEFGHIJK"]
     simulated = simulated_participants(datasets)
     people = [n for n, d in simulated.items() if d.is_participant]

@@ -65,7 +65,11 @@ def models():
         print(f"    states       {', '.join(row['states'])}")
         print(f"    parameters   {', '.join(row['parameters'])}")
         print(f"    trained for  N = {units} units, P = {observations} observations each")
-        print(f"    quality      gap {row['gap']} nats per data set, excess cross-entropy {row['excess']} per unit")
+        if row["gap"] is None:
+            quality = f"calibration error of the states {row['states_error']}; no density is known"
+        else:
+            quality = f"gap {row['gap']} nats per data set, excess cross-entropy {row['excess']} per unit"
+        print(f"    quality      {quality}")
 
 
 @app.command()

@@ -46,7 +46,12 @@ CAPTIONS = {
     "cost": "Seconds of one fit by either method, and hours of many fits with training included",
 }
 #: Headings that come first in the report, in this order.
-FIRST = ("Gaussian mixture model", "Gaussian hidden Markov model", "Latent switches in cognitive processing")
+FIRST = (
+    "Gaussian mixture model",
+    "Gaussian hidden Markov model",
+    "Latent switches in cognitive processing",
+    "Latent switches between guessing and leaky competing accumulators",
+)
 LAST = ("Participants", "Smoothing", "Ablation", "Workflow")
 
 
@@ -94,7 +99,9 @@ class ModelFigures(Figures):
         number = FIGURES.get((self.model.name, kind))
         about = part
         if dataset is not None:
-            number, about = DATA_SET_FIGURES.get((self.sources[dataset], kind)), dataset
+            # participants under another model than the paper's are no figure of the paper
+            of_paper = any(name == self.model.name for name, _ in FIGURES)
+            number, about = DATA_SET_FIGURES.get((self.sources[dataset], kind)) if of_paper else None, dataset
         name = f"fig{number:02d}_{kind}" if number else f"{self.model.name}_{kind}"
         caption = CAPTIONS[kind].format(f", {about}" if about else "")
         if number:

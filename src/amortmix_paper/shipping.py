@@ -38,10 +38,17 @@ def index_row(folder):
         **{key: card[key] for key in FROM_CARD},
         "variants": list(model.variants) if design.varied else [card["priors"]],
         **design.as_json(),
-        "gap": round(metrics["gap_nats"]["mean"], 3),
-        "excess": round(excess(metrics), 5),
+        **_quality(metrics),
         "sbc_inside": metrics["sbc"]["inside"],
     }
+
+
+def _quality(metrics):
+    """Gap and excess cross-entropy; where no density is known None, and the calibration error of the states."""
+    if "gap_nats" in metrics:
+        return {"gap": round(metrics["gap_nats"]["mean"], 3), "excess": round(excess(metrics), 5)}
+    error = max(c["ece"] for c in metrics["state_calibration"].values())
+    return {"gap": None, "excess": None, "states_error": round(error, 5)}
 
 
 def assess(folder):

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pandas as pd
 
+from amortmix.diagnostics.quality import JOINT
 from amortmix.networks.classifiers import RULES, smoothing
 from amortmix.storage import files, tree
 from amortmix_paper.participants import letter_of
@@ -95,6 +96,19 @@ def validation_line(metrics, shipped):
     )
 
 
+def path_lines(metrics):
+    """What is known of the joint calibration of theta and the indicators, as a list."""
+    lines = []
+    for key, words in JOINT.items():
+        if key in metrics:
+            inside = "inside" if metrics[key]["inside"] else "outside"
+            lines.append(
+                f"- The rank of the true {words}, among draws with theta *and* the indicators from the networks, "
+                f"lies {inside} its simultaneous 95 % band."
+            )
+    return "\n".join(lines)
+
+
 def verdict_table(comparisons):
     """Diagnostics of each data set as a styled table."""
     columns = {
@@ -128,16 +142,18 @@ def chosen_data_sets(sources, comparisons):
         "B": "the paper's example of a slight bias (figure 15)",
         "A": "the paper's example of a posterior beyond correction (figures 16 and 17)",
     }
-    people = {d: letter_of(s) for d, s in sources.items() if letter_of(s) and comparisons[d]["pareto_k"] is not None}
+    people = {d: letter_of(s) for d, s in sources.items() if letter_of(s)}
     if len(people) <= len(reasons):
         return {d: comparisons[d]["reason"] for d in sources}
+    scored = {d: comparisons[d]["pareto_k"] for d in people if comparisons[d]["pareto_k"] is not None}
+    # the paper's reasons are about fits that have weights
     chosen = {
-        d: reasons[letter]
+        d: reasons[letter] if d in scored else comparisons[d]["reason"]
         for d, letter in sorted(people.items(), key=lambda p: p[1], reverse=True)
         if letter in reasons
     }
-    scored = {d: comparisons[d]["pareto_k"] for d in people if d not in chosen}
-    chosen[min(scored, key=scored.get)] = "the smallest k-hat of the other participants"
+    if others := {d: k for d, k in scored.items() if d not in chosen}:
+        chosen[min(others, key=others.get)] = "the smallest k-hat of the other participants"
     return chosen | {d: comparisons[d]["reason"] for d in sources if d not in people}
 
 

@@ -53,7 +53,10 @@ def outputs(output):
     ("override", "message"),
     [
         ("epochs=3", "config, top level: unknown key epochs; expected cuda, datasets, fits_per_job, models, "),
-        ("preset=huge", "config, preset: 'huge'; expected smoke or default or longer or wide or paper"),
+        (
+            "preset=huge",
+            "preset: 'huge'; expected smoke or default or longer or wide or likelihood_free or paper",
+        ),
         ("priors=flat", "config, priors: 'flat'; expected paper, reference or a list of both"),
         ("participants=none", "config, participants: 'none'; expected real or simulated"),
         ("revalidate=maybe", "config, revalidate: 'maybe'; expected true or false"),

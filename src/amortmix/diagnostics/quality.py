@@ -31,6 +31,14 @@ class Quality(NamedTuple):
     sentence: str
 
 
+#: What is measured of theta and the indicators together, by its name in the metrics.
+JOINT = {
+    "share_sbc": "share of units in the first state",
+    "switches_sbc": "number of switches",
+    "longest_sbc": "longest run of the first state",
+}
+
+
 def quality_of(metrics, recovery):
     """`Quality` of what `amortmix.diagnostics.validation.validate` found."""
     numbers, good = [], True
@@ -49,6 +57,10 @@ def quality_of(metrics, recovery):
         error = max(c["ece"] for c in metrics["state_calibration"].values())
         good &= error <= CALIBRATION_ERROR
         numbers.append(f"calibration error of the states {error:.4f} (at most {CALIBRATION_ERROR})")
+    joint = [words for key, words in JOINT.items() if key in metrics and not metrics[key]["inside"]]
+    if joint:
+        good = False
+        numbers.append(f"ranks of the {' and the '.join(joint)} outside their bands")
     if overflown := metrics.get("not_finite", 0):
         good = False
         numbers.append(f"draws of {overflown} of {metrics['datasets']} data sets are not finite")

@@ -137,7 +137,7 @@ class Engine(ABC):
         """Raise `BadInput` for a data set that the networks cannot take at all."""
         kind = self.card.get("recipe", {}).get("classifier", {}).get("kind")
         gaps = data.starts is not None and bool((data.starts > 0).any() or (data.exists > data.observed).any())
-        if kind == "filter" and gaps:
+        if str(kind).endswith("filter") and gaps:
             raise BadInput(
                 f"{self.model.name}: units are missing or sequences begin; expected none, for a classifier "
                 "of kind filter knows neither"

@@ -18,7 +18,7 @@ from bayesflow.utils.serialization import serializable
 from jax.nn import log_softmax
 
 from amortmix.model import hmm
-from amortmix.networks.layers import PACKAGE, GatedRecurrence, dense_stack, shift
+from amortmix.networks.layers import PACKAGE, GatedRecurrence, LongShortTermMemory, dense_stack, shift
 
 
 def _first_data_sets(share, *arrays):
@@ -80,12 +80,12 @@ def position_features(mask):
 
 
 class _Head(keras.Layer):
-    """One hidden layer and logits, from several inputs."""
+    """Hidden layers and logits, from several inputs."""
 
-    def __init__(self, width, n_states):
+    def __init__(self, widths, n_states, activation="silu"):
         super().__init__()
-        self.width = width
-        self.stack, self.logits = dense_stack([width]), keras.layers.Dense(n_states)
+        self.width = widths[-1]
+        self.stack, self.logits = dense_stack(widths, activation), keras.layers.Dense(n_states)
 
     def call(self, *inputs):
         return self.logits(self.stack(jnp.concatenate(inputs, axis=-1)))
@@ -111,14 +111,19 @@ class FilterClassifier(keras.Layer):
     def __init__(self, n_states, widths, recurrent, **kwargs):
         super().__init__(**kwargs)
         self.n_states, self.widths, self.recurrent = n_states, list(widths), recurrent
-        self.unit = dense_stack(widths)
-        self.recurrence = GatedRecurrence(recurrent, directions=2)
-        self.past, self.future = _Head(widths[-1], n_states), _Head(widths[-1], n_states)
-        self.reversed, self.marginal = _Head(widths[-1], n_states), _Head(widths[-1], n_states)
+        self._make_layers()
+
+    def _make_layers(self):
+        self.unit = dense_stack(self.widths)
+        self.recurrence = GatedRecurrence(self.recurrent, directions=2)
+        self._make_heads(lambda: _Head(self.widths[-1:], self.n_states))
+
+    def _make_heads(self, head):
+        self.past, self.future, self.reversed, self.marginal = head(), head(), head(), head()
 
     def call(self, units, conditions, places, chain=None):
         present = places.observed
-        x = self.unit(jnp.concatenate([units, conditions], axis=-1))
+        x = self._embedded(jnp.concatenate([units, conditions], axis=-1))
         forward, backward = self.recurrence(x, present)
         theta, position = self._theta(conditions), position_features(present)
         marginal = jnp.asarray(self.marginal(position, theta))
@@ -134,6 +139,15 @@ class FilterClassifier(keras.Layer):
 
     part = staticmethod(_first_data_sets)
 
+    def _embedded(self, units):
+        """What the recurrences read of each unit and theta."""
+        return self.unit(units)
+
+    def _build_unit(self, shape):
+        """Build the network of one unit; the width of what it gives."""
+        self.unit.build(shape)
+        return self.widths[-1]
+
     def _theta(self, conditions):
         """Only what is common to all units: the marginal must not see the observations."""
         return conditions[..., -self.n_theta :]
@@ -141,10 +155,10 @@ class FilterClassifier(keras.Layer):
     def build(self, units_shape, conditions_shape, n_theta):
         self.n_theta = n_theta
         *places, features = (*units_shape[:-1], units_shape[-1] + conditions_shape[-1])
-        self.unit.build((*places, features))
-        self.recurrence.build((*places, self.widths[-1]))
+        width = self._build_unit((*places, features))
+        self.recurrence.build((*places, width))
         for head in (self.past, self.reversed):
-            head.build((*places, self.recurrent + self.widths[-1]))
+            head.build((*places, self.recurrent + width))
         self.future.build((*places, self.recurrent + len(POSITION_SCALES) + n_theta))
         self.marginal.build((*places, len(POSITION_SCALES) + n_theta))
         self.built = True
@@ -196,7 +210,50 @@ class EmissionClassifier(keras.Layer):
         return super().get_config() | {"n_states": self.n_states, "widths": self.widths, "known": self.known}
 
 
+@serializable(PACKAGE)
+class PublishedUnitClassifier(keras.Layer):
+    """The paper's network of one unit: fully connected layers with rectifiers, and a softmax (section 3.3)."""
+
+    def __init__(self, n_states, widths, **kwargs):
+        super().__init__(**kwargs)
+        self.n_states, self.widths = n_states, list(widths)
+        self.stack, self.head = dense_stack(widths, "relu"), keras.layers.Dense(n_states)
+
+    def call(self, units, conditions, places, chain=None):
+        logits = self.head(self.stack(jnp.concatenate([units, conditions], axis=-1)))
+        return {"classification": log_softmax(logits, axis=-1)}
+
+    part = staticmethod(UnitClassifier.part)
+
+    def build(self, units_shape, conditions_shape, n_theta=None):
+        self.stack.build((*units_shape[:-1], units_shape[-1] + conditions_shape[-1]))
+        self.head.build((*units_shape[:-1], self.widths[-1]))
+        self.built = True
+
+    def get_config(self):
+        return super().get_config() | {"n_states": self.n_states, "widths": self.widths}
+
+
+@serializable(PACKAGE)
+class PublishedFilterClassifier(FilterClassifier):
+    """`FilterClassifier` as the paper has it: an LSTM in each direction, then dense layers with rectifiers (3.4, 3.5).
+
+    The head for p(z_t | theta) is not in the paper: eq. 18 needs it (see the page on errata).
+    """
+
+    def _make_layers(self):
+        self.recurrence = LongShortTermMemory(self.recurrent, directions=2)
+        self._make_heads(lambda: _Head(self.widths, self.n_states, "relu"))
+
+    def _embedded(self, units):
+        return units
+
+    def _build_unit(self, shape):
+        return shape[-1]
+
+
 KINDS = {"unit": UnitClassifier, "filter": FilterClassifier, "emission": EmissionClassifier}
+KINDS |= {"published_unit": PublishedUnitClassifier, "published_filter": PublishedFilterClassifier}
 
 
 RULES = ("exact", "printed", "shifted")

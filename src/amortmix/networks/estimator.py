@@ -210,7 +210,7 @@ def build_estimator(model, recipe, examples, seed):
     seed : int
         Seed of the initial weights.
     """
-    if model.design.irregular and model.dependent and recipe["classifier"]["kind"] == "filter":
+    if model.design.irregular and model.dependent and recipe["classifier"]["kind"].endswith("filter"):
         raise BadInput(f"{model.name}: classifier of kind filter; expected emission, which knows holes and sequences")
     keras.utils.set_random_seed(seed)
     arguments = {k: v for k, v in recipe["classifier"].items() if k != "kind"}

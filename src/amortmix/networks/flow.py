@@ -23,7 +23,7 @@ class WhitenedFlow(InferenceNetwork):
     depth, widths, bins
         Coupling layers, hidden widths of their networks, spline bins.
     whitening : list of int
-        Hidden widths of the network for m and L.
+        Hidden widths of the network for m and L; empty: the splines alone, as in the paper.
     bound : float, optional
         Largest absolute value of the logarithms on the diagonal of L. A data set unlike all before can otherwise
         ask for any scale, and its loss and gradient overflow.
@@ -44,16 +44,17 @@ class WhitenedFlow(InferenceNetwork):
             subnet_kwargs={"widths": tuple(widths), "activation": "silu", "dropout": 0.0},
             transform_kwargs={"bins": bins, "default_domain": (-4.0, 4.0, -4.0, 4.0)},
         )
-        self.trunk = dense_stack(whitening)
+        self.trunk = dense_stack(whitening) if whitening else None
 
     def build(self, xz_shape, conditions_shape=None):
         if self.built:
             return
         d = xz_shape[-1]
-        self.trunk.build(conditions_shape)
-        hidden = (*conditions_shape[:-1], self.recipe["whitening"][-1])
-        self.affine = keras.layers.Dense(2 * d + d * (d - 1) // 2, kernel_initializer="zeros")
-        self.affine.build(hidden)
+        if self.trunk is not None:
+            self.trunk.build(conditions_shape)
+            hidden = (*conditions_shape[:-1], self.recipe["whitening"][-1])
+            self.affine = keras.layers.Dense(2 * d + d * (d - 1) // 2, kernel_initializer="zeros")
+            self.affine.build(hidden)
         self.flow.build(xz_shape, conditions_shape)
         self.base_distribution.build(xz_shape)
         self.built = True
@@ -68,6 +69,8 @@ class WhitenedFlow(InferenceNetwork):
         return mean, log_diagonal, rows
 
     def _forward(self, x, conditions=None, density=False, training=False, **kwargs):
+        if self.trunk is None:
+            return self.flow(x, conditions=conditions, density=density, training=training)
         mean, log_diagonal, rows = self._affine(conditions, x.shape[-1])
         centred = x - mean
         whitened = keras.ops.exp(log_diagonal) * centred
@@ -79,6 +82,8 @@ class WhitenedFlow(InferenceNetwork):
         return z, log_density + keras.ops.sum(log_diagonal, axis=-1)
 
     def _inverse(self, z, conditions=None, density=False, training=False, **kwargs):
+        if self.trunk is None:
+            return self.flow(z, conditions=conditions, inverse=True, density=density, training=training)
         mean, log_diagonal, rows = self._affine(conditions, z.shape[-1])
         result = self.flow(z, conditions=conditions, inverse=True, density=density, training=training)
         whitened, log_density = result if density else (result, None)

@@ -32,12 +32,16 @@ class Places(NamedTuple):
     starts: Any = None
 
 
-def dense_stack(widths):
+def dense_stack(widths, activation="silu"):
     """BayesFlow's MLP without dropout and with a smooth activation (rectifiers made figure 7 jittery).
 
     Residual stacks of more than three layers are normalized: without it twelve of them start at logits of
-    thousands.
+    thousands. With ``relu`` it is the plain stack of fully connected layers of the paper; without widths, nothing.
     """
+    if not widths:
+        return keras.layers.Identity()
+    if activation == "relu":
+        return MLP(tuple(widths), activation="relu", dropout=0.0, residual=False)
     return MLP(tuple(widths), activation="silu", dropout=0.0, norm="layer" if len(widths) > 3 else None)
 
 
@@ -144,6 +148,29 @@ class ShiftConvolution(keras.Layer):
 
     def get_config(self):
         return super().get_config() | {"width": self.width, "dilation": self.dilation}
+
+
+@serializable(PACKAGE)
+class LongShortTermMemory(keras.Layer):
+    """Keras' LSTM in one or both directions, with the interface of `GatedRecurrence`: (directions, B, n, width)."""
+
+    def __init__(self, width, directions=1, **kwargs):
+        super().__init__(**kwargs)
+        self.width, self.directions = width, directions
+        self.cells = [keras.layers.LSTM(width, return_sequences=True, go_backwards=g == 1) for g in range(directions)]
+
+    def call(self, x, present):
+        found = [cell(x, mask=present > 0) for cell in self.cells]
+        # Keras gives what it reads backwards in the order in which it was read
+        return jnp.stack([jnp.flip(h, 1) if g else h for g, h in enumerate(map(jnp.asarray, found))])
+
+    def build(self, shape):
+        for cell in self.cells:
+            cell.build(shape)
+        self.built = True
+
+    def get_config(self):
+        return super().get_config() | {"width": self.width, "directions": self.directions}
 
 
 @serializable(PACKAGE)

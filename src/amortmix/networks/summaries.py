@@ -19,6 +19,7 @@ from amortmix.networks.layers import (
     PACKAGE,
     EquivariantBlock,
     GatedRecurrence,
+    LongShortTermMemory,
     MaskedDeepSet,
     Places,
     ShiftConvolution,
@@ -59,6 +60,27 @@ class _Recurrent(keras.Layer):
         x = self.embed(jnp.concatenate([shift(x, 1), x, shift(x, -1)], axis=-1))
         h = self.recurrence(x, present)[0]
         return jnp.concatenate([masked_mean(h, present), masked_mean(x, present), h[:, -1]], axis=-1)
+
+
+class _Published(keras.Layer):
+    """The paper's global summary of a series: convolutions of three units with rectifiers, then an LSTM's last states.
+
+    Case study 2 has no convolutions and one direction, case study 3 four and both.
+    """
+
+    def __init__(self, width, convolutions=0, directions=1):
+        super().__init__()
+        self.convolutions = [keras.layers.Dense(width, activation="relu") for _ in range(convolutions)]
+        self.recurrence = LongShortTermMemory(width, directions)
+
+    def call(self, units, places):
+        present = places.observed
+        x = units * present[..., None]
+        for layer in self.convolutions:
+            x = layer(jnp.concatenate([shift(x, 1), x, shift(x, -1)], axis=-1)) * present[..., None]
+        h = self.recurrence(x, present)
+        # both directions end with what they know of the whole series
+        return jnp.concatenate([h[0, :, -1], *h[1:, :, 0]], axis=-1)
 
 
 class _States(keras.Layer):
@@ -160,7 +182,13 @@ def _design(places):
     return jnp.stack([jnp.log(n) - np.log(100.0), missing, jnp.log1p(jnp.sum(places.starts, axis=-1))], axis=-1)
 
 
-KINDS = {"deep_set": _DeepSet, "recurrent": _Recurrent, "states": _States, "trials": _Trials}
+KINDS = {
+    "deep_set": _DeepSet,
+    "recurrent": _Recurrent,
+    "published": _Published,
+    "states": _States,
+    "trials": _Trials,
+}
 
 
 @serializable(PACKAGE)
