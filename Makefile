@@ -7,13 +7,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := PATH="$(abspath $(BIN)):$$PATH"
 
-.PHONY: help setup paper smoke test benchmark ablation lint lock ship publish clean
+.PHONY: help setup paper smoke test benchmark ablation components lint lock ship publish clean
 
 help:
 	@grep -E '^# make|^#  ' Makefile | sed 's/^# //'
 	@echo 'make smoke   the whole workflow in minutes, results not meaningful'
 	@echo 'make benchmark   training against BayesFlow, fits against Stan, memory, growth'
 	@echo 'make ablation    each choice of the recipes changed by itself'
+	@echo 'make components  how many classes or states: probabilities of K and whether they are right'
 	@echo 'Options:     CORES=2, and CONFIG="priors=reference participants=simulated"'
 
 setup: $(VENV)/.ready
@@ -53,6 +54,10 @@ benchmark: setup
 # what the page `ablation` shows
 ablation: setup
 	$(RUN) python benchmarks/ablation.py
+
+# how probable is each number of classes or states: results/components/components.csv, shown in the same way
+components: setup
+	$(RUN) python benchmarks/components.py
 
 lint: setup
 	$(RUN) ruff check --quiet src workflow tests benchmarks models

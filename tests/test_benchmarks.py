@@ -5,19 +5,22 @@ import sys
 from pathlib import Path
 
 import ablation
+import components
 import jax
 import numpy as np
+import pandas as pd
 import pytest
 from numpy_simulators import SIMULATORS
 from scipy.stats import mannwhitneyu
 
 from amortmix.model import registry
+from amortmix_paper.components import scores
 
 DATASETS = 2000
 LEVEL = 1e-6  # about thirty numbers in all: a false alarm in one of 30,000 runs
 
 
-@pytest.mark.parametrize("name", ["ablation", "parts", "run"])
+@pytest.mark.parametrize("name", ["ablation", "components", "parts", "run"])
 def test_each_program_starts(name):
     """In a process of its own, as `make benchmark` and `make ablation` start it."""
     program = Path(__file__).parents[1] / "benchmarks" / f"{name}.py"
@@ -73,3 +76,34 @@ def test_the_loss_of_a_variant_is_paired():
     row = ablation.gather(results).set_index("variant").loc["another seed"]
     assert row["loss"] == pytest.approx(0.3 - noise.mean())
     assert row["loss_se"] == pytest.approx(noise.std(ddof=1) / 20)
+
+
+def test_right_probabilities_of_components_score_as_they_should():
+    """Truths drawn from the probabilities: calibration error as by chance. Sharpened ones: above."""
+    rng = np.random.default_rng(4)
+    p = rng.dirichlet(np.ones(3), size=2000)
+    truth = 1 + (rng.uniform(size=(len(p), 1)) < np.cumsum(p, axis=1)).argmax(axis=1)
+
+    def table(probabilities):
+        rows = [
+            {"family": "f", "data_set": i, "truth": truth[i], "k": k + 1, "probability": q[k], "reliable": True}
+            for i, q in enumerate(probabilities)
+            for k in range(3)
+        ]
+        return scores(pd.DataFrame(rows)).loc["f"]
+
+    right = table(p)
+    assert right["calibration error"] < 2 * right["by chance alone"]
+    assert right["log score"] > right["of equal probabilities"]
+    sharp = p**4 / np.sum(p**4, axis=1, keepdims=True)
+    assert table(sharp)["calibration error"] > 4 * right["by chance alone"]
+
+
+@pytest.mark.parametrize("family", list(components.FAMILIES))
+def test_every_number_of_components_is_a_model(family):
+    """K orders of the states make one of them the declared one: theta has the dimension of K means and the rest."""
+    for k, model in components.models(family).items():
+        more = {"mixture": k - 1, "chain": k * (k - 1)}[family]
+        assert len(model.states) == k and model.free == k + 1 + more
+        y = components.data_set(model, jax.random.key(k)).y
+        assert np.isfinite(y).all() and components.UNITS[0] <= len(y) <= components.UNITS[1]

@@ -32,7 +32,7 @@ from amortmix.storage.files import BadInput
 from amortmix.storage.pretrained import FOLDER
 
 ROOT = Path(__file__).parents[1]
-PRETRAINED = sorted(path.parent for path in FOLDER.glob("*/*/card.json"))
+PRETRAINED = sorted(path.parent for path in FOLDER.glob("*/*/exported.zip"))
 
 
 def small(model):

@@ -1,4 +1,4 @@
-"""Figures of the paper and of this project's comparisons: smoothing rules, participants, ablation, benchmark."""
+"""Figures of the paper and of this project's comparisons: smoothing rules, participants, ablation, K, benchmark."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -138,6 +138,35 @@ def ablation(rows):
     axis.axvline(0, color=COLORS["truth"], linewidth=0.8)
     axis.invert_yaxis()
     axis.set_xlabel("amortization gap above that of the recipe (nats)")
+    figure.tight_layout()
+    return figure
+
+
+def components(rows, bins=5):
+    """Mean probability of every K by the K that made the data, and probabilities against frequencies, of one family.
+
+    ``rows``: truth, k, probability.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.3))
+    mean = rows.pivot_table(index="truth", columns="k", values="probability")
+    left.imshow(mean, cmap="Blues", vmin=0, vmax=1)
+    for i, truth in enumerate(mean.index):
+        for j, k in enumerate(mean.columns):
+            value = mean.loc[truth, k]
+            left.text(j, i, f"{value:.2f}", ha="center", va="center", color="white" if value > 0.5 else "black")
+    left.set_xticks(range(len(mean.columns)), mean.columns)
+    left.set_yticks(range(len(mean.index)), mean.index)
+    left.set(xlabel="K of the fit", ylabel="K that made the data")
+    left.set_title("mean probability", fontsize=10)
+    p, hit = rows["probability"].to_numpy(), (rows["k"] == rows["truth"]).to_numpy()
+    place = np.minimum((p * bins).astype(int), bins - 1)
+    for b in np.unique(place):
+        here = place == b
+        expected, error = p[here].mean(), np.sqrt(np.mean(p[here] * (1 - p[here])) / here.sum())
+        right.errorbar(expected, hit[here].mean(), yerr=2 * error, fmt="o", color=COLORS["ABI"], capsize=2)
+    right.plot([0, 1], [0, 1], color=COLORS["truth"], linewidth=1, linestyle="--")
+    right.set(xlabel="probability", ylabel="frequency", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+    right.set_title("calibration", fontsize=10)
     figure.tight_layout()
     return figure
 

@@ -1,14 +1,14 @@
 """Executed notebooks, as notebook and HTML."""
 
-#: saved results of `make ablation`; the page is made where they are
-ABLATION = "results/published/ablation/ablation.csv"
+#: saved results of `make ablation` and `make components`; each page is made where they are
+SAVED = {name: f"results/published/{name}/{name}.csv" for name in ("ablation", "components")}
 
 
 def pages():
     """Pages that are not about one model."""
     left_out = {
         "smoothing": not dependent_cases(),
-        "ablation": not os.path.exists(ABLATION),
+        **{name: not os.path.exists(path) for name, path in SAVED.items()},
         "all_trials": not trial_files(),
     }
     return [page for page in PAGES if not left_out.get(page)]
@@ -41,8 +41,8 @@ def notebook_inputs(w):
         fits = participants(w.priors, "fits/{dataset}/abi.nc")
         dependent = dependent_cases()
         return fits + [f"{RESULTS}/{p}/{c}/validation/metrics.json" for p, c in run_.pairs() if c in dependent]
-    if name == "ablation":
-        return [ABLATION]
+    if name in SAVED:
+        return [SAVED[name]]
     if name == "all_trials":
         return list(trial_files().values())
     if name == "errata":
