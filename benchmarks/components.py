@@ -69,13 +69,13 @@ def models(family):
     return {k: {"mixture": mixture, "chain": chain}[family](k) for k in FAMILIES[family]}
 
 
-def networks(family, minutes, folder):
+def networks(family, steps, folder):
     """{K: networks}, trained unless they are there."""
     found = {}
     for k, model in models(family).items():
         where = Path(folder) / model.name
         done = (where / "card.json").is_file()
-        found[k] = am.load(where, model=model) if done else am.train(model, minutes, folder=where, assess=False)
+        found[k] = am.load(where, model=model) if done else am.train(model, steps=steps, folder=where, assess=False)
     return found
 
 
@@ -104,12 +104,12 @@ def rows_of(family, nets, number):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="results/components", type=Path)
-    parser.add_argument("--minutes", default=4.0, type=float, help="of each training")
+    parser.add_argument("--steps", default=3000, type=int, help="of each training")
     parser.add_argument("--datasets", default=200, type=int, help="of each family")
     o = parser.parse_args()
     frames = []
     for family in FAMILIES:
-        frames += rows_of(family, networks(family, o.minutes, o.out), o.datasets)
+        frames += rows_of(family, networks(family, o.steps, o.out), o.datasets)
         with files.atomic(o.out / "components.csv") as temporary:
             pd.DataFrame(frames).to_csv(temporary, index=False)
 

@@ -44,6 +44,12 @@ def model(request):
     return registry.find(request.param)
 
 
+@pytest.fixture(params=[name for name in registry.names() if registry.find(name).has_density])
+def known(request):
+    """Every model of the library whose likelihood is known."""
+    return registry.find(request.param)
+
+
 def smoke_recipe(model):
     """The recipe of a case study in the preset smoke, small and fast; that of any other model."""
     return preset_recipes("smoke").get(model.name) or default_recipe(model, smoke=True)

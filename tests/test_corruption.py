@@ -80,10 +80,9 @@ def test_contaminants_are_few_and_the_rest_is_untouched(name):
     assert 0 < share.mean() < corruption.MOST / 2 and share.max() < 0.75
 
 
-@pytest.mark.parametrize("name", registry.names())
-def test_every_network_can_take_them(name):
+def test_every_network_can_take_them(known):
     """Features, parameters and density are finite; the states of a hidden chain are those of the simulation."""
-    model = registry.find(name)
+    model = known
 
     def one(key):
         key_data, key_corrupt = jax.random.split(key)

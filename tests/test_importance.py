@@ -260,11 +260,6 @@ def test_a_data_set_without_a_truth_is_not_judged_by_one():
             {"phases": [[2, 16], [2, 16, 4]]},
             "gaussian_mixture: particles is 4; expected none, for want of a density",
         ),
-        (
-            False,
-            {"proposal": {"mu_scale": 2.0}},
-            "gaussian_mixture: proposal is .*; expected none, for want of a density",
-        ),
         (True, {"proposal": {"stay": [16, 4]}}, "proposal has stay; expected some of .*mu_loc"),
         (True, {"misfit": 50}, "gaussian_mixture: misfit is 50; expected a share between 0 and 1"),
     ],

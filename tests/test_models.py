@@ -65,7 +65,8 @@ def log_prior_path(model, theta, path):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_likelihood_and_states_by_enumeration(model, seed, float64):
+def test_likelihood_and_states_by_enumeration(known, seed, float64):
+    model = known
     theta, data = small(model, seed)
     expected, posterior = brute_force(model, theta, data)
     np.testing.assert_allclose(model.log_likelihood(theta, data), expected, rtol=1e-6)
@@ -74,7 +75,7 @@ def test_likelihood_and_states_by_enumeration(model, seed, float64):
 
 
 def case_prior(model):
-    """log p(theta) from SciPy, for each case study under its first prior: eqs. 30 to 32."""
+    """log p(theta) from SciPy, under the first prior of each case study: eqs. 30 to 32, and of the accumulators."""
     if model.name == "gaussian_mixture":
         order = ordered_probability([-2, 0, 2])
         return lambda t: stats.dirichlet([2, 2, 2]).logpdf(t[:3]) + stats.norm.logpdf(t[3:], [-2, 0, 2]).sum() - order
@@ -85,13 +86,15 @@ def case_prior(model):
     def positive(x, loc, scale):
         return stats.truncnorm(-loc / scale, np.inf, loc, scale).logpdf(x)
 
-    def evidence_accumulation(t):
+    def race(t, gap=(1.5, 0.5)):
         stay = stats.beta(2, 2).logpdf(t[:2]).sum()
-        boundaries = positive(t[2], 0.5, 0.3) + positive(t[3] - t[2], 1.5, 0.5)
+        boundaries = positive(t[2], 0.5, 0.3) + positive(t[3] - t[2], *gap)
         drifts = positive(t[4], 5.5, 1.0) + positive(t[5], 2.5, 0.5) + positive(t[6] - t[5], 2.5, 1.0)
         return stay + boundaries + drifts + stats.expon(scale=1 / 5).logpdf(t[7])
 
-    return evidence_accumulation
+    if model.name == "leaky_accumulator":
+        return lambda t: positive(t[0], 1.0, 0.6) + positive(t[1], 1.0, 0.6) + race(t[2:], gap=(1.0, 0.3))
+    return race
 
 
 def ordered_probability(loc):
@@ -111,6 +114,7 @@ PARAMETERS = {
     "gaussian_mixture": "pi_1 pi_2 pi_3 mu_1 mu_2 mu_3",
     "gaussian_hmm": "alpha_11 alpha_22 mu_1 mu_2",
     "evidence_accumulation": "rho_11 rho_22 alpha_1 alpha_2 nu_1 nu_21 nu_22 tau",
+    "leaky_accumulator": "leak inhibition rho_11 rho_22 alpha_1 alpha_2 nu_1 nu_21 nu_22 tau",
 }
 
 
@@ -119,7 +123,7 @@ def test_names_and_free_coordinates(model):
     assert " ".join(model.parameter_names) == PARAMETERS[model.name]
     expected = [0, 1, 3, 4, 5] if model.name == "gaussian_mixture" else list(range(len(model.parameters)))
     assert list(model.free_columns) == expected and model.free == len(expected)
-    assert all(p.label.startswith("$") for p in model.parameters)
+    assert all(p.label.startswith("$") or p.label == p.name for p in model.parameters)
 
 
 def test_design_covers_its_range(model):

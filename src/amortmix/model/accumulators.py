@@ -83,7 +83,7 @@ def leaky_race(key, nu, leak, inhibition, bound, step=STEP, floor=0.0):
     def undecided(state):
         return ~jnp.any(state.arrived) & (state.t < LATEST)
 
-    start = _State(jnp.int32(0), jnp.float32(0), jnp.float32(0), jnp.zeros(2), jnp.zeros(2), jnp.zeros(2, bool))
+    start = _State(jnp.int32(0), jnp.zeros(()), jnp.zeros(()), jnp.zeros(2), jnp.zeros(2), jnp.zeros(2, bool))
     last = jax.lax.while_loop(undecided, move, start)
     times = _arrival(jax.random.fold_in(key, last.n), last, bound)
     return jnp.min(times), jnp.argmin(times)
