@@ -23,16 +23,16 @@ from amortmix.training.loop import train
 from amortmix.training.recipes import default_recipe
 
 
-def test_log_density_of_draws(model, trained):
+def test_log_density_of_draws(known, trained):
     """log_q of a draw = log density at that point = density on the real space minus the log-Jacobian."""
-    _, amortized = trained(model.name)
-    _, data, _ = simulate(model, 1, dtype=np.float32)
+    _, amortized = trained(known.name)
+    _, data, _ = simulate(known, 1, dtype=np.float32)
     drawn = amortized.sample(data, 30, seed=2)
     np.testing.assert_allclose(amortized.log_prob(data, drawn.u), drawn.log_q, atol=2e-3)
     framed = amortized.frame(data)
-    bijection = model.bijection(framed)
+    bijection = known.bijection(framed)
     np.testing.assert_allclose(bijection.forward(jnp.array(drawn.u)), drawn.theta, rtol=1e-5)
-    jacobian = jax.jacobian(lambda u: bijection.forward(u)[model.free_columns])(jnp.array(drawn.u[0]))
+    jacobian = jax.jacobian(lambda u: bijection.forward(u)[known.free_columns])(jnp.array(drawn.u[0]))
     np.testing.assert_allclose(jnp.linalg.slogdet(jacobian)[1], bijection.log_det(jnp.array(drawn.u[0])), atol=1e-3)
 
 
@@ -59,9 +59,9 @@ def test_any_number_of_units_with_a_warning_outside_training(units, trained):
     assert "P = 7 observations per unit lies outside 2 to 5" in words[1]
 
 
-def test_no_warning_inside_the_range(model, trained):
-    _, data, _ = simulate(model, 2, dtype=np.float32)
-    assert trained(model.name)[1].warnings(data) == []
+def test_no_warning_inside_the_range(known, trained):
+    _, data, _ = simulate(known, 2, dtype=np.float32)
+    assert trained(known.name)[1].warnings(data) == []
 
 
 def without_density(model):
@@ -74,12 +74,12 @@ def without_density(model):
     return model.changed(emission=None, simulate_unit=simulate_unit, stan=None)
 
 
-def test_probabilities_need_no_likelihood(model, trained):
+def test_probabilities_need_no_likelihood(known, trained):
     """A model without a density gives the same draws and probabilities: they are the networks'."""
-    training, amortized = trained(model.name)
-    blind = Amortized(without_density(model), training.estimator, amortized.card)
+    training, amortized = trained(known.name)
+    blind = Amortized(without_density(known), training.estimator, amortized.card)
     assert not blind.model.has_density
-    _, data, _ = simulate(model, 3, dtype=np.float32)
+    _, data, _ = simulate(known, 3, dtype=np.float32)
     drawn = blind.sample(data, 15, seed=4)
     np.testing.assert_array_equal(drawn.theta, amortized.sample(data, 15, seed=4).theta)
     expected = amortized.probabilities(data, drawn.u)

@@ -10,14 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 import pytest
+import xarray as xr
 from conftest import simulate
 from jax.scipy.stats import norm
 from numpyro import sample
 
 import amortmix as am
 from amortmix.diagnostics import local
+from amortmix.inference.fit import Fit
 from amortmix.inference.verdict import judge
 from amortmix.model.data import Data
+from amortmix.storage.files import BadInput
 
 UNITS = 20
 MODEL = am.Mixture(
@@ -126,3 +129,18 @@ def test_networks_whose_weights_are_fine_pass(engine):
     fit = nets.fit(data, draws=1000)
     assert fit.tree.attrs["pareto_k"] < 0.5
     assert fit.check().inside
+
+
+def test_a_simulation_without_any_weight_has_no_rank():
+    """A few data sets of two hundred are left out of the ranks."""
+    networks, hopeless = Conjugate(), Conjugate(shift=lambda m: jnp.where(m > 1.0, 1e4, 0.0))
+    assert "of 200 simulations" in checked(networks).sentence
+    found = checked(hopeless)
+    known = int(found.sentence.split(" simulations")[0].split()[-1])
+    assert 180 <= known < 200
+
+
+def test_a_fit_by_mcmc_has_no_networks_to_check():
+    tree = xr.DataTree.from_dict({"/": xr.Dataset(attrs={"model": "m"}), "/posterior": xr.Dataset()})
+    with pytest.raises(BadInput, match="a fit of m by MCMC; expected one by networks"):
+        Fit(tree).check()

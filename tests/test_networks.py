@@ -39,10 +39,10 @@ def summary(estimator, batch):
     return np.asarray(compiled(estimator)[1](batch["summary_variables"]))
 
 
-def test_padding_leaves_no_trace(model, trained):
+def test_padding_leaves_no_trace(known, trained):
     """Other values in masked places change neither the summary nor any probability of an existing unit."""
-    _, amortized = trained(model.name)
-    batch = batch_of_one(model, 3)
+    _, amortized = trained(known.name)
+    batch = batch_of_one(known, 3)
     changed = {k: v.copy() for k, v in batch.items()}
     packed = changed["summary_variables"]
     hidden = packed[..., -1] == 0
@@ -133,10 +133,10 @@ def test_mixture_networks_are_exchangeable(trained):
     np.testing.assert_allclose(before[:, order], heads(amortized.estimator, shuffled)["classification"], atol=TOLERANCE)
 
 
-def test_flow_density_is_its_jacobian(model, trained):
+def test_flow_density_is_its_jacobian(known, trained):
     """log q(u) = log Normal(xi) + log |det d xi / d u|, and the inverse returns to u."""
-    flow = trained(model.name)[1].estimator.inference_network
-    d = model.free
+    flow = trained(known.name)[1].estimator.inference_network
+    d = known.free
     rng = np.random.default_rng(2)
     x = jnp.array(rng.normal(size=d), dtype=jnp.float32)
     width = flow.trunk.blocks[0].dense.kernel.shape[0]
@@ -171,13 +171,13 @@ def test_the_scale_of_the_whitening_is_bounded(trained):
     assert np.all(np.abs(bounded - x) <= np.abs(x) ** 3 / (3 * bound**2) + 1e-6)
 
 
-def test_reloaded_networks_are_identical(model, trained, tmp_path):
+def test_reloaded_networks_are_identical(known, trained, tmp_path):
     """`.keras` round trip: same draws, densities and probabilities, bit by bit."""
-    training, amortized = trained(model.name)
+    training, amortized = trained(known.name)
     training.estimator.save(tmp_path / "bundle.keras")
     reloaded = keras.saving.load_model(tmp_path / "bundle.keras", safe_mode=True)
-    other = type(amortized)(model, reloaded, amortized.card)
-    _, data, _ = simulate(model, 6, dtype=np.float32)
+    other = type(amortized)(known, reloaded, amortized.card)
+    _, data, _ = simulate(known, 6, dtype=np.float32)
     ours, theirs = amortized.sample(data, 50, seed=1), other.sample(data, 50, seed=1)
     for a, b in zip(ours, theirs):
         np.testing.assert_array_equal(a, b)

@@ -196,6 +196,10 @@ def fit(
     pages: Annotated[
         bool | None, typer.Option(help="a page and a notebook for each data set; by default for at most 20")
     ] = None,
+    check: Annotated[
+        bool | None,
+        typer.Option(help="without a density: judge the networks around each data set, in seconds; for at most 20"),
+    ] = None,
     prior: Prior = None,
     seed: Seed = 1,
 ):
@@ -220,7 +224,9 @@ def fit(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=NOT_FITTED)  # the last lines say it
         warnings.filterwarnings("ignore", message=NOT_TO_BE_USED)  # as does the line of each
-        fits = nets.fit_many(parts, draws=usual if draws is None else draws, seed=seed, folder=out, states=states)
+        few = len(parts.tables) <= PAGES if check is None else check
+        number = usual if draws is None else draws
+        fits = nets.fit_many(parts, draws=number, seed=seed, folder=out, states=states, check=few)
     for name, found in fits.items():
         _write_csv(found.summary(), out / f"{name}_parameters.csv")
         _write_csv(found.states(), out / f"{name}_states.csv", index=False)

@@ -26,12 +26,14 @@ from amortmix.inference import predictive
 
 #: The normal distribution is wider than its precision says, by so much.
 WIDER = 1.25
-#: Draws from each of the three proposals.
+#: Draws from each of the three proposals; fewer from q(theta | y) if there are not so many.
 DRAWS = 250
 #: Share of the draws from q(theta | y), those of the lowest density, that are left out.
 LOWEST = 0.02
-#: Fewest effective draws of a typical simulated data set by which a rank can be judged, and draws of each rank.
+#: Fewest effective draws of a typical simulated data set by which networks can be judged, and draws of each rank.
 ENOUGH, RANKED = 40, 20
+#: A simulated data set whose draws are worth less has no rank; so many at least must have one.
+FEWEST, MOST = 5, 0.9
 #: Probability that networks which are right are found outside.
 FALSE_ALARM = 0.01
 #: Central intervals whose coverage is shown.
@@ -79,24 +81,31 @@ def local_calibration(amortized, data, theta, log_q, simulations, seed):
     y, _ = predictive.replicate(model, truths, data, seed, simulations)
     keys = jax.random.split(jax.random.key(seed), len(truths))
     drawn, log_weights = (np.asarray(a, float) for a in _products(amortized)(keys, data, y, ours, lowest))
-    weights = np.exp(log_weights - np.logaddexp.reduce(log_weights, axis=1, keepdims=True))
-    effective = float(np.median(1 / np.sum(weights**2, axis=1)))
-    names = list(model.parameter_names)
-    if not effective >= ENOUGH:
-        table = pd.DataFrame(index=pd.Index(names, name="parameter"))
+    weights = np.exp(log_weights - np.maximum(log_weights.max(axis=1, keepdims=True), np.finfo(float).min))
+    worth = weights.sum(1) ** 2 / np.maximum(np.sum(weights**2, axis=1), np.finfo(float).tiny)
+    known, effective = worth >= FEWEST, float(np.median(worth))
+    if known.mean() < MOST or effective < ENOUGH:
+        table = pd.DataFrame(index=pd.Index(model.parameter_names, name="parameter"))
         sentence = f"around these data the networks cannot be judged: {effective:.0f} effective draws of a simulation"
         return LocalCalibration(table, False, effective, sentence)
+    weights = weights[known] / weights[known].sum(1, keepdims=True)
+    table = _table(list(model.parameter_names), truths[known], drawn[known], weights, seed)
+    outside = list(table.index[~(table["log_gamma"] > 0)])
+    words = "inside their simultaneous 99 % bands" if not outside else f"outside their bands for {', '.join(outside)}"
+    sentence = f"around these data the ranks of {known.sum()} simulations are {words}"
+    return LocalCalibration(table, not outside, effective, sentence)
+
+
+def _table(names, truths, drawn, weights, seed):
+    """Ranks of truths (R, D) among draws (R, S, D) with weights (R, S), as `LocalCalibration` has them."""
+    random = np.random.default_rng(seed)
     chosen = np.stack([d[random.choice(len(d), RANKED, p=w)] for d, w in zip(drawn, weights)])
     ranked = calibration(truths, chosen, seed, FALSE_ALARM)
     columns = {"log_gamma": ranked["log_gamma"], "calibration_error": ranked["calibration_error"]}
     below = np.einsum("rs,rsd->rd", weights, drawn < truths[:, None])
     for share in COVERAGES:
         columns[f"coverage of {share:.0%}"] = (np.abs(below - 0.5) <= share / 2).mean(0)
-    table = pd.DataFrame(columns, index=pd.Index(names, name="parameter"))
-    outside = [name for name in names if not table.loc[name, "log_gamma"] > 0]
-    words = "inside their simultaneous 99 % bands" if not outside else f"outside their bands for {', '.join(outside)}"
-    sentence = f"around these data the ranks of {len(truths)} simulations are {words}"
-    return LocalCalibration(table, not outside, effective, sentence)
+    return pd.DataFrame(columns, index=pd.Index(names, name="parameter"))
 
 
 @lru_cache(maxsize=4)
@@ -123,7 +132,8 @@ def _product(amortized, data, ours, lowest, key, y):
     log_normal = multivariate_normal.logpdf(u, location, WIDER**2 * root @ root.T) - bijection.log_det(u)
     log_q = amortized._log_prob_one(data, of_data.inverse(theta)), amortized._log_prob_one(simulated, u)
     log_q = [jnp.where(jnp.isfinite(x), x, -jnp.inf) for x in log_q]
-    log_proposal = logsumexp(jnp.stack([*log_q, log_normal]), axis=0)
+    numbers = jnp.array([len(ours), DRAWS, DRAWS])[:, None]
+    log_proposal = logsumexp(jnp.stack([*log_q, log_normal]) + jnp.log(numbers), axis=0)
     log_weight = sum(log_q) - jax.vmap(model.log_prior)(theta) - log_proposal
     return theta, jnp.where(jnp.isfinite(log_weight) & (log_q[0] >= lowest), log_weight, -jnp.inf)
 

@@ -198,14 +198,21 @@ class Fit:
         simulations, seed : int
             Number of data sets that are simulated from the posterior.
 
+        Raises
+        ------
+        BadInput
+            If it is no fit by networks.
+
         Examples
         --------
         >>> fit.check().sentence
         """
         from amortmix.diagnostics.local import local_calibration
 
+        if "flow" not in self.tree.children:
+            raise files.BadInput(f"a fit of {self.tree.attrs['model']} by MCMC; expected one by networks")
         engine, theta = self._engine(), trees.draws(self.tree, "flow")
-        data, log_q = engine.frame(trees.observed(self.tree)), self.tree["sample_stats"]["log_q"].values.reshape(-1)
+        data, log_q = engine.frame(trees.observed(self.tree)), np.ravel(self.tree["sample_stats"]["log_q"].values)
         return local_calibration(engine.in_jax, data, theta, log_q, simulations, seed)
 
     def relabel(self, by):
