@@ -24,6 +24,9 @@ def answer(metrics, comparisons):
         text += f", and the flow gives away {gap['mean']:.2f} ± {gap['se']:.2f} nats per data set. "
     else:
         text += "; without a density nothing more exact can be said of the parameters. "
+        if judged := [c["local_inside"] for c in comparisons.values() if c.get("local_inside") is not None]:
+            text += f"Simulations from the posterior of each of {len(judged)} data sets show no fault of the networks "
+            text += f"around {sum(judged)} of them. "
     words = Counter(c["verdict"] for c in comparisons.values())
     if words:
         text += f"Verdicts on the data sets: {', '.join(f'{n} {word}' for word, n in words.items())}. "

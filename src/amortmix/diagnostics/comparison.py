@@ -51,6 +51,7 @@ def compare(model, abi, mcmc, settings, seed):
         "verdict": attrs["verdict"],
         "reason": attrs["reason"],
         "log_evidence": attrs.get("log_evidence"),
+        "local_inside": attrs.get("local_inside"),
     }
     if reason := trees.why_not_run(mcmc):
         return result | dict.fromkeys(MCMC_KEYS) | {"mcmc_not_run": reason}
