@@ -140,7 +140,11 @@ def test_a_simulation_without_any_weight_has_no_rank():
     assert 180 <= known < 200
 
 
-def test_a_fit_by_mcmc_has_no_networks_to_check():
-    tree = xr.DataTree.from_dict({"/": xr.Dataset(attrs={"model": "m"}), "/posterior": xr.Dataset()})
-    with pytest.raises(BadInput, match="a fit of m by MCMC; expected one by networks"):
-        Fit(tree).check()
+@pytest.mark.parametrize(("group", "networks"), [("posterior", Conjugate()), ("flow", None)])
+def test_a_fit_without_networks_is_refused(group, networks):
+    """One by MCMC, and one that was loaded by itself."""
+    tree = xr.DataTree.from_dict({"/": xr.Dataset(attrs={"model": "m"}), f"/{group}": xr.Dataset()})
+    with pytest.raises(
+        BadInput, match=r"a fit of m without networks; expected one that they made, or `Networks\.read`"
+    ):
+        Fit(tree, MODEL, networks).check()

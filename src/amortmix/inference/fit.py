@@ -201,7 +201,7 @@ class Fit:
         Raises
         ------
         BadInput
-            If it is no fit by networks.
+            If there are no networks beside the fit.
 
         Examples
         --------
@@ -209,8 +209,9 @@ class Fit:
         """
         from amortmix.diagnostics.local import local_calibration
 
-        if "flow" not in self.tree.children:
-            raise files.BadInput(f"a fit of {self.tree.attrs['model']} by MCMC; expected one by networks")
+        if self.amortized is None or "flow" not in self.tree.children:
+            where = f"a fit of {self.tree.attrs['model']} without networks"
+            raise files.BadInput(f"{where}; expected one that they made, or `Networks.read` of its file")
         engine, theta = self._engine(), trees.draws(self.tree, "flow")
         data, log_q = engine.frame(trees.observed(self.tree)), np.ravel(self.tree["sample_stats"]["log_q"].values)
         return local_calibration(engine.in_jax, data, theta, log_q, simulations, seed)
