@@ -15,8 +15,9 @@ def pages():
 
 
 def dependent_cases():
-    """Models of the paper whose units depend on each other: those that have smoothing rules to compare."""
-    return [c for c in run_.cases if run_.models[c].dependent and not run_.models.is_own(c)]
+    """Models of the library whose units depend on each other and have a density: there are rules and a smoother."""
+    known = {c: run_.models[c] for c in run_.cases if not run_.models.is_own(c)}
+    return [c for c, model in known.items() if model.dependent and model.has_density]
 
 
 def trial_files():
