@@ -25,7 +25,7 @@ def test_models_says_what_there_is(monkeypatch, capsys):
     assert run(monkeypatch, "models") == 0
     text = capsys.readouterr().out
     for row in pretrained.index():
-        without = f"calibration error of the states {row.get('states_error')}; no density"
+        without = f"calibration error of the states {row.get('calibration_error')}; no density"
         quality = f"gap {row['gap']} nats" if row["gap"] is not None else without
         assert row["model"] in text and ", ".join(row["parameters"]) in text and quality in text
 

@@ -66,7 +66,7 @@ def models():
         print(f"    parameters   {', '.join(row['parameters'])}")
         print(f"    trained for  N = {units} units, P = {observations} observations each")
         if row["gap"] is None:
-            quality = f"calibration error of the states {row['states_error']}; no density is known"
+            quality = f"calibration error of the states {row['calibration_error']}; no density is known"
         else:
             quality = f"gap {row['gap']} nats per data set, excess cross-entropy {row['excess']} per unit"
         print(f"    quality      {quality}")

@@ -48,7 +48,7 @@ def _quality(metrics):
     if "gap_nats" in metrics:
         return {"gap": round(metrics["gap_nats"]["mean"], 3), "excess": round(excess(metrics), 5)}
     error = max(c["ece"] for c in metrics["state_calibration"].values())
-    return {"gap": None, "excess": None, "states_error": round(error, 5)}
+    return {"gap": None, "excess": None, "calibration_error": round(error, 5)}
 
 
 def assess(folder):

@@ -75,7 +75,7 @@ def models():
             "observations": files.span(row["observations"]),
             "gap (nats)": row["gap"],
             "excess cross-entropy (nats)": row["excess"],
-            "calibration error of states": row.get("states_error"),
+            "calibration error of states": row.get("calibration_error"),
         }
         for row in index()
     ]
