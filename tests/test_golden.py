@@ -38,24 +38,32 @@ def close(found, expected, what):
     np.testing.assert_allclose(np.asarray(found), expected, atol=1e-5 * scale, rtol=1e-5, err_msg=what)
 
 
+def answers(amortized, data, theta, draws_u=None):
+    """Everything that networks and their model say of a data set; heads at ``draws_u`` (S, d), or at their own draws.
+
+    Without a density there is neither a likelihood nor a state probability to compare with.
+    """
+    model, framed = amortized.model, amortized.frame(data)
+    u = model.bijection(framed).inverse(theta)
+    drawn = jax.jit(amortized.flow)(framed, jax.random.normal(jax.random.key(3), (20, model.free)))
+    found = {"u": u, "log_prior": model.log_prior(theta), "log_q": amortized.log_prob(data, u[None])}
+    found |= dict(zip(("draws_theta", "draws_u", "draws_log_q"), drawn)) | {"summary": amortized.summarize(data)}
+    heads = amortized.heads(framed, jnp.asarray(drawn[1] if draws_u is None else draws_u)[:3])
+    found |= {f"head_{k}": np.exp(v)[:, : len(data.y)] for k, v in heads.items()}
+    if model.has_density:
+        found["log_likelihood"] = model.log_likelihood(theta, framed)
+        exact = model.state_log_probs(theta, framed)
+        found |= {f"exact_{k}": np.exp(v)[: len(data.y)] for k, v in exact.items()}
+    return found
+
+
 @pytest.mark.parametrize("i", [0, 1])
 @pytest.mark.parametrize(("prior", "name"), NETWORKS)
 def test_every_number_is_the_recorded_one(prior, name, i):
-    amortized, known = networks(prior, name), recorded(prior, name, i)
-    model, data = amortized.model, Data(known["y"], known["mask"])
-    framed, theta = amortized.frame(data), jnp.asarray(known["theta"])
-    u = model.bijection(framed).inverse(theta)
-    close(u, known["u"], "u")
-    close(model.log_prior(theta), known["log_prior"], "log prior")
-    close(model.log_likelihood(theta, framed), known["log_likelihood"], "log likelihood")
-    close(amortized.log_prob(data, u[None]), known["log_q"], "log q")
-    drawn = jax.jit(amortized.flow)(framed, jax.random.normal(jax.random.key(3), (20, model.free)))
-    for key, found in zip(("draws_theta", "draws_u", "draws_log_q"), drawn):
-        close(found, known[key], key)
-    close(amortized.summarize(data), known["summary"], "summary")
-    heads = amortized.heads(framed, jnp.asarray(known["draws_u"][:3]))
-    assert {f"head_{k}" for k in heads} == {k for k in known if k.startswith("head_")}
-    for head, found in heads.items():
-        close(np.exp(found)[:, : len(data.y)], np.exp(known[f"head_{head}"]), head)
-    for head, found in model.state_log_probs(theta, framed).items():
-        close(np.exp(found)[: len(data.y)], np.exp(known[f"exact_{head}"]), head)
+    known = recorded(prior, name, i)
+    data, theta = Data(known.pop("y"), known.pop("mask")), jnp.asarray(known.pop("theta"))
+    found = answers(networks(prior, name), data, theta, known["draws_u"])
+    assert found.keys() == known.keys()
+    for key, value in found.items():
+        expected = np.exp(known[key]) if key.startswith(("head_", "exact_")) else known[key]
+        close(value, expected, key)
