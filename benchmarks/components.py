@@ -1,8 +1,12 @@
-"""How many classes or states? `make components`, shown by the page `components`.
+"""How many classes or states, and which model? `make components`, shown by the page `components`.
 
 For Gaussian mixtures with K = 1 to 4 and hidden Markov models with K = 1 to 3, networks of every model are trained for
 a few minutes. Then data sets are simulated, K drawn at random, and fitted by all models of their family: p(K | y) from
-the log evidence of each fit (`amortmix.compare`). If these probabilities are right, they are the frequencies of K.
+the log evidence of each fit (`amortmix.compare`), and from networks that were trained to tell the models apart
+(`amortmix.train_comparison`), which need no density. If these probabilities are right, they are the frequencies of K.
+
+Networks alone compare the race of case study 3 with the leaky accumulators of case study 4, of which only a simulator
+is known, also for the eleven participants.
 """
 
 import argparse
@@ -17,11 +21,15 @@ from jax import numpy as jnp
 from numpyro import sample
 
 import amortmix as am
+from amortmix.model import registry
 from amortmix.model.data import as_numpy, existing
 from amortmix.storage import files
+from amortmix_paper.participants import CHECKSUMS, FOLDER, find_participants
 
 UNITS = (100, 200)
-FAMILIES = {"mixture": (1, 2, 3, 4), "chain": (1, 2, 3)}
+FAMILIES = {"mixture": (1, 2, 3, 4), "chain": (1, 2, 3), "accumulators": ("race", "leaky")}
+LIBRARY = {"race": "evidence_accumulation", "leaky": "leaky_accumulator"}
+TRIALS = 400  # of a participant
 SEED, DRAWS = 11, 1000
 
 
@@ -65,7 +73,9 @@ def chain(k):
 
 
 def models(family):
-    """{K: model} of a family."""
+    """{K or name: model} of a family."""
+    if family == "accumulators":
+        return {name: registry.find(model).with_prior("paper") for name, model in LIBRARY.items()}
     return {k: {"mixture": mixture, "chain": chain}[family](k) for k in FAMILIES[family]}
 
 
@@ -79,39 +89,73 @@ def networks(family, steps, folder):
     return found
 
 
-def data_set(model, key):
-    """One simulated data set."""
-    _, data, _ = jax.jit(model.simulate_dataset)(key)
-    return as_numpy(existing(data), np.float32)
+def comparison(family, steps, folder):
+    """Networks that tell the models of a family apart, trained unless they are there."""
+    where, declared = Path(folder) / f"{family}_comparison", {str(k): m for k, m in models(family).items()}
+    done = (where / "card.json").is_file()
+    return am.load_comparison(where, declared) if done else am.train_comparison(declared, steps=steps, folder=where)
 
 
-def rows_of(family, nets, number):
-    """A row for each data set and model: the K that made it, log evidence, probability, reliability."""
-    random, found = np.random.default_rng(SEED), []
+def data_sets(simulated, number):
+    """Simulated data sets of {K or name: model} with what made them: (i, K, Data)."""
+    random, names = np.random.default_rng(SEED), list(simulated)
+    simulators = {k: jax.jit(model.simulate_dataset) for k, model in simulated.items()}
     for i in range(number):
-        truth = int(random.choice(FAMILIES[family]))
-        data = data_set(nets[truth].model, jax.random.key(1000 * SEED + i))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # a verdict that is not to be used stands in `reliable`
-            fits = {k: nets[k].fit(data, draws=DRAWS, seed=i) for k in nets}
-        table = am.compare(fits)
-        for k in nets:
-            row = table.loc[k]
-            found.append({"family": family, "data_set": i, "truth": truth, "k": k, **row.to_dict()})
+        truth = names[random.choice(len(names))]
+        _, data, _ = simulators[truth](jax.random.key(1000 * SEED + i))
+        yield i, truth, as_numpy(existing(data), np.float32)
+
+
+def _rows(family, by, i, truth, table):
+    return [
+        {"family": family, "by": by, "data_set": i, "truth": truth, "k": k, **row.to_dict()}
+        for k, row in table.iterrows()
+    ]
+
+
+def rows_by_evidence(family, nets, number):
+    """A row for each data set and model: the K that made it, log evidence, probability, reliability."""
+    found = []
+    for i, truth, data in data_sets({k: n.model for k, n in nets.items()}, number):
+        fits = {k: nets[k].fit(data, draws=DRAWS, seed=i) for k in nets}
+        found += _rows(family, "evidence", i, truth, am.compare(fits))
     return found
+
+
+def rows_by_networks(family, which, number):
+    """The same by networks that tell the models apart."""
+    return [
+        row
+        for i, truth, data in data_sets(which.models, number)
+        for row in _rows(family, "networks", i, truth, which.compare(data))
+    ]
+
+
+def participants(which):
+    """The race against leaky accumulators for every participant, likewise; nobody knows what made their trials."""
+    found, _ = find_participants(CHECKSUMS, [FOLDER], download=False)
+    return [
+        row
+        for letter, path in found.items()
+        for row in _rows("participants", "networks", letter, "", which.compare(path, rows=TRIALS))
+    ]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="results/components", type=Path)
     parser.add_argument("--steps", default=3000, type=int, help="of each training")
-    parser.add_argument("--datasets", default=200, type=int, help="of each family")
+    parser.add_argument("--datasets", default=200, type=int, help="of each family, for evidence")
     o = parser.parse_args()
-    frames = []
+    warnings.simplefilter("ignore", UserWarning)  # a result that cannot be relied on says so in `reliable`
+    rows = []
     for family in FAMILIES:
-        frames += rows_of(family, networks(family, o.steps, o.out), o.datasets)
+        if family != "accumulators":
+            rows += rows_by_evidence(family, networks(family, o.steps, o.out), o.datasets)
+        which = comparison(family, 2 * o.steps, o.out)
+        rows += rows_by_networks(family, which, o.datasets) + (participants(which) if family == "accumulators" else [])
         with files.atomic(o.out / "components.csv") as temporary:
-            pd.DataFrame(frames).to_csv(temporary, index=False)
+            pd.DataFrame(rows).to_csv(temporary, index=False)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from numpy_simulators import SIMULATORS
 from scipy.stats import mannwhitneyu
 
 from amortmix.model import registry
-from amortmix_paper.components import scores
+from amortmix_paper.components import beside, scores
 
 DATASETS = 2000
 LEVEL = 1e-6  # about thirty numbers in all: a false alarm in one of 30,000 runs
@@ -86,11 +86,19 @@ def test_right_probabilities_of_components_score_as_they_should():
 
     def table(probabilities):
         rows = [
-            {"family": "f", "data_set": i, "truth": truth[i], "k": k + 1, "probability": q[k], "reliable": True}
+            {
+                "family": "f",
+                "by": "b",
+                "data_set": i,
+                "truth": truth[i],
+                "k": k + 1,
+                "probability": q[k],
+                "reliable": True,
+            }
             for i, q in enumerate(probabilities)
             for k in range(3)
         ]
-        return scores(pd.DataFrame(rows)).loc["f"]
+        return scores(pd.DataFrame(rows)).loc[("f", "b")]
 
     right = table(p)
     assert right["calibration error"] < 2 * right["by chance alone"]
@@ -99,11 +107,38 @@ def test_right_probabilities_of_components_score_as_they_should():
     assert table(sharp)["calibration error"] > 4 * right["by chance alone"]
 
 
-@pytest.mark.parametrize("family", list(components.FAMILIES))
+@pytest.mark.parametrize("family", ["mixture", "chain"])
 def test_every_number_of_components_is_a_model(family):
     """K orders of the states make one of them the declared one: theta has the dimension of K means and the rest."""
     for k, model in components.models(family).items():
         more = {"mixture": k - 1, "chain": k * (k - 1)}[family]
         assert len(model.states) == k and model.free == k + 1 + more
-        y = components.data_set(model, jax.random.key(k)).y
-        assert np.isfinite(y).all() and components.UNITS[0] <= len(y) <= components.UNITS[1]
+
+
+def test_every_k_makes_data_sets():
+    """With 30 data sets one of four is left out with probability 4 (3/4)^30 = 7e-4; the seed is fixed."""
+    for family in ("mixture", "chain"):
+        found = list(components.data_sets(components.models(family), 30))
+        assert {truth for _, truth, _ in found} == set(components.FAMILIES[family])
+        for _, _, data in found:
+            assert np.isfinite(data.y).all() and components.UNITS[0] <= len(data.y) <= components.UNITS[1]
+
+
+def test_what_networks_lose_is_the_divergence_from_evidence():
+    """Truths drawn from the evidence: the mean log ratio is KL(p || q), within four of its standard errors."""
+    rng = np.random.default_rng(6)
+    p = rng.dirichlet(np.ones(3), size=4000)
+    q = 0.7 * p + 0.1
+    truth = (rng.uniform(size=(len(p), 1)) < np.cumsum(p, axis=1)).argmax(axis=1)
+    rows = [
+        {"family": "f", "by": by, "data_set": i, "truth": truth[i], "k": k, "probability": row[k], "reliable": i != 7}
+        for by, found in (("evidence", p), ("networks", q))
+        for i, row in enumerate(found)
+        for k in range(3)
+    ]
+    found = beside(pd.DataFrame(rows)).loc["f"]
+    assert found["data sets"] == len(p) - 1
+    kept = np.arange(len(p)) != 7
+    divergence = np.sum(p * np.log(p / q), axis=1)[kept].mean()
+    assert abs(found["log score lost"] - divergence) < 4 * found["standard error"]
+    assert found["mean distance"] == pytest.approx(np.abs(p - q)[kept].mean())

@@ -21,7 +21,14 @@ ROOMS = (
     ("amortmix.inference", "amortmix.mcmc"),
     ("amortmix.diagnostics",),
     ("amortmix.plots",),
-    ("amortmix.storage", "amortmix.api", "amortmix.trainer", "amortmix.page", "amortmix.notebook"),
+    (
+        "amortmix.storage",
+        "amortmix.api",
+        "amortmix.trainer",
+        "amortmix.model_comparison",
+        "amortmix.page",
+        "amortmix.notebook",
+    ),
     ("amortmix.loading",),
     ("amortmix.cli",),
 )

@@ -36,6 +36,8 @@ _PUBLIC = {
     "check": "amortmix.model.check",
     "load_fit": "amortmix.inference.saved",
     "compare": "amortmix.inference.compare",
+    "train_comparison": "amortmix.model_comparison",
+    "load_comparison": "amortmix.model_comparison",
     "find": "amortmix.model.registry",
     "Data": "amortmix.model.data",
     "Mixture": "amortmix.model.mixture",

@@ -44,6 +44,8 @@ def load(name, prior=None, model=None, engine=None, design=None):
             raise BadInput(f"{folder}: no card.json; expected a folder that amortmix.train wrote")
         folder = pretrained.folder_of(str(name), prior if isinstance(prior, str) else None, design)
     card = load_card(folder)
+    if "models" in card:
+        raise BadInput(f"{folder}: networks that compare models; expected those of one, or amortmix.load_comparison")
     other = prior if prior != card["priors"] else None
     if isinstance(other, str) and not Design.of_card(card).varied:
         raise BadInput(f"{folder}: its networks are not of the prior {prior!r}; expected to load it without `prior`")

@@ -143,7 +143,7 @@ def ablation(rows):
 
 
 def components(rows, bins=5):
-    """Mean probability of every K by the K that made the data, and probabilities against frequencies, of one family.
+    """Mean probability of every model by the one that made the data, and probabilities against frequencies.
 
     ``rows``: truth, k, probability.
     """
@@ -156,7 +156,7 @@ def components(rows, bins=5):
             left.text(j, i, f"{value:.2f}", ha="center", va="center", color="white" if value > 0.5 else "black")
     left.set_xticks(range(len(mean.columns)), mean.columns)
     left.set_yticks(range(len(mean.index)), mean.index)
-    left.set(xlabel="K of the fit", ylabel="K that made the data")
+    left.set(xlabel="K, or model", ylabel="what made the data")
     left.set_title("mean probability", fontsize=10)
     p, hit = rows["probability"].to_numpy(), (rows["k"] == rows["truth"]).to_numpy()
     place = np.minimum((p * bins).astype(int), bins - 1)

@@ -50,7 +50,7 @@ def compare(fits, prior=None):
     _check_evidence(fits)
     _check_same_data(fits)
     value, error = (np.array([getattr(f, a) for f in fits.values()]) for a in ("log_evidence", "log_evidence_error"))
-    log_prior = np.log(_prior(fits, prior))
+    log_prior = np.log(prior_of(fits, prior))
     noise = np.random.default_rng(SEED).normal(size=(DRAWS, len(fits)))
     drawn = _softmax(value + log_prior + np.where(np.isfinite(error), error, 0) * noise)
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
@@ -71,13 +71,13 @@ def _softmax(x):
     return np.exp(x - logsumexp(x, axis=-1, keepdims=True))
 
 
-def _prior(fits, prior):
-    """Probabilities (M,) of the models before the data."""
+def prior_of(names, prior=None):
+    """Probabilities (M,) of models before the data, by default equal; BadInput unless ``prior`` has one for each."""
     if prior is None:
-        return np.full(len(fits), 1 / len(fits))
-    if set(prior) != set(fits) or any(not p > 0 for p in prior.values()):
-        raise BadInput(f"prior {prior}; expected a positive probability for each of {', '.join(map(str, fits))}")
-    given = np.array([prior[name] for name in fits], float)
+        return np.full(len(names), 1 / len(names))
+    if set(prior) != set(names) or any(not p > 0 for p in prior.values()):
+        raise BadInput(f"prior {prior}; expected a positive probability for each of {', '.join(map(str, names))}")
+    given = np.array([prior[name] for name in names], float)
     return given / given.sum()
 
 

@@ -116,18 +116,26 @@ def load_bundle(folder, model=None):
         If the network file is missing, truncated or not the one that the card describes, or the model has changed.
     """
     folder = Path(folder)
-    card, path = load_card(folder), folder / "bundle.keras"
+    card = load_card(folder)
     check_file(card, folder)
+    return Bundle(model_of(card, folder, model), load_networks(folder), card, folder)
+
+
+def model_of(card, folder, model=None):
+    """The model that a card describes, as its networks were trained for it; BadInput if ``model`` is another."""
     model = _declared(card, folder) if model is None else model
     check_identity(model, card, folder)
-    model = model.changed(
+    return model.changed(
         design=Design.of_card(card),
         density=load_density(folder, card),
         **({} if card["scaling"] is None else {"scaling": card["scaling"]}),
     )
+
+
+def load_networks(folder):
+    """The estimator in a folder."""
     with _no_initial_values():
-        networks = keras.saving.load_model(path, safe_mode=True, compile=False)
-    return Bundle(model, networks, card, folder)
+        return keras.saving.load_model(Path(folder) / "bundle.keras", safe_mode=True, compile=False)
 
 
 _ONE_AT_A_TIME = threading.Lock()
