@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := PATH="$(abspath $(BIN)):$$PATH"
 
-.PHONY: help setup paper smoke test benchmark ablation components lint lock ship publish clean
+.PHONY: help setup paper smoke test benchmark ablation components epidemic lint lock ship publish clean
 
 help:
 	@grep -E '^# make|^#  ' Makefile | sed 's/^# //'
@@ -15,6 +15,7 @@ help:
 	@echo 'make benchmark   training against BayesFlow, fits against Stan, memory, growth'
 	@echo 'make ablation    each choice of the recipes changed by itself'
 	@echo 'make components  how many classes or states: probabilities of K and whether they are right'
+	@echo 'make epidemic    an outbreak from simulator to forecast, beside NUTS'
 	@echo 'Options:     CORES=2, and CONFIG="priors=reference participants=simulated"'
 
 setup: $(VENV)/.ready
@@ -58,6 +59,10 @@ ablation: setup
 # how probable is each number of classes or states: results/components/components.csv, shown in the same way
 components: setup
 	$(RUN) python benchmarks/components.py
+
+# an outbreak from simulator to forecast: results/epidemic/, shown in the same way
+epidemic: setup
+	$(RUN) python benchmarks/epidemic.py
 
 lint: setup
 	$(RUN) ruff check --quiet src workflow tests benchmarks models

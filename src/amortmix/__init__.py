@@ -48,6 +48,7 @@ _PUBLIC = {
     "OrderedNormal": "amortmix.model.distributions",
     "Increments": "amortmix.model.distributions",
     "Wald": "amortmix.model.distributions",
+    "UnitNumber": "amortmix.model.counter",
     "Real": "amortmix.model.columns",
     "Positive": "amortmix.model.columns",
     "NonNegativeInteger": "amortmix.model.columns",

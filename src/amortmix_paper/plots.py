@@ -171,6 +171,49 @@ def components(rows, bins=5):
     return figure
 
 
+def outbreak(days, known):
+    """Reports of every day, and what was forecast after the first ``known`` of them by both methods.
+
+    ``days``: day, reports, and "{method} {quantile}" of ABI and MCMC.
+    """
+    figure, axis = plt.subplots(figsize=(7.4, 3.3))
+    for method in ("ABI", "MCMC"):
+        lines = {q: days[f"{method} {q}"] + 1 for q in (0.05, 0.5, 0.95)}
+        axis.plot(days["day"], lines[0.5], color=COLORS[method], label=f"{method}, median and 90 %")
+        axis.fill_between(days["day"], lines[0.05], lines[0.95], color=COLORS[method], alpha=0.25, linewidth=0)
+    seen = days["day"] < known
+    axis.plot(days["day"][seen], days["reports"][seen] + 1, "o", color="black", markersize=3, label="known")
+    axis.plot(
+        days["day"][~seen], days["reports"][~seen] + 1, "o", color="black", markersize=3, mfc="white", label="later"
+    )
+    axis.axvline(known - 0.5, color=COLORS["truth"], linewidth=1, linestyle="--")
+    axis.set(xlabel="day", ylabel="reports + 1", yscale="log")
+    axis.legend(frameon=False, fontsize=8)
+    figure.tight_layout()
+    return figure
+
+
+def break_even(training, each):
+    """Seconds of all fits against their number, and where networks that had to be trained first cost no more.
+
+    ``training``: seconds; ``each``: {method: seconds of a fit}, by networks under "ABI".
+    """
+    figure, axis = plt.subplots(figsize=(5.2, 3.3))
+    number = np.geomspace(1, 1e5, 200)
+    for method, seconds in each.items():
+        total = seconds * number + (training if method == "ABI" else 0)
+        name = "networks, trained first" if method == "ABI" else method
+        axis.plot(number, total, color=COLORS["ABI" if method == "ABI" else "MCMC"], label=name)
+        if method != "ABI":
+            meet = training / (seconds - each["ABI"])
+            axis.axvline(meet, color=COLORS["truth"], linewidth=1, linestyle="--")
+            axis.text(meet * 1.1, total[0], f"{meet:,.0f} data sets", fontsize=8)
+    axis.set(xlabel="data sets", ylabel="seconds of CPU", xscale="log", yscale="log")
+    axis.legend(frameon=False, fontsize=8)
+    figure.tight_layout()
+    return figure
+
+
 def benchmark(rows):
     """Ratios with their range over repeats, then how the cost grows, as far as it was measured.
 

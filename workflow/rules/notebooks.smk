@@ -1,7 +1,7 @@
 """Executed notebooks, as notebook and HTML."""
 
-#: saved results of `make ablation` and `make components`; each page is made where they are
-SAVED = {name: f"results/published/{name}/{name}.csv" for name in ("ablation", "components")}
+#: saved results of `make ablation`, `make components` and `make epidemic`; each page is made where they are
+SAVED = {name: f"results/published/{name}/{name}.csv" for name in ("ablation", "components", "epidemic")}
 
 
 def pages():

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from amortmix.model import check_data, check_exact, check_statistics
+from amortmix.model import check_data, check_exact, check_statistics, registry
 from amortmix.model.check_setting import NotTried, Setting
 
 
@@ -62,8 +62,9 @@ def check(model, seed=1):
 
     Parameters
     ----------
-    model : Model
-        Also one without a density, of which less can be checked.
+    model : Model, str or path
+        A declaration, the name of one of the library, or the path of a file that defines MODEL; also one without a
+        density, of which less can be checked.
     seed : int
         Of all simulations.
 
@@ -76,6 +77,7 @@ def check(model, seed=1):
     --------
     >>> print(am.check(MODEL))
     """
+    model = registry.find(model)
     setting = Setting(model, seed)
     checks = (*check_data.CHECKS, *check_exact.CHECKS, *check_statistics.CHECKS)
     return Report(model.name, [run(name, function, setting) for name, applies, function in checks if applies(model)])
