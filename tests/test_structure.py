@@ -96,8 +96,8 @@ def test_a_module_opens_with_a_docstring_and_is_short(path):
 
 
 LIMITS = {p: 90 for p in (SOURCE / "amortmix" / "library").glob("*.py")} | {
-    # a curve of its own takes the epidemic twice as many
-    p: 50 if p.stem == "epidemic" else 25
+    # the epidemic declares the curve of an outbreak as well
+    p: 60 if p.stem == "epidemic" else 25
     for p in (ROOT / "models").glob("*.py")
 }
 
