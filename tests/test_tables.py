@@ -156,3 +156,11 @@ def test_a_file_that_is_no_table_is_one_line(content, tmp_path):
     with pytest.raises(BadInput) as error:
         tables.read(RACE, path)
     assert str(error.value).startswith(f"{path}") and "\n" not in str(error.value)
+
+
+def test_unobserved_units_between_others_are_missing_and_those_after_them_padding():
+    model = registry.find("models/gaussian_scales.py")
+    mask = np.array([[1.0], [0.0], [1.0], [0.0], [0.0]])
+    read = tables.read(model, Data(np.ones((5, 1, 1)), mask)).data
+    np.testing.assert_array_equal(read.exists, [1, 1, 1, 0, 0])
+    np.testing.assert_array_equal(read.observed, mask[:, 0])

@@ -179,7 +179,8 @@ def outbreak(days, known):
     figure, axis = plt.subplots(figsize=(7.4, 3.3))
     for method in ("ABI", "MCMC"):
         lines = {q: days[f"{method} {q}"] + 1 for q in (0.05, 0.5, 0.95)}
-        axis.plot(days["day"], lines[0.5], color=COLORS[method], label=f"{method}, median and 90 %")
+        style = "-" if method == "ABI" else "--"
+        axis.plot(days["day"], lines[0.5], style, color=COLORS[method], label=f"{method}, median and 90 %")
         axis.fill_between(days["day"], lines[0.05], lines[0.95], color=COLORS[method], alpha=0.25, linewidth=0)
     seen = days["day"] < known
     axis.plot(days["day"][seen], days["reports"][seen] + 1, "o", color="black", markersize=3, label="known")

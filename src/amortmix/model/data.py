@@ -68,10 +68,15 @@ def existing(data):
 
 
 def one_sequence(data):
-    """The same data set with its sequences written down: where there is no word of them, one of its observed units."""
+    """The same data set with its sequences written down: where there is no word of them, one to the last observed unit.
+
+    Units between that were not observed exist: those after it are padding.
+    """
     if data.sequence is not None:
         return data
-    return data._replace(sequence=np.asarray(data.observed > 0, dtype=np.float32))
+    observed = np.asarray(data.observed) > 0
+    last = len(observed) - np.argmax(observed[::-1])
+    return data._replace(sequence=np.asarray((np.arange(len(observed)) < last) & observed.any(), dtype=np.float32))
 
 
 def without(data, units, observations):

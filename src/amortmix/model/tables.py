@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from amortmix.model.data import Data
+from amortmix.model.data import Data, as_numpy, one_sequence
 from amortmix.model.naming import coded, named, scaled
 from amortmix.model.naming import needed as _needed
 from amortmix.model.places import at, places_of
@@ -74,7 +74,10 @@ def read(
         return source
     keep = limits(model, keep, min_rt, max_rt)
     if isinstance(source, Data):
-        data = Data(*(None if a is None else np.asarray(a, np.float32) for a in source))
+        data = as_numpy(source)
+        written = one_sequence(data)
+        # units that were not observed lie between others: they are missing, not padding
+        data = written if np.any(written.exists > data.exists) else data
         return Table(data, _numbers(data))
     if isinstance(source, (str, Path)):
         source = load(model, source, columns)
