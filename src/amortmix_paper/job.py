@@ -5,6 +5,7 @@ import errno
 import logging
 import os
 import sys
+import time
 import traceback
 
 from amortmix.storage.files import BadInput
@@ -40,6 +41,13 @@ def cache_compilations():
     from amortmix.storage import compiled
 
     compiled.keep(".cache/jax")
+
+
+def measured(function, *arguments):
+    """What a function returns, and the CPU seconds that it took."""
+    began = time.process_time()
+    found = function(*arguments)
+    return found, time.process_time() - began
 
 
 def _disk_is_full(error):
