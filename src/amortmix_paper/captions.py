@@ -52,7 +52,7 @@ FIRST = (
     "Latent switches in cognitive processing",
     "Latent switches between guessing and leaky competing accumulators",
 )
-LAST = ("Participants", "Smoothing", "Ablation", "How many components", "An epidemic", "Workflow")
+LAST = ("Participants", "Smoothing", "Ablation", "How many components", "An epidemic", "Spatial example", "Workflow")
 
 
 class Figures:

@@ -46,6 +46,8 @@ def notebook_inputs(w):
         return [SAVED[name]]
     if name == "all_trials":
         return list(trial_files().values())
+    if name == "spatial":
+        return spatial_files()
     if name == "errata":
         return participants(w.priors, "data/{dataset}.nc")
     folder = f"{RESULTS}/{w.priors}/{name}"
