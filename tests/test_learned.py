@@ -13,13 +13,14 @@ from numpyro import sample
 
 import amortmix as am
 from amortmix import trainer
-from amortmix.inference.members import largest_sd
+from amortmix.inference.members import flaw, largest_sd
 from amortmix.model import registry
 from amortmix.model.data import Data
 from amortmix.model.learned import bijection
 from amortmix.storage.density import load_density, save_density
 from amortmix.storage.files import BadInput
 from amortmix.training import density as learning
+from amortmix.training import density_check
 from amortmix.training.loop import train
 
 #: Share of units whose simulation ends in infinity, which has nothing to do with anything else.
@@ -120,22 +121,40 @@ def rough(float64):
     return plain.changed(density=replace(blank, layers=layers))
 
 
-def test_a_density_integrates_to_one(rough):
-    """Sum over sides and counts below 2,000, integral over 300 log times: 1 within 1e-3 for each state."""
+@pytest.fixture
+def masses(rough):
+    """theta, 300 times, and the probability (300, 2000, 2, K) around each time of each count and side."""
     theta = rough.sample_prior(jax.random.key(3))
+    location, scale = rough.density.scaling["time"]
     t, width = np.linspace(-16, 16, 300, retstep=True)
-    scaled = np.exp(rough.density.scaling["time"][0] + rough.density.scaling["time"][1] * t)
-    slope = scaled * rough.density.scaling["time"][1] * width
-    counts = np.arange(2000.0)
+    times = np.exp(location + scale * t)
 
     @jax.jit
     def mass(side):
-        time, count = jnp.meshgrid(theta[-1] + scaled, counts, indexing="ij")
+        time, count = jnp.meshgrid(theta[-1] + times, np.arange(2000.0), indexing="ij")
         y = jnp.stack([time.ravel(), count.ravel(), jnp.full(time.size, side)], axis=-1)[:, None]
         log_q = rough.log_densities(theta, Data(y, jnp.ones((len(y), 1))))
-        return jnp.sum(jnp.exp(log_q).reshape(len(scaled), len(counts), 2) * slope[:, None, None], axis=(0, 1))
+        return jnp.exp(log_q).reshape(*time.shape, 2) * (times * scale * width)[:, None, None]
 
-    np.testing.assert_allclose(mass(0.0) + mass(1.0), 1, atol=1e-3)
+    return theta, theta[-1] + times, np.stack([mass(0.0), mass(1.0)], axis=2)
+
+
+def test_a_density_integrates_to_one(masses):
+    """Sum over sides and counts below 2,000, integral over 300 log times: 1 within 1e-3 for each state."""
+    np.testing.assert_allclose(masses[-1].sum((0, 1, 2)), 1, atol=1e-3)
+
+
+def test_transforms_are_distribution_functions(rough, masses):
+    """Of a side, of a time given the side, and of a count given both, from sums of the density itself."""
+    theta, times, mass = masses
+    y = jnp.broadcast_to(jnp.array([times[160], 2.0, 1.0]), (1, 2, 1, 3))
+    noise = jnp.broadcast_to(jnp.array([0.5, 0.3, 0.7]), (2, 1, 3))
+    u = rough.density.transforms(rough, y, theta, None, noise)[:, 0].T
+    of_sides, of_times, of_counts = mass.sum((0, 1)), mass[:, :, 1].sum(1), mass[160, :, 1]
+    below = of_times[:160].sum(0) + of_times[160] / 2, of_counts[:2].sum(0) + 0.3 * of_counts[2]
+    np.testing.assert_allclose(u[0], below[0] / of_times.sum(0), atol=2e-3)
+    np.testing.assert_allclose(u[1], below[1] / of_counts.sum(0), atol=1e-6)
+    np.testing.assert_allclose(u[2], of_sides[0] + 0.7 * of_sides[1], atol=1e-3)
 
 
 def test_units_that_share_theta_are_as_units_with_their_own(rough):
@@ -165,10 +184,11 @@ def test_few_simulated_units_are_far_out(learned):
 
 
 def test_a_fit_says_what_its_density_does_not_know(learned, tmp_path):
-    """A time that no simulation has is named, by networks as they come back from a folder and by their programs."""
+    """A time that no simulation has, and a check that failed, by networks from a folder and by their programs."""
     from conftest import smoke_recipe
 
-    model = learned.changed(simulate_unit=simulate_unit)
+    report = learned.density.report | {"problems": ["its members disagree"]}
+    model = learned.changed(simulate_unit=simulate_unit, density=replace(learned.density, report=report))
     nets = am.train(model, steps=20, recipe=smoke_recipe(model), folder=tmp_path, assess=False)
     assert nets.card["density"]["steps"] == 1000
     theta = jnp.array([0.5, 0.4, 1.0, 4.0, 0.2])
@@ -181,6 +201,7 @@ def test_a_fit_says_what_its_density_does_not_know(learned, tmp_path):
             warnings.simplefilter("ignore", UserWarning)
             fit = am.load(tmp_path).fit(frame.assign(time=frame["time"].where(frame.index != 7, time)), draws=400)
         assert fit.tree.attrs["density_shift"] >= 0
+        assert fit.verdict == "UNRELIABLE" and fit.reason == flaw(report) and fit.reason in fit.warnings[-1]
         named.append([w for w in fit.warnings if "farther out than simulated units" in w])
     # draws of networks that are hardly trained may be far from other units too
     assert not any("of unit 8" in w for w in named[0]) and "500 of unit 8" in named[1][0]
@@ -192,9 +213,16 @@ def test_a_fit_says_what_its_density_does_not_know(learned, tmp_path):
         again = exported.fit(frame.assign(time=frame["time"].where(frame.index != 7, 500.0)), draws=400)
     assert again.tree.attrs["density_shift"] == pytest.approx(fit.tree.attrs["density_shift"], rel=1e-2)
     assert [w for w in again.warnings if "farther out" in w] and again.tree.attrs["program"] == "exported"
+    assert (again.verdict, again.reason) == ("UNRELIABLE", flaw(report))
 
 
-def test_a_recipe_asks_for_a_density():
+@pytest.fixture
+def unclassified(monkeypatch):
+    """Nobody looks at these densities: the classifier, which takes seconds, need not."""
+    monkeypatch.setattr(density_check, "classifier", lambda *_: (0.5, 0.01))
+
+
+def test_a_recipe_asks_for_a_density(unclassified):
     """It is learned before the networks, with the seed of the training, and the density can then train them."""
     from conftest import smoke_recipe  # not above: a process that exports reads this file as the declaration
 
@@ -208,7 +236,7 @@ def test_a_recipe_asks_for_a_density():
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_density_that_was_kept_is_that_of_its_model_and_seed(tmp_path, monkeypatch):
+def test_a_density_that_was_kept_is_that_of_its_model_and_seed(tmp_path, monkeypatch, unclassified):
     """An interrupted training goes on with it; another declaration, or another seed, learns its own."""
     learn, asked = trainer.learn_density, []
 

@@ -249,7 +249,8 @@ class Networks:
         Returns
         -------
         Fit
-            Its verdict is CONVERGED or NOT CONVERGED, from R-hat and divergent transitions.
+            Its verdict is CONVERGED or NOT CONVERGED, from R-hat and divergent transitions, or UNRELIABLE under a
+            learned density that failed its own check.
 
         Raises
         ------

@@ -27,7 +27,7 @@ ADVICE = {
     "PSIS": "The draws are corrected by importance weights. The data or their design are unusual for the networks, "
     "which does no harm as long as the weights can be relied on.",
     "MCMC": "Do not use these draws. Run MCMC on the same declaration (nets.mcmc), or mend what the warnings name.",
-    "UNRELIABLE": "Do not use these draws: no density is known by which they could be checked or corrected.",
+    "UNRELIABLE": "Do not use these draws: no density can be relied on by which they could be checked or corrected.",
     "CONVERGED": "Chains agree with each other.",
     "NOT CONVERGED": "Chains do not agree: run them longer.",
 }

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from amortmix.api import REFERENCE_SEED, Networks
 from amortmix.inference.amortized import Amortized
+from amortmix.inference.members import flaw
 from amortmix.inference.reference import make_reference
 from amortmix.model import registry
 from amortmix.model.identity import fingerprint
@@ -94,7 +95,10 @@ def _with_density(model, folder, minutes, seed):
         return model.changed(density=load_density(folder, kept))
     model = learn_density(model, minutes, seed=seed)
     files.write_json(report, {"of": ours, "density": save_density(folder, model.density)})
-    print(f"The density of a unit is about {model.density.report['divergence']:.1e} nats from the true one.")
+    learned = model.density.report
+    print(f"The density of a unit is about {learned['divergence']:.1e} nats from the true one.")
+    if wrong := flaw(learned):
+        print(f"Learn it longer: {wrong}.")
     return model
 
 

@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 import xarray as xr
 
+from amortmix.inference.members import flaw
+
 #: Nats per data set that the flow may give away, and nats per unit that a head may.
 GAP, EXCESS = 0.15, 0.001
 #: Largest calibration error of the states where no density is known.
@@ -53,6 +55,9 @@ def quality_of(metrics, recovery):
     if "density" in metrics:
         away = metrics["density"]["divergence"]
         numbers.append(f"both to a learned density, about {away:.1g} nats per unit from the true one")
+        if wrong := flaw(metrics["density"]):
+            good = False
+            numbers.append(wrong)
     if "state_calibration" in metrics:
         error = max(c["ece"] for c in metrics["state_calibration"].values())
         good &= error <= CALIBRATION_ERROR

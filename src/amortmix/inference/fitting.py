@@ -150,9 +150,9 @@ class Fitter:
             doubts, shift = self._doubts(table, Draws(*(x[~overflown] for x in drawn)), best, smoothed, overflown, seed)
             concerns += doubts
         local = self._locally(table, drawn, seed) if finite and self.local else None
-        verdict = judge(
-            model.has_density, smoothed, found.get("mmd_p"), concerns, finite, self.amortized.card["meaningful"], local
-        )
+        flaw = members.flaw(self.amortized.card.get("density"))
+        meaningful = self.amortized.card["meaningful"]
+        verdict = judge(model.has_density, smoothed, found.get("mmd_p"), concerns, finite, meaningful, local, flaw)
         (states, error, number), more = self._timed(lambda: self._states(table.data, best.u), table, "states")
         found |= extra | {
             "engine": "abi",
@@ -166,7 +166,7 @@ class Fitter:
             "reason": verdict.reason,
             "warnings": self._warnings([*concerns, *unusual(found.get("mmd_p"))], verdict),
             "smoothing_rule": self.amortized.smoothing_rule,
-            "meaningful": int(self.amortized.card["meaningful"]),
+            "meaningful": int(meaningful),
             "not_observed": _not_observed(table.data),
             "notes": list(table.notes),
             "priors": model.prior_name,

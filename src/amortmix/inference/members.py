@@ -61,6 +61,15 @@ def _means(shift):
     return f"means may be off by {shift:.2f} posterior sd"
 
 
+def flaw(report):
+    """A sentence if a learned density failed its own check, by its report (on a card, or None); else None."""
+    problems = (report or {}).get("problems")
+    if not problems:
+        return None
+    wrong = "; ".join(problems)
+    return f"the learned density failed its own check, and weights and chains are those of another model: {wrong}"
+
+
 def shift(engine, data, theta, log_weights):
     """`Shift` of draws theta (S, D) with log weights (S,), by an `Engine` with a learned density."""
     weights = np.exp(log_weights - np.max(log_weights))

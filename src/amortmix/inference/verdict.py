@@ -3,7 +3,7 @@
 ABI          the networks' draws as they are
 PSIS         draws corrected by importance weights
 MCMC         neither: run MCMC, which needs the density and no network
-UNRELIABLE   neither, and there is no density: do not use this fit
+UNRELIABLE   neither, and there is no density, or a learned one that is wrong: do not use this fit
 """
 
 import math
@@ -19,7 +19,7 @@ class Verdict(NamedTuple):
     reason: str
 
 
-def judge(has_density, smoothed=None, mmd_p=None, concerns=(), finite=True, meaningful=True, local=None):
+def judge(has_density, smoothed=None, mmd_p=None, concerns=(), finite=True, meaningful=True, local=None, flaw=None):
     """The verdict on one fit.
 
     Parameters
@@ -37,7 +37,11 @@ def judge(has_density, smoothed=None, mmd_p=None, concerns=(), finite=True, mean
         False for networks that are hardly trained.
     local : LocalCalibration, optional
         Where no density is known (`amortmix.diagnostics.local`).
+    flaw : str, optional
+        What is wrong with a learned density (`amortmix.inference.members.flaw`).
     """
+    if flaw:
+        return Verdict("UNRELIABLE", flaw)
     if not has_density:
         return _without_density(mmd_p, concerns, finite, meaningful, local)
     k, limit = smoothed.pareto_k, smoothed.threshold

@@ -5,6 +5,7 @@ import json
 import jax
 import numpy as np
 
+from amortmix.inference.members import flaw
 from amortmix.model import identity
 from amortmix.storage import tree
 
@@ -13,8 +14,10 @@ PARTS = 8  # pieces in which draws are classified: few at a time fit the memory 
 RHAT, DIVERGENT = 1.01, 0.01
 
 
-def verdict_of(found):
-    """CONVERGED or NOT CONVERGED, and why in a sentence, of a `McmcFit`."""
+def verdict_of(found, density=None):
+    """CONVERGED or NOT CONVERGED of a `McmcFit`, UNRELIABLE under a learned density that is wrong; and why."""
+    if density is not None and (wrong := flaw(density.report)):
+        return "UNRELIABLE", wrong
     divergences = int(found.stats["diverging"].sum())
     numbers = f"largest R-hat {found.rhat_max:.3f}, {divergences} divergent transitions"
     fine = found.rhat_max <= RHAT and divergences <= DIVERGENT * found.stats["diverging"].size
@@ -37,7 +40,7 @@ def tree_of(model, table, found, attrs):
     parts = [exact(chunk, table.data) for chunk in np.array_split(flat, PARTS)]
     heads = [h for h in parts[0] if h in model.heads]
     probabilities = {h: np.concatenate([np.exp(np.asarray(p[h])) for p in parts]) for h in heads}
-    word, reason = verdict_of(found)
+    word, reason = verdict_of(found, model.density)
     attrs = {
         "engine": found.engine,
         "seconds": found.seconds,

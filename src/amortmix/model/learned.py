@@ -15,19 +15,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from amortmix.model import sites
 from amortmix.model.columns import Choice, NonNegativeInteger, Positive
+from amortmix.model.factors import LOWEST, log_prob, sides, tail
 
-#: Components of each mixture.
-COMPONENTS = 12
-#: Smallest distance of an observation from the parameter below it, in its units, and limits of log scales.
-NEAREST, LOG_SCALES = 1e-6, (-7.0, 3.0)
+#: Smallest distance of an observation from the parameter below it, in its units.
+NEAREST = 1e-6
 #: Standard deviations of the prior from its mean, up to which the networks tell one theta from another.
 LIMIT = 6.0
-#: Lower end of the cell of a count of zero, standardized.
-LOWEST = -1e4
 
 
 def bijection(model):
@@ -38,16 +34,6 @@ def bijection(model):
 def ordered(columns):
     """Names of the columns in the order of the factors: choices first."""
     return sorted(columns, key=lambda name: not isinstance(columns[name], Choice))
-
-
-def outputs(kind):
-    """How many numbers describe the density of a column."""
-    return len(kind.codes) if isinstance(kind, Choice) else 3 * COMPONENTS
-
-
-def width_of(kind):
-    """How many numbers tell a later factor the value of a column."""
-    return len(kind.codes) if isinstance(kind, Choice) else 1
 
 
 def transformed(model, name, y, theta):
@@ -71,50 +57,6 @@ def hidden(layers, context):
     return context
 
 
-def mixture(out):
-    """Log weights, locations and log scales (..., J) of the components."""
-    logits, location, scale = jnp.split(out, 3, axis=-1)
-    return jax.nn.log_softmax(logits, axis=-1), location, jnp.clip(scale, *LOG_SCALES)
-
-
-def log_prob(kind, out, t, edges=None):
-    """log density of a standardized value t (...), or log probability of a choice, under outputs (..., O).
-
-    Parameters
-    ----------
-    kind : Real
-        Of the column.
-    t : (...)
-        Index of a choice; else standardized g(y).
-    edges : (...), optional
-        Of a count: t is the lower end of its cell, this is the upper one.
-    """
-    if isinstance(kind, Choice):
-        chosen = t[..., None] == jnp.arange(out.shape[-1])
-        return jnp.sum(jnp.where(chosen, jax.nn.log_softmax(out, axis=-1), 0.0), axis=-1)
-    weight, location, scale = mixture(out)
-    a = (t[..., None] - location) * jnp.exp(-scale)
-    if edges is None:
-        return jax.nn.logsumexp(weight - 0.5 * a**2 - scale - 0.5 * np.log(2 * np.pi), axis=-1)
-    b = (edges[..., None] - location) * jnp.exp(-scale)
-    # sigmoid(b) - sigmoid(a), which does not cancel in the tails
-    cell = jax.nn.log_sigmoid(b) + jax.nn.log_sigmoid(-a) + jnp.log(-jnp.expm1(a - b))
-    return jax.nn.logsumexp(weight + cell, axis=-1)
-
-
-def tail(kind, out, t, edges=None):
-    """Probability of a value that is at least as far out on its side, twice; of a choice its own probability."""
-    if isinstance(kind, Choice):
-        return jnp.exp(log_prob(kind, out, t))
-    weight, location, scale = mixture(out)
-    a = (t[..., None] - location) * jnp.exp(-scale)
-    if edges is None:
-        below, above = jax.scipy.special.ndtr(a), jax.scipy.special.ndtr(-a)
-    else:
-        below, above = jax.nn.sigmoid((edges[..., None] - location) * jnp.exp(-scale)), jax.nn.sigmoid(-a)
-    return 2 * jnp.minimum(*(jnp.sum(jnp.exp(weight) * p, axis=-1) for p in (below, above)))
-
-
 @dataclass(frozen=True, eq=False)
 class LearnedDensity:
     """Networks for the density of one unit, and what is known of their quality.
@@ -132,7 +74,7 @@ class LearnedDensity:
     covariates : (2, C)
         Location and scale of the covariates.
     report : dict
-        How they were trained, and the numbers of `amortmix.training.density.assess`.
+        How they were trained, and the numbers of `amortmix.training.density_check`.
     """
 
     layers: dict
@@ -192,11 +134,31 @@ class LearnedDensity:
             log_prob(kind, out, t, edges) + slope for kind, out, t, edges, slope in self.factors(model, y, theta, x)
         )
 
+    def coordinates(self, model, theta):
+        """Standardized coordinates (..., d) of theta (..., D)."""
+        return jnp.clip((bijection(model).inverse(theta) - self.moments[0]) / self.moments[1], -LIMIT, LIMIT)
+
+    def transforms(self, model, y, theta, x, noise):
+        """P(Y_j <= y_j | y_<j, z, theta) (K, N, D_y) of units, parameters as for `log_prob`; under q all are uniform.
+
+        Parameters
+        ----------
+        noise : (K, N, D_y)
+            Uniform; it decides where in the probability of a choice or a count a unit lies.
+        """
+        found, log_weights = {}, jnp.zeros((self.members, 1, 1))
+        for name, (kind, out, t, edges, _) in zip(ordered(model.columns), self.factors(model, y, theta, x)):
+            # the past says which member is right
+            weights = jax.nn.softmax(log_weights, axis=0)
+            below, above = (jnp.sum(weights * p, axis=0) for p in sides(kind, out, t, edges))
+            found[name] = 1 - above + noise[..., list(model.columns).index(name)] * (below + above - 1)
+            log_weights = log_weights + log_prob(kind, out, t, edges)
+        return jnp.stack([found[name] for name in model.columns], axis=-1)
+
     def factors(self, model, y, theta, x=None):
         """For each column its kind, the outputs (M, K, N, O) of its networks, and what `_standardized` says of it."""
-        seen = (bijection(model).inverse(theta) - self.moments[0]) / self.moments[1]
         # (1, K, 1, d) where all units share theta: networks are asked once for all of them
-        seen = jnp.clip(seen, -LIMIT, LIMIT) * self.relevant[None, :, None]
+        seen = self.coordinates(model, theta) * self.relevant[None, :, None]
         if x is not None:
             seen = _beside(seen, (x - self.covariates[0]) / self.covariates[1])
         table = None  # of the past choices, as long as contexts are as few as they

@@ -3,12 +3,14 @@
     loss = -E log q(y | z, theta),   theta ~ p(theta), a quarter of them spread out,   y ~ the simulator in state z
 
 Each theta serves one unit of every state and member; the noise of each unit is its own. The learning rate goes to zero
-along a cosine over all steps; almost all of the gain is made in the last fifth.
+along a cosine over all steps; the density is that of the weights averaged over the last tenth of them. Averages are as
+good in the middle of a training as if it ended there, which shows whether it was long enough (`density_check.Curve`).
 """
 
 import time
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from typing import NamedTuple
 
 import jax
@@ -19,13 +21,17 @@ from numpyro import optim
 from amortmix.model import registry
 from amortmix.model.columns import Choice, NonNegativeInteger
 from amortmix.model.emissions import simulate_units
-from amortmix.model.learned import COMPONENTS, LIMIT, LearnedDensity, bijection, ordered, outputs, transformed, width_of
+from amortmix.model.factors import COMPONENTS, outputs, width_of
+from amortmix.model.learned import LIMIT, LearnedDensity, bijection, ordered, transformed
 from amortmix.progress import progress
 from amortmix.storage.files import BadInput
+from amortmix.training.density_check import HELD_OUT, Curve, check
 
 MEMBERS, WIDTHS = 2, (64, 64)
 STEPS, BATCH = 40_000, 1024  # units of each state, member and step
 RATE, WARM = 2e-3, 200
+#: Power of the weight that earlier steps have in the averaged weights: the last tenth of them decides.
+AVERAGED = 9
 #: Share of theta that are moved by a normal with this many standard deviations of the prior.
 SPREAD_SHARE, SPREAD = 0.25, 0.5
 ROUND = 100  # steps of a dispatch
@@ -63,7 +69,8 @@ def learn_density(model, minutes=None, steps=STEPS, seed=1):
     Returns
     -------
     Model
-        The same declaration with a density; its ``density.report`` says how good it is (`assess`).
+        The same declaration with a density; its ``density.report`` says how good it is
+        (`amortmix.training.density_check.check`).
 
     Raises
     ------
@@ -80,23 +87,27 @@ def learn_density(model, minutes=None, steps=STEPS, seed=1):
         raise BadInput(f"{model.name} has an emission; expected `simulate_unit`, the simulator of one unit")
     if model.observations[1] > 1:
         raise BadInput(f"{model.name} has {model.observations[1]} observations of a unit; expected one")
-    key_pilot, key_weights, key_train, key_assess = jax.random.split(jax.random.key(seed), 4)
+    key_pilot, key_weights, key_train, key_check = jax.random.split(jax.random.key(seed), 4)
     blank = _standardized(model, key_pilot)
+    units = jax.jit(simulate, static_argnums=(0, 3, 4))(model, None, key_check, 1, HELD_OUT)
     began = time.perf_counter()
-    state, run = optimizer(1).init(_initial(blank, model, key_weights)), _rounds(model, blank)
+    layers, run = _initial(blank, model, key_weights), _rounds(model, blank)
+    state = optimizer(1).init(layers), jax.tree.map(jnp.copy, layers)
     if minutes is not None:
         steps = _affordable(run, state, key_train, 60 * minutes, began)
+    curve = Curve(model, lambda layers: replace(blank, layers=layers), units, steps)
     told = progress(steps, f"learning the density of a unit of {model.name}")
-    for first in range(0, steps, ROUND):
-        number = min(ROUND, steps - first)
-        state, loss = run(state, key_train, first, number, steps)
+    for first, last in pairwise(sorted({*range(0, steps, ROUND), steps, *curve.marks})):
+        state, loss = run(state, key_train, first, last - first, steps)
         if not np.isfinite(loss):
             raise BadInput(f"{model.name}: the density of a unit cannot be learned: its loss is not finite")
-        told.advance(number, f"loss {loss:.4f}")
+        if last in curve.marks:
+            curve.add(last, state[1])
+        told.advance(last - first, f"loss {loss:.4f}")
     told.close()
-    density = replace(blank, layers=optimizer(steps).get_params(state))
+    density = replace(blank, layers=state[1])
     report = {"steps": steps, "units": steps * BATCH, "seed": seed, "seconds": time.perf_counter() - began}
-    return model.changed(density=replace(density, report=report | assess(model, density, key_assess)))
+    return model.changed(density=replace(density, report=report | check(model, density, units, curve, seed)))
 
 
 def with_density(model, recipe, seed):
@@ -233,7 +244,10 @@ def _biases(kind, last, weights):
 
 
 def _rounds(model, blank):
-    """A jitted function (state, key, first step, n, total) -> state and mean loss of n steps."""
+    """A jitted function (state, key, first step, n, total) -> state and mean loss of n steps.
+
+    The state is that of the optimizer, and the weights averaged over the last tenth of the steps so far.
+    """
 
     def loss(layers, units):
         density = replace(blank, layers=layers)
@@ -245,13 +259,15 @@ def _rounds(model, blank):
         rule = optimizer(total)
 
         def step(s, carry):
-            state, sum_of_losses = carry
+            state, averaged, sum_of_losses = carry
             units = simulate(model, blank.moments, jax.random.fold_in(key, s), MEMBERS, BATCH)
             value, slope = jax.value_and_grad(loss)(rule.get_params(state), units)
-            return rule.update(slope, state), sum_of_losses + value
+            state, keep = rule.update(slope, state), (s / (s + 1.0)) ** AVERAGED
+            averaged = jax.tree.map(lambda a, b: keep * a + (1 - keep) * b, averaged, rule.get_params(state))
+            return state, averaged, sum_of_losses + value
 
-        state, sum_of_losses = jax.lax.fori_loop(first, first + n, step, (state, 0.0))
-        return state, sum_of_losses / n
+        *state, sum_of_losses = jax.lax.fori_loop(first, first + n, step, (*state, 0.0))
+        return tuple(state), sum_of_losses / n
 
     return run
 
@@ -263,33 +279,3 @@ def _affordable(run, state, key, seconds, began):
     run(jax.tree.map(jnp.copy, state), key, 0, ROUND, STEPS)[1].block_until_ready()
     each = (time.perf_counter() - start) / ROUND
     return max(ROUND, int((seconds - (time.perf_counter() - began)) / each))
-
-
-# --- how good it is -----------------------------------------------------------------------------------------------
-
-
-def assess(model, density, key, number=50_000):
-    """Numbers on units that no member has seen, ``number`` of each state.
-
-    Independent errors e_m of the log densities of M members have var(e_1 - e_2) = 2 var(e), and those of their mean
-    var(e) / M; a density whose logarithm errs by e diverges by about var(e) / 2 from the true one.
-
-    Returns
-    -------
-    dict
-        ``left_out``, the share of units whose simulation was not finite, and of the others: ``cross_entropy``,
-        -E log q in nats per unit; ``divergence``, an estimate of KL(p || q) in nats per unit from what the members
-        disagree about; ``divergence_of_states``, the same for each state.
-    """
-    units = jax.jit(simulate, static_argnums=(0, 3, 4))(model, None, key, 1, number)
-    log_q = np.asarray(jax.jit(lambda u: density.log_prob(model, u.y, u.theta, u.x))(units), float)
-    finite = np.asarray(units.finite[0])
-    mean = np.logaddexp.reduce(log_q, axis=0) - np.log(density.members)
-    variance = np.var(log_q, axis=0, ddof=1)
-    of_states = np.average(variance, axis=1, weights=finite) / (2 * density.members)
-    return {
-        "cross_entropy": float(-np.average(mean, weights=finite)),
-        "left_out": float(1 - finite.mean()),
-        "divergence": float(of_states.mean()),
-        "divergence_of_states": of_states.tolist(),
-    }
