@@ -30,6 +30,8 @@ UNITS = (100, 200)
 FAMILIES = {"mixture": (1, 2, 3, 4), "chain": (1, 2, 3), "accumulators": ("race", "leaky")}
 LIBRARY = {"race": "evidence_accumulation", "leaky": "leaky_accumulator"}
 TRIALS = 400  # of a participant
+#: Steps of the networks that tell models apart.
+STEPS = {"mixture": 4000, "chain": 4000, "accumulators": 2000}
 SEED, DRAWS = 11, 1000
 
 
@@ -144,15 +146,15 @@ def participants(which):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="results/components", type=Path)
-    parser.add_argument("--steps", default=3000, type=int, help="of each training")
-    parser.add_argument("--datasets", default=200, type=int, help="of each family, for evidence")
+    parser.add_argument("--steps", default=3000, type=int, help="of the networks of each model")
+    parser.add_argument("--datasets", default=150, type=int, help="of each family")
     o = parser.parse_args()
     warnings.simplefilter("ignore", UserWarning)  # a result that cannot be relied on says so in `reliable`
     rows = []
     for family in FAMILIES:
         if family != "accumulators":
             rows += rows_by_evidence(family, networks(family, o.steps, o.out), o.datasets)
-        which = comparison(family, 2 * o.steps, o.out)
+        which = comparison(family, STEPS[family], o.out)
         rows += rows_by_networks(family, which, o.datasets) + (participants(which) if family == "accumulators" else [])
         with files.atomic(o.out / "components.csv") as temporary:
             pd.DataFrame(rows).to_csv(temporary, index=False)
