@@ -102,6 +102,7 @@ def test_a_seed_changes_what_depends_on_it():
     counts = job_counts(output)
     assert counts["train"] == 7 and counts["simulate"] == 7 and counts["fit_mcmc"] == 17
     assert "data" not in counts and "compile_mcmc" not in counts
+    assert counts["spatial_method"] == 5 and counts["spatial_reverse_kl"] == 2
 
 
 def test_mcmc_settings_change_only_what_comes_after_mcmc(tmp_path):

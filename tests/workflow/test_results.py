@@ -8,6 +8,8 @@ import xarray as xr
 from test_dag import OWN, OWN_DATA_SETS, PAPER, ROOT, SMOKE
 
 from amortmix.model import registry
+from amortmix_paper.spatial import RESTS_ON
+from amortmix_paper.spatial.results import read
 from amortmix_paper.table1 import PUBLISHED
 
 
@@ -72,6 +74,17 @@ def test_pages_show_their_figures():
         skipped = [bool(re.search(r"^ *if ", "".join(c["source"]), flags=re.MULTILINE)) for c in cells]
         assert all(n or not save or skip for n, save, skip in zip(images, saves, skipped)), path
         assert path.with_suffix(".html").read_text().count('src="data:image/png;base64') == sum(images), path
+
+
+def test_every_method_of_the_spatial_example_answers_and_says_what_it_took():
+    """For each field of the test; where there is a density, a table for the three fields that are shown."""
+    found = read(SMOKE.parent / "spatial")
+    n = len(found.fields["test_theta"])
+    for method, answers in found.answers.items():
+        assert answers["lower"].shape == answers["upper"].shape == answers["mean"].shape == (n,)
+        assert (method == "neural_bayes") != ("shown" in answers) and found.costs[method]["seconds"] > 0
+    for method, likelihood in RESTS_ON.items():
+        assert found.costs[method]["training_seconds"] > found.costs[likelihood]["training_seconds"]
 
 
 def test_table_1_has_eleven_rows_and_says_it_is_not_meaningful():

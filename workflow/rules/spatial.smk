@@ -11,12 +11,6 @@ def spatial_files():
     return [f"{SPATIAL}/{name}.{suffix}" for name in names for suffix in ("npz", "json")]
 
 
-def spatial_likelihood(w):
-    """The method on whose likelihood of the fields of training another one rests."""
-    rests_on = spatial_.RESTS_ON.get(w.method)
-    return [f"{SPATIAL}/{rests_on}.{suffix}" for suffix in ("npz", "json")] if rests_on else []
-
-
 rule spatial_fields:
     output:
         fields=SPATIAL + "/fields.npz",
@@ -60,7 +54,6 @@ rule spatial_mcmc:
 
 rule spatial_method:
     input:
-        likelihood=spatial_likelihood,
         fields=SPATIAL + "/fields.npz",
     output:
         answers=SPATIAL + "/{method}.npz",
@@ -68,7 +61,7 @@ rule spatial_method:
     log:
         f"logs/{SPATIAL}/{{method}}.log",
     wildcard_constraints:
-        method="|".join(spatial_.METHODS),
+        method="|".join(m for m in spatial_.METHODS if m not in spatial_.RESTS_ON),
     conda:
         "../../envs/networks.yaml"
     threads: 1
@@ -80,3 +73,12 @@ rule spatial_method:
         seed=lambda w: run_.seed_for("spatial", w.method),
     script:
         "../scripts/spatial_method.py"
+
+
+# the same with the likelihood of the fields of training, which another method has made
+use rule spatial_method as spatial_reverse_kl with:
+    input:
+        fields=SPATIAL + "/fields.npz",
+        likelihood=lambda w: [f"{SPATIAL}/{spatial_.RESTS_ON[w.method]}.{suffix}" for suffix in ("npz", "json")],
+    wildcard_constraints:
+        method="|".join(spatial_.RESTS_ON),
