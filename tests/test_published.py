@@ -10,8 +10,9 @@ import pytest
 from scipy.special import expit
 
 from amortmix.model import registry
+from amortmix.networks.build import build_estimator
 from amortmix.networks.classifiers import PublishedFilterClassifier
-from amortmix.networks.estimator import build_estimator, training_example
+from amortmix.networks.estimator import training_example
 from amortmix.networks.layers import LongShortTermMemory, Places
 from amortmix_paper.run import preset_recipes
 

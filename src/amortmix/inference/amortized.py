@@ -47,6 +47,23 @@ def log_joint(model, theta, data):
     return in_batches(batch, theta, DENSITIES_PER_BATCH)
 
 
+def drawn(model, estimator, data, conditions, noise):
+    """theta (S, D), u (S, d) and log q (S,) of noise (S, d), the flow being told ``conditions`` (S, C)."""
+    mean, scale = estimator.moments()
+    x, log_density = estimator.inference_network(noise, conditions=conditions, inverse=True, density=True)
+    u = mean + scale * x
+    bijection = model.bijection(data)
+    log_q = log_density - jnp.log(scale).sum() - bijection.log_det(u)
+    return bijection.forward(u), u, log_q
+
+
+def log_density(model, estimator, data, conditions, u):
+    """log q(theta) at u (S, d), a density of the constrained parameters, the flow being told ``conditions`` (S, C)."""
+    mean, scale = estimator.moments()
+    density = estimator.inference_network.log_prob((u - mean) / scale, conditions=conditions)
+    return density - jnp.log(scale).sum() - model.bijection(data).log_det(u)
+
+
 class Amortized(Engine):
     """Trained networks of one model, ready for data.
 
@@ -139,13 +156,8 @@ class Amortized(Engine):
 
     def flow(self, data, noise):
         """theta (S, D), u (S, d) and log q (S,) of noise (S, d), for one framed data set."""
-        mean, scale = self.estimator.moments()
         conditions = jnp.repeat(self._conditions(data), len(noise), axis=0)
-        x, log_density = self.estimator.inference_network(noise, conditions=conditions, inverse=True, density=True)
-        u = mean + scale * x
-        bijection = self.model.bijection(data)
-        log_q = log_density - jnp.log(scale).sum() - bijection.log_det(u)
-        return bijection.forward(u), u, log_q
+        return drawn(self.model, self.estimator, data, conditions, noise)
 
     def _answer(self, data, noise):
         theta, u, log_q = self.flow(data, noise)
@@ -159,10 +171,8 @@ class Amortized(Engine):
         return jnp.stack([model.log_likelihoods(theta, data) for model in models], axis=-1)
 
     def _log_prob_one(self, data, u):
-        mean, scale = self.estimator.moments()
         conditions = jnp.repeat(self._conditions(data), u.shape[0], axis=0)
-        log_density = self.estimator.inference_network.log_prob((u - mean) / scale, conditions=conditions)
-        return log_density - jnp.log(scale).sum() - self.model.bijection(data).log_det(u)
+        return log_density(self.model, self.estimator, data, conditions, u)
 
     def _heads(self, data, u):
         """Log probabilities of the trained heads for all draws: units are summarized once, theta varies."""

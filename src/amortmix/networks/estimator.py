@@ -9,17 +9,11 @@ set (the paper sums or averages, see notebooks/errata.ipynb), and cost little: t
 
 import jax
 import jax.numpy as jnp
-import keras
-import numpy as np
 from bayesflow.estimators import BasicEstimator
 from bayesflow.metrics.functional import maximum_mean_discrepancy
 from bayesflow.utils.serialization import deserialize, serializable, serialize
 
-from amortmix.networks import classifiers
-from amortmix.networks.flow import WhitenedFlow
 from amortmix.networks.layers import PACKAGE, Places, shapes_of
-from amortmix.networks.summaries import MixtureSummary
-from amortmix.storage.files import BadInput
 
 
 @serializable(PACKAGE)
@@ -90,6 +84,14 @@ class MixtureEstimator(BasicEstimator):
         z, log_q = self.inference_network(x.reshape(-1, d), conditions=repeated, inverse=inverse, density=True)
         return z.reshape(b, s, d), log_q.reshape(b, s)
 
+    def _told(self, units, places, summary, states, inference_conditions, classifier_conditions):
+        """What the flow is told of the data set (B, dim), and the classifier at each unit (B, N, C): here theta."""
+        return summary, classifier_conditions
+
+    def _mmd(self, summary, told):
+        """The regularization of the global summaries."""
+        return from_normal(self.summary_network, summary)
+
     def compute_metrics(
         self,
         inference_variables,
@@ -112,11 +114,11 @@ class MixtureEstimator(BasicEstimator):
         modelled = jnp.ones(summary_variables.shape[0]) if modelled is None else modelled
         units, places = self.summary_network.embed(summary_variables)
         summary = self.summary_network.pool(units, places, summary_variables)
-        reference = self.summary_network.base_distribution.sample((summary.shape[0],))
-        mmd = maximum_mean_discrepancy(summary, reference)
+        told, at_units = self._told(units, places, summary, states, inference_conditions, classifier_conditions)
+        mmd = self._mmd(summary, told)
 
         u = self.standardizer.maybe_standardize(inference_variables, key="inference_variables", stage="inference")
-        conditions = jnp.concatenate([inference_conditions, summary], axis=-1)
+        conditions = jnp.concatenate([inference_conditions, told], axis=-1)
         if particles is None:
             posterior = self.inference_network.compute_metrics(u, conditions=conditions, stage=stage)["loss"]
         else:
@@ -129,7 +131,7 @@ class MixtureEstimator(BasicEstimator):
 
         share = self.classified_share if stage == "training" else 1.0
         judged = places.exists * modelled[:, None]
-        parts = self.classifier.part(share, units, classifier_conditions, *places, states, chain, judged)
+        parts = self.classifier.part(share, units, at_units, *places, states, chain, judged)
         seen, theta, *places, z, chain, judged = parts
         log_probs = self.classifier(seen, conditions=theta, places=Places(*places), chain=chain)
         entropies = {k: _cross_entropy(v, z, judged) for k, v in log_probs.items()}
@@ -145,6 +147,11 @@ class MixtureEstimator(BasicEstimator):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         return cls(**deserialize(config, custom_objects=custom_objects))
+
+
+def from_normal(network, summary):
+    """Maximum mean discrepancy between a batch of summaries (B, dim) and the network's standard normal."""
+    return maximum_mean_discrepancy(summary, network.base_distribution.sample((summary.shape[0],)))
 
 
 def _cross_entropy(log_probs, states, mask):
@@ -190,40 +197,3 @@ def chain_of(model, theta):
     """log p(z_1) and the log transition matrix as one array (K + 1, K); None for a mixture."""
     chain = model.chain(theta)
     return None if chain is None else jnp.concatenate([chain[0][None], chain[1]])
-
-
-def architecture(recipe):
-    """The part of a recipe that says what the networks are, not how they are trained."""
-    return {key: recipe[key] for key in ("local", "summary", "flow", "classifier")}
-
-
-def build_estimator(model, recipe, examples, seed):
-    """A new estimator for a model.
-
-    Parameters
-    ----------
-    model : Model
-    recipe : dict
-        ``local``, ``summary``, ``flow``, ``classifier`` and ``classified_share``, see `amortmix.training.recipes`.
-    examples : dict of arrays
-        A large batch of `training_example`; fixes shapes and the standardization of u.
-    seed : int
-        Seed of the initial weights.
-    """
-    if model.design.irregular and model.dependent and recipe["classifier"]["kind"].endswith("filter"):
-        raise BadInput(f"{model.name}: classifier of kind filter; expected emission, which knows holes and sequences")
-    keras.utils.set_random_seed(seed)
-    arguments = {k: v for k, v in recipe["classifier"].items() if k != "kind"}
-    estimator = MixtureEstimator(
-        summary_network=MixtureSummary(recipe["local"], recipe["summary"], model.design.irregular),
-        inference_network=WhitenedFlow(**recipe["flow"]),
-        classifier=classifiers.KINDS[recipe["classifier"]["kind"]](n_states=len(model.states), **arguments),
-        classified_share=recipe["classified_share"],
-        standardize="inference_variables",
-    )
-    shapes = {k: tuple(int(s) for s in np.shape(v)) for k, v in examples.items()}
-    estimator.build({k: (1, *v[1:]) for k, v in shapes.items()})
-    estimator.standardizer.maybe_standardize(
-        jnp.asarray(examples["inference_variables"]), key="inference_variables", stage="training"
-    )
-    return estimator

@@ -17,7 +17,7 @@ import numpy as np
 from amortmix.model import identity, registry
 from amortmix.model.declare import Model
 from amortmix.model.design import Design
-from amortmix.networks import estimator as _estimator  # noqa: F401  registers the classes for loading
+from amortmix.networks import build as _build  # noqa: F401  registers the classes for loading
 from amortmix.storage import files
 from amortmix.storage.card import MADE_FROM_THEM, check_file, check_identity, load_card
 from amortmix.storage.density import load_density, save_density

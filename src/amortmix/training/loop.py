@@ -16,7 +16,8 @@ import keras
 import numpy as np
 
 from amortmix.model.identity import fingerprint
-from amortmix.networks.estimator import build_estimator, training_example
+from amortmix.networks.build import build_estimator
+from amortmix.networks.estimator import training_example
 from amortmix.progress import progress
 from amortmix.storage.files import BadInput, git_commit, plain
 from amortmix.training import schedule as schedules

@@ -7,7 +7,7 @@ zero: at first the networks answer as the known ones.
 
 import numpy as np
 
-from amortmix.networks.estimator import architecture
+from amortmix.networks.build import architecture
 from amortmix.storage.files import BadInput, plain
 
 
@@ -29,8 +29,8 @@ def start_from(estimator, recipe, bundle):
     """
     known, card = bundle.estimator, bundle.card
     for key, value in plain(architecture(recipe)).items():
-        if value != card["recipe"][key]:
-            raise BadInput(f"{bundle.folder}/card.json: {key} is {card['recipe'][key]}; expected {value} to train on")
+        if value != (known_value := card["recipe"].get(key)):
+            raise BadInput(f"{bundle.folder}/card.json: {key} is {known_value}; expected {value} to train on")
     for ours, theirs in (
         (estimator.trainable_variables, known.trainable_variables),
         (estimator.non_trainable_variables, known.non_trainable_variables),
