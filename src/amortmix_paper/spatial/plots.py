@@ -32,8 +32,11 @@ def binding(theta, synthetic):
     mean, sd = synthetic["binding_mean"], synthetic["binding_sd"]
     axis.plot(theta, synthetic["summary"], ".", color=COLORS["prior"], markersize=3, label="fields of the test")
     axis.plot(knots(), mean, color=STYLES["synthetic"][0], label="mean, given theta")
-    axis.fill_between(knots(), mean - 2 * sd, mean + 2 * sd, color=STYLES["synthetic"][0], alpha=0.3, linewidth=0)
-    axis.set(xlabel=r"$\theta$", ylabel="learned summary")
+    band = {"color": STYLES["synthetic"][0], "alpha": 0.3, "linewidth": 0, "label": "two standard deviations"}
+    axis.fill_between(knots(), mean - 2 * sd, mean + 2 * sd, **band)
+    # hardly any field has the smallest parameters: what is bound to them is left to chance
+    low, high = synthetic["summary"].min(), synthetic["summary"].max()
+    axis.set(xlabel=r"$\theta$", ylabel="learned summary", ylim=(1.1 * low - 0.1 * high, 1.1 * high - 0.1 * low))
     axis.legend()
     figure.tight_layout()
     return figure
@@ -85,8 +88,9 @@ def estimates(theta, answers):
         axis.axline((0, 0), slope=1, color=COLORS["truth"], linewidth=0.8)
         axis.set_title(METHODS[method], fontsize=9)
         axis.set(xlim=(0, UPPER), ylim=(0, UPPER), aspect="equal")
-    for axis in axes.flat[len(answers) :]:
+    for axis, above in zip(axes.flat[len(answers) :], axes.flat[len(answers) - 4 :]):
         axis.set_visible(False)
+        above.tick_params(labelbottom=True)
     figure.supxlabel(r"true $\theta$", fontsize=10)
     figure.supylabel(r"estimate", fontsize=10)
     figure.tight_layout()

@@ -65,11 +65,22 @@ def table(results):
 
 
 def in_halves(results):
-    """RMSPE (methods, 2) where theta is in the lower and in the upper half of its range."""
+    """RMSPE and what separates means from the exact ones, where theta is in the lower and in the upper half.
+
+    Returns
+    -------
+    DataFrame
+        A row for each method; columns (quantity, half).
+    """
     theta = results.fields["test_theta"][:, 0]
     halves = {"lower half": theta < UPPER / 2, "upper half": theta >= UPPER / 2}
+    others = {"RMSPE": theta, "from the exact mean": results.answers["exact"]["mean"]}
     rows = {
-        METHODS[method]: {words: rmspe(found["mean"][half], theta[half]) for words, half in halves.items()}
+        METHODS[method]: {
+            (name, words): rmspe(found["mean"][half], other[half])
+            for name, other in others.items()
+            for words, half in halves.items()
+        }
         for method, found in results.answers.items()
     }
     return pd.DataFrame.from_dict(rows, orient="index")
