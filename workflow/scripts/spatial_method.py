@@ -12,16 +12,16 @@ with job(snakemake):
     method, output = snakemake.wildcards.method, snakemake.output
     fields = np.load(snakemake.input.fields)
     simulations = {name: fields[name] for name in ("theta", "field")}
-    table, before = None, 0.0
+    table, needed = None, 0.0
     if method in RESTS_ON:
         likelihood, cost = snakemake.input.likelihood
         table, known = np.load(likelihood)["training"], files.read_json(cost)
-        before = known["training_seconds"] + known["table_seconds"]
+        needed = known["training_seconds"] + known["table_seconds"]
     trained, training = measured(train, method, simulations, snakemake.params.epochs, snakemake.params.seed, table)
     trained.answer(fields["test_field"])  # what the first call compiles is no part of an answer
     answers, answering = measured(trained.answer, fields["test_field"])
     found = answers._asdict()
-    cost = {"training_seconds": before + training, "seconds": answering / len(answers.mean), "losses": trained.losses}
+    cost = {"training_seconds": needed + training, "seconds": answering / len(answers.mean), "losses": trained.losses}
     shown = fields["shown_field"]
     if trained.table:
         found["shown"] = trained.table(shown)
