@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := PATH="$(abspath $(BIN)):$$PATH"
 
-.PHONY: help setup paper smoke test benchmark ablation components epidemic lint lock ship publish clean
+.PHONY: help setup paper smoke test benchmark ablation components epidemic factorization lint lock ship publish clean
 
 help:
 	@grep -E '^# make|^#  ' Makefile | sed 's/^# //'
@@ -15,6 +15,7 @@ help:
 	@echo 'make benchmark   training against BayesFlow, fits against Stan, memory, growth'
 	@echo 'make ablation    each choice of the recipes changed by itself'
 	@echo 'make components  how many classes or states: probabilities of K and whether they are right'
+	@echo 'make factorization  indicators first or parameters first: eqs. 21 to 23 against eq. 14'
 	@echo 'make epidemic    an outbreak from simulator to forecast, beside NUTS'
 	@echo 'Options:     CORES=2, and CONFIG="priors=reference participants=simulated"'
 
@@ -63,6 +64,10 @@ components: setup
 # an outbreak from simulator to forecast: results/epidemic/, shown in the same way
 epidemic: setup
 	$(RUN) python benchmarks/epidemic.py
+
+# networks of both factorizations of the joint posterior, held against the exact one: results/factorization/*.csv
+factorization: setup
+	$(RUN) python benchmarks/factorization.py
 
 lint: setup
 	$(RUN) ruff check --quiet src workflow tests benchmarks models

@@ -9,6 +9,7 @@ import itertools
 
 import jax
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import simulate
 from scipy.special import logsumexp
@@ -17,6 +18,7 @@ from scipy.stats import chisquare
 from amortmix.model import registry
 from amortmix_paper import conjugate
 from amortmix_paper import factorization as exactly
+from amortmix_paper import factorization_page as page
 from amortmix_paper.exact_joint import Exact, distance
 
 MODEL = registry.find("gaussian_mixture")
@@ -160,6 +162,24 @@ def test_ranks_among_draws_with_ties_are_uniform():
     rng, draws = np.random.default_rng(7), 4
     found = [exactly.ranks(rng.poisson(1.0, (1, 1)), rng.poisson(1.0, (draws, 1)), rng)[0] for _ in range(4000)]
     assert chisquare(np.bincount(found, minlength=draws + 1)).pvalue > LEVEL
+
+
+def test_the_page_tells_calibrated_draws_from_others_and_adds_up_the_parts():
+    """With this seed the bands, whose false-alarm rate is 5 %, do not give one."""
+    rng, draws, many = np.random.default_rng(1), 200, 400
+    right = rng.integers(0, draws + 1, (many, len(exactly.QUANTITIES)))
+    narrow = right.copy()
+    narrow[:, 7] = rng.choice([0, draws], many)
+    rows = pd.DataFrame(np.concatenate([right, narrow]), columns=exactly.QUANTITIES)
+    rows = rows.assign(draws=np.repeat([page.TRUE, page.OURS], many), passes=0)
+    found = page.calibrations(rows, draws)
+    one, other = found.loc[(page.TRUE, 0)], found.loc[(page.OURS, 0)]
+    assert one["inside"] and one["outside"] == "" and abs(one["coverage of theta"] - 0.95) < 0.02
+    assert not other["inside"] and other["outside"] == "$n_2$" and other["coverage of counts"] < 0.7
+    parts = pd.DataFrame(rng.exponential(size=(many, 5)), columns=list(page.PARTS))
+    means = page.divergences(parts)["mean"]
+    for words, columns in (("eq. 14 in all", page.PARAMETERS_FIRST), ("eqs. 21 to 23 in all", page.INDICATORS_FIRST)):
+        assert means[words] == pytest.approx(means[list(columns.values())].sum())
 
 
 def test_units_are_those_that_exist():

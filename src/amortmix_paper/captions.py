@@ -52,7 +52,16 @@ FIRST = (
     "Latent switches in cognitive processing",
     "Latent switches between guessing and leaky competing accumulators",
 )
-LAST = ("Participants", "Smoothing", "Ablation", "How many components", "An epidemic", "Spatial example", "Workflow")
+LAST = (
+    "Participants",
+    "Smoothing",
+    "Ablation",
+    "How many components",
+    "Indicators first",
+    "An epidemic",
+    "Spatial example",
+    "Workflow",
+)
 
 
 class Figures:

@@ -28,6 +28,14 @@ class Exact:
     theta : (S, 6)
     log_q : (S,)
         Log density of the distribution from which theta was drawn; weights make draws of the posterior of it.
+
+    Attributes
+    ----------
+    r : (S, N, 3)
+        log p(z_i = k | y_i, theta); ``marginals`` (N, 3) without theta.
+    sd : (6,)
+        Standard deviations of theta; ``variances`` (3,) of the numbers of units, and ``independent_variances`` of those
+        of independent indicators.
     """
 
     def __init__(self, hyper, units, theta, log_q):
@@ -38,6 +46,8 @@ class Exact:
         self.evidence, _ = psis.evidence(psis.log_ratio(self.log_joint, log_q))
         self.r = conjugate.log_responsibilities(self.units, self.theta)
         self.marginals = exactly.marginals(self.r, self.log_weights)
+        self.sd = exactly.weighted_sd(self.theta, self.log_weights)
+        self.independent_variances, self.variances = exactly.count_variances(self.r, self.log_weights)
 
     @classmethod
     def of(cls, reference, data, seed):
@@ -79,13 +89,17 @@ class Exact:
 def distance(exact, reference, theta, z, known):
     """How far joint draws are from exact ones: ratios of standard deviations, and nats of theta.
 
-    Where p(theta | z, y) is ``known``, q(theta) is its mean over the draws of z; ``reference`` are exact theta.
+    The ratio of the parameters is a geometric mean; that of the numbers of units is of their variances' sum, for a
+    class may have none.
+
+    Where p(theta | z, y) is ``known``, q(theta) is its mean over the draws of z; ``reference`` are exact theta, drawn
+    apart from z.
     """
-    sd = exactly.weighted_sd(exact.theta, exact.log_weights)
-    variance = exactly.count_variances(exact.r, exact.log_weights)[1]
-    ratios = {"sd_theta": theta.std(0, ddof=1) / sd}
-    ratios["sd_counts"] = exactly.counts(z, conjugate.CLASSES).std(0, ddof=1) / np.sqrt(variance)
-    found = {name: np.exp(np.mean(np.log(np.maximum(r, 1e-3)))) for name, r in ratios.items()}
+    counts = exactly.counts(z, conjugate.CLASSES)
+    found = {
+        "sd_theta": np.exp(np.mean(np.log(theta.std(0, ddof=1) / exact.sd))),
+        "sd_counts": np.sqrt(counts.var(0, ddof=1).sum() / exact.variances.sum()),
+    }
     if known:
         log_p = exact.log_joint_of(reference) - exact.evidence
         log_q = conjugate.log_density(exact.given(z), reference[:, None])

@@ -50,10 +50,10 @@ def log_in_blocks(r, log_weights, z, blocks):
     """
     found = np.zeros(len(z))
     for m, path in enumerate(z):
-        known = log_weights
-        for block in np.array_split(np.arange(len(path)), blocks):
-            found[m] += log_chosen(marginals(r[:, block], known), path[block])
-            known = known + log_chosen(r[:, block], path[block])
+        known, chosen = log_weights, np.take_along_axis(r, path[None, :, None], axis=-1)[..., 0]
+        for block in np.array_split(chosen, blocks, axis=1):
+            found[m] += logsumexp(block + known[:, None], axis=0).sum()
+            known = known + block.sum(1)
             known = known - logsumexp(known)
     return found
 

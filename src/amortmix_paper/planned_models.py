@@ -22,7 +22,17 @@ LIBRARY = PACKAGE / "library"
 #: What the facts follow from, beside the declaration.
 DERIVED_BY = ("model/*.py", "training/recipes.py")
 #: Names of pages that are about no single model.
-PAGES = ("table1", "all_trials", "smoothing", "errata", "ablation", "components", "epidemic", "spatial")
+PAGES = (
+    "table1",
+    "all_trials",
+    "smoothing",
+    "errata",
+    "ablation",
+    "components",
+    "factorization",
+    "epidemic",
+    "spatial",
+)
 
 
 class Facts(NamedTuple):

@@ -1,7 +1,9 @@
 """Executed notebooks, as notebook and HTML."""
 
-#: saved results of `make ablation`, `make components` and `make epidemic`; each page is made where they are
-SAVED = {name: f"results/published/{name}/{name}.csv" for name in ("ablation", "components", "epidemic")}
+#: saved results of `make NAME`; each page is made where they are
+SAVED = {
+    name: f"results/published/{name}/{name}.csv" for name in ("ablation", "components", "epidemic", "factorization")
+}
 
 
 def pages():
