@@ -20,6 +20,7 @@ import jax
 import numpy as np
 import pandas as pd
 
+from amortmix.diagnostics import states
 from amortmix.diagnostics.validation import simulate_held_out
 from amortmix.inference import indicators_first, psis
 from amortmix.inference.amortized import Amortized
@@ -204,6 +205,20 @@ def examine(nets, exact, data, truth, sizes, remedies, rng):
     return found
 
 
+def unit_calibration(nets, held_out):
+    """Calibration error of the probabilities of single units by eq. 22, largest of a class; and nats per unit."""
+    log_q = np.full((*held_out.z.shape, conjugate.CLASSES), -np.log(conjugate.CLASSES))
+    for i, data in enumerate(_each(held_out.data)):
+        log_q[i, data.observed > 0] = nets.indicators(data)
+    found = states.reliability(log_q, held_out.data.observed, held_out.z)
+    return {"calibration error of eq. 22": found["ece"], "cross-entropy of eq. 22": found["cross_entropy"]}
+
+
+def _each(data):
+    """The data sets of a batch, one by one."""
+    return (jax.tree.map(itemgetter(i), data) for i in range(len(data.y)))
+
+
 def sampling_seconds(nets, data, draws):
     """CPU seconds of joint draws of one data set by each factorization, and of one more Gibbs pass; compiled before."""
     rng = np.random.default_rng(SEED)
@@ -222,12 +237,10 @@ def sampling_seconds(nets, data, draws):
     return found
 
 
-def measure(nets, reference, sizes, seed):
+def measure(nets, reference, held_out, sizes, seed):
     """{table: DataFrame} over held-out data sets."""
-    held_out = simulate_held_out(nets.model, sizes.datasets, seed)
     rows = {}
-    for i in range(sizes.datasets):
-        theta, data, z = jax.tree.map(itemgetter(i), tuple(held_out))
+    for i, (theta, data, z) in enumerate(zip(held_out.theta, _each(held_out.data), held_out.z)):
         rng = np.random.default_rng([seed, i])
         exact = Exact.of(reference, data, int(rng.integers(2**31)))
         truth = theta[None].astype(float), z[None, data.observed > 0]
@@ -248,16 +261,15 @@ def main():
     found = {order: networks(order, recipe_of(order, recipe, [[o.steps, PHASES[0][1]]]), o.out) for order in ORDERS}
     nets = Networks(registry.find(MODEL), *(estimator for estimator, _ in found.values()))
     reference = Amortized.of(load_bundle(pretrained.folder_of(MODEL, "paper", "paper")))
-    began = time.process_time()
-    sizes = Sizes(o.datasets, min(Sizes().remedies, o.datasets))
-    for table, frame in measure(nets, reference, sizes, SEED + 1).items():
+    began, sizes = time.process_time(), Sizes(o.datasets, min(Sizes().remedies, o.datasets))
+    held_out = simulate_held_out(nets.model, sizes.datasets, SEED + 1)
+    for table, frame in measure(nets, reference, held_out, sizes, SEED + 1).items():
         with files.atomic(o.out / f"{table}.csv") as temporary:
             frame.to_csv(temporary, index=False, float_format="%.5g")
-    cost = {order: c for order, (_, c) in found.items()}
-    cost |= {"measuring CPU seconds": time.process_time() - began, **sizes._asdict()}
-    data = jax.tree.map(lambda a: a[0], simulate_held_out(nets.model, 1, SEED).data)
-    cost["sampling CPU seconds"] = sampling_seconds(nets, data, sizes.draws)
-    files.write_json(o.out / "cost.json", cost)
+    summary = {order: cost for order, (_, cost) in found.items()} | sizes._asdict() | unit_calibration(nets, held_out)
+    summary["measuring CPU seconds"] = time.process_time() - began
+    summary["sampling CPU seconds"] = sampling_seconds(nets, next(_each(held_out.data)), sizes.draws)
+    files.write_json(o.out / "summary.json", summary)
 
 
 if __name__ == "__main__":

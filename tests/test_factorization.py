@@ -175,7 +175,7 @@ def test_the_page_tells_calibrated_draws_from_others_and_adds_up_the_parts():
     found = page.calibrations(rows, draws)
     one, other = found.loc[(page.TRUE, 0)], found.loc[(page.OURS, 0)]
     assert one["inside"] and one["outside"] == "" and abs(one["coverage of theta"] - 0.95) < 0.02
-    assert not other["inside"] and other["outside"] == "$n_2$" and other["coverage of counts"] < 0.7
+    assert not other["inside"] and other["outside"] == "n_2" and other["coverage of counts"] < 0.7
     parts = pd.DataFrame(rng.exponential(size=(many, 5)), columns=list(page.PARTS))
     means = page.divergences(parts)["mean"]
     for words, columns in (("eq. 14 in all", page.PARAMETERS_FIRST), ("eqs. 21 to 23 in all", page.INDICATORS_FIRST)):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from conftest import smoke_recipe
 
+from amortmix.diagnostics.validation import simulate_held_out
 from amortmix.inference import indicators_first
 from amortmix.model import registry
 from amortmix.model.data import as_numpy
@@ -160,7 +161,8 @@ def test_every_table_of_the_benchmark_is_made(kept, trained, monkeypatch):
     monkeypatch.setattr(factorization, "PASSES", (1, 2))
     monkeypatch.setattr(factorization, "BLOCKS", (1, 4))
     nets = factorization.Networks(MODEL, amortized.estimator, estimator)
-    tables = factorization.measure(nets, amortized, factorization.Sizes(2, 1, 6), seed=5)
+    held_out = simulate_held_out(MODEL, 2, seed=5)
+    tables = factorization.measure(nets, amortized, held_out, factorization.Sizes(2, 1, 6), seed=5)
     assert {name: len(rows) for name, rows in tables.items()} == {
         "factorization": 2,
         "ranks": 2 * 4 + 2,
@@ -172,3 +174,4 @@ def test_every_table_of_the_benchmark_is_made(kept, trained, monkeypatch):
     assert (tables["factorization"]["indicators_22"] >= 0).all()
     seconds = factorization.sampling_seconds(nets, simulated()[1], 6)
     assert set(seconds) == {"parameters first", "indicators first", "Gibbs pass"}
+    assert 0 <= factorization.unit_calibration(nets, held_out)["calibration error of eq. 22"] <= 1

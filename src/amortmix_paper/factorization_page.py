@@ -14,13 +14,13 @@ from amortmix_paper.factorization import QUANTITIES
 
 #: Column of the saved parts -> what diverges, in the order of the two factorizations.
 PARAMETERS_FIRST = {
-    "parameters_11": r"$p(\theta \mid y)$, training of eq. 11",
-    "indicators_15": r"$p(z \mid y, \theta)$, training of eq. 15",
+    "parameters_11": "p(θ | y), training of eq. 11",
+    "indicators_15": "p(z | y, θ), training of eq. 15",
 }
 INDICATORS_FIRST = {
-    "independence": r"$p(z \mid y)$, independence in eq. 22",
-    "indicators_22": r"$p(z_i \mid y)$, training of eq. 22",
-    "parameters_23": r"$p(\theta \mid z, y)$, training of eq. 23",
+    "independence": "p(z | y), independence in eq. 22",
+    "indicators_22": "p(z_i | y), training of eq. 22",
+    "parameters_23": "p(θ | z, y), training of eq. 23",
 }
 PARTS = PARAMETERS_FIRST | INDICATORS_FIRST
 TRUE, FIRST = "exact", "eq. 14, networks"
@@ -65,7 +65,7 @@ def calibrations(rows, draws, seed=1):
         parameters, of the numbers of units and of log p(theta, z, y).
     """
     found = {}
-    for source, part in rows.groupby(["draws", "passes"], sort=False):
+    for source, part in rows.groupby(["draws", "passes"]):
         ranks = part[list(QUANTITIES)].to_numpy()
         measured = calibration(*ranked(ranks, draws), seed)
         low, high = INTERVAL[0], INTERVAL[-1]
@@ -74,18 +74,19 @@ def calibrations(rows, draws, seed=1):
         found[source] = {
             "data sets": len(part),
             "inside": measured["inside"],
-            "outside": ", ".join(LABELS[name] for name in outside),
+            "outside": ", ".join(outside),
             "coverage of theta": held[:6].mean(),
             "coverage of counts": held[6:9].mean(),
-            "coverage of both": held[9],
+            "coverage of the joint density": held[9],
         }
-    return pd.DataFrame.from_dict(found, orient="index").rename_axis(["draws", "passes"])
+    table = pd.DataFrame.from_dict(found, orient="index").rename_axis(["draws", "passes"])
+    return table.reindex(list(SOURCES), level="draws")
 
 
 def distances(rows):
     """Medians of how far the draws of each source are from exact ones, over data sets on which remedies were tried."""
     columns = ["sd_theta", "sd_counts", "theta_nats"]
-    return remedied(rows).groupby(["draws", "passes"])[columns].median()
+    return remedied(rows).groupby(["draws", "passes"])[columns].median().reindex(list(SOURCES), level="draws")
 
 
 def remedied(rows):
@@ -137,11 +138,12 @@ def plot_calibration(rows, draws, names=("pi_2", "mu_2", "n_2", "log_joint")):
             at = np.linspace(0, 1, 200)
             ecdf = np.searchsorted(share, at, side="right") / len(share)
             axis.plot(at, ecdf - at, color=color, linewidth=1.3, label=source)
-        axis.text(0.97, 0.97, LABELS[name], transform=axis.transAxes, ha="right", va="top", fontsize=11)
+        axis.set_title(LABELS[name], fontsize=11)
         axis.set_xlabel("fractional rank")
     axes[0].set_ylabel("ECDF difference")
     figure.tight_layout()
-    legend_above(figure, axes[0], len(SOURCES))
+    # above the titles of the panels
+    figure.legend(*axes[0].get_legend_handles_labels(), ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return figure
 
 
@@ -156,7 +158,8 @@ def plot_remedies(distances, blocks):
             _band(axis, part.groupby("passes")[column], SOURCES[source], source)
         axis.axhline(1, color=COLORS["truth"], linewidth=1, linestyle="--")
         axis.set_xscale("symlog", linthresh=1)
-        axis.set(xlabel="passes of a Gibbs sampler", ylabel=title, ylim=(0, None))
+        axis.set(xlabel="passes of a Gibbs sampler", ylabel=title, xlim=(-0.2, 18), ylim=(0, None))
+        axis.minorticks_off()
         axis.set_xticks(ticks := sorted(rows["passes"].unique()), ticks)
     _band(axes[2], blocks.groupby("blocks")["nats"], SOURCES[OURS], None)
     axes[2].set(xlabel="blocks", ylabel="nats left of the independence", xscale="log")
