@@ -7,7 +7,6 @@ are of CPU, of this process, on one core.
 """
 
 import argparse
-import time
 import warnings
 from functools import partial
 from pathlib import Path
@@ -21,6 +20,7 @@ import amortmix as am
 from amortmix.mcmc import engine
 from amortmix.model.data import Data, as_numpy, without
 from amortmix.storage import files
+from amortmix_paper.job import measured
 
 MODEL = "models/epidemic.py"
 KNOWN = 30  # days after which an outbreak is forecast
@@ -57,12 +57,6 @@ def declared_missing(data):
     return without(data, days, np.zeros_like(days))
 
 
-def seconds(work):
-    """What ``work`` returns, and its seconds of CPU."""
-    start = time.process_time()
-    return work(), time.process_time() - start
-
-
 def forecast(model, theta, data, seed):
     """Quantiles of reports of every day of an outbreak from draws theta (S, D): (5, DAYS)."""
     keys = jax.random.split(jax.random.key(seed), len(theta))
@@ -78,8 +72,8 @@ def one_outbreak(nets):
     whole = as_numpy(whole)
     known = first_days(whole, KNOWN)
     nets.fit(known, draws=DRAWS)  # compiles
-    fit, spent = seconds(lambda: nets.fit(known, draws=DRAWS, seed=2))
-    nuts, spent_nuts = seconds(lambda: engine.sample(model, known, seed=1, engine="numpyro", **NUTS))
+    fit, spent = measured(lambda: nets.fit(known, draws=DRAWS, seed=2))
+    nuts, spent_nuts = measured(lambda: engine.sample(model, known, seed=1, engine="numpyro", **NUTS))
     theirs = nuts.theta.reshape(-1, nuts.theta.shape[-1])
     days = {"day": whole.x[:, 0], "reports": whole.y[:, 0, 0]}
     for method, draws in (("ABI", fit.theta), ("MCMC", theirs)):
@@ -122,7 +116,7 @@ def main():
     parser.add_argument("--datasets", default=DATASETS, type=int)
     o = parser.parse_args()
     warnings.simplefilter("ignore", UserWarning)  # verdicts are saved, whatever they are
-    nets, trained = seconds(lambda: am.train(MODEL, steps=o.steps, folder=o.out / "networks", assess=False))
+    nets, trained = measured(lambda: am.train(MODEL, steps=o.steps, folder=o.out / "networks", assess=False))
     quality = nets.validate().metrics
     days, numbers = one_outbreak(nets)
     numbers |= {"training_seconds": trained, "data_sets": nets.card["data_sets"]}

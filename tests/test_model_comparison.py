@@ -10,7 +10,7 @@ from scipy.special import expit
 
 import amortmix as am
 from amortmix.model.data import as_numpy, existing
-from amortmix.networks.model_comparison import example, flat
+from amortmix.networks.model_comparison import check, example, flat
 from amortmix.storage.files import BadInput
 from amortmix.training.recipes import default_recipe
 
@@ -96,6 +96,16 @@ def test_an_example_has_every_model_once():
     np.testing.assert_array_equal(rows["inference_variables"], np.tile(np.eye(2), (3, 1)))
     assert rows["summary_variables"].shape[:2] == (6, 20)
     np.testing.assert_array_equal(rows["summary_variables"][1], batch["summary_variables"][0, 1])
+
+
+def test_covariates_are_the_same_if_they_are_simulated_the_same():
+    models = [
+        MODELS["wide"].changed(covariates={"x": dist.Normal(0, sd)}, emission=lambda p, x: dist.Normal(p["mu"], 1.0))
+        for sd in (1.0, 1.0, 2.0)
+    ]
+    check(dict(zip("ab", models)))
+    with pytest.raises(BadInput, match="c and b differ in covariates"):
+        check(dict(zip("bc", models[1:])))
 
 
 def test_models_of_different_data_are_refused():

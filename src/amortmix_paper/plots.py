@@ -194,27 +194,6 @@ def outbreak(days, known):
     return figure
 
 
-def break_even(training, each):
-    """Seconds of all fits against their number, and where networks that had to be trained first cost no more.
-
-    ``training``: seconds; ``each``: {method: seconds of a fit}, by networks under "ABI".
-    """
-    figure, axis = plt.subplots(figsize=(5.2, 3.3))
-    number = np.geomspace(1, 1e5, 200)
-    for method, seconds in each.items():
-        total = seconds * number + (training if method == "ABI" else 0)
-        name = "networks, trained first" if method == "ABI" else method
-        axis.plot(number, total, color=COLORS["ABI" if method == "ABI" else "MCMC"], label=name)
-        if method != "ABI":
-            meet = training / (seconds - each["ABI"])
-            axis.axvline(meet, color=COLORS["truth"], linewidth=1, linestyle="--")
-            axis.text(meet * 1.1, total[0], f"{meet:,.0f} data sets", fontsize=8)
-    axis.set(xlabel="data sets", ylabel="seconds of CPU", xscale="log", yscale="log")
-    axis.legend(frameon=False, fontsize=8)
-    figure.tight_layout()
-    return figure
-
-
 def benchmark(rows):
     """Ratios with their range over repeats, then how the cost grows, as far as it was measured.
 

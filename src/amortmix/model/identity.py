@@ -76,8 +76,12 @@ def _statements(model):
             found[name] = _hash(_function_text(function))
     for name in ("states", "columns", "below"):
         found[name] = _hash(repr(getattr(model, name)))
-    covariates = {name: (type(d).__name__, plain(d.get_args())) for name, d in model.covariates.items()}
-    return {**found, "covariates": _hash(repr(covariates))}
+    return {**found, "covariates": _hash(repr(covariates_of(model)))}
+
+
+def covariates_of(model):
+    """{covariate: (name of its distribution, arguments)}, equal for declarations that simulate the same."""
+    return {name: (type(d).__name__, plain(d.get_args())) for name, d in model.covariates.items()}
 
 
 def _hashes(text):

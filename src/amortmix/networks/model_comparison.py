@@ -14,6 +14,7 @@ from bayesflow.estimators import ModelComparisonEstimator
 from bayesflow.networks import MLP, ScoringRuleNetwork
 from bayesflow.scoring_rules import CrossEntropyScore
 
+from amortmix.model.identity import covariates_of
 from amortmix.networks.estimator import pack
 from amortmix.networks.summaries import MixtureSummary
 from amortmix.storage.files import BadInput
@@ -26,11 +27,18 @@ def check(models):
     if len(models) < 2:
         raise BadInput(f"{len(models)} models to compare; expected at least two, as {{name: model}}")
     (first, known), *others = models.items()
+    expected = _of_data(known)
     for name, model in others:
-        for what in ("columns", "covariates", "units", "observations", "design"):
-            ours, theirs = getattr(model, what), getattr(known, what)
-            if repr(ours) != repr(theirs):
-                raise BadInput(f"{name} and {first} differ in {what}: {ours} and {theirs}; expected the same")
+        for what, ours in _of_data(model).items():
+            if ours != expected[what]:
+                raise BadInput(f"{name} and {first} differ in {what}: {ours} and {expected[what]}; expected the same")
+
+
+def _of_data(model):
+    """What models of the same data have in common."""
+    fields = {name: getattr(model, name) for name in ("units", "observations", "design")}
+    # in order: components of y and of x have no names
+    return {"columns": list(model.columns.items()), "covariates": list(covariates_of(model).items()), **fields}
 
 
 def viewer(models):
