@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := PATH="$(abspath $(BIN)):$$PATH"
 
-.PHONY: help setup paper smoke test benchmark ablation components epidemic factorization lint lock ship publish clean
+.PHONY: help setup paper smoke test benchmark ablation components epidemic factorization points ensembles lint lock ship publish clean
 
 help:
 	@grep -E '^# make|^#  ' Makefile | sed 's/^# //'
@@ -16,6 +16,8 @@ help:
 	@echo 'make ablation    each choice of the recipes changed by itself'
 	@echo 'make components  how many classes or states: probabilities of K and whether they are right'
 	@echo 'make factorization  indicators first or parameters first: eqs. 21 to 23 against eq. 14'
+	@echo 'make points      answers without draws beside those of draws'
+	@echo 'make ensembles   two small networks averaged, or one that was trained twice as long'
 	@echo 'make epidemic    an outbreak from simulator to forecast, beside NUTS'
 	@echo 'Options:     CORES=2, and CONFIG="priors=reference participants=simulated"'
 
@@ -68,6 +70,14 @@ epidemic: setup
 # networks of both factorizations of the joint posterior, held against the exact one: results/factorization/*.csv
 factorization: setup
 	$(RUN) python benchmarks/factorization.py
+
+# estimates in one forward pass beside those of draws: results/points/*.csv
+points: setup
+	$(RUN) python benchmarks/points.py
+
+# averages of networks beside one that was trained twice as long: results/ensembles/ensembles.csv
+ensembles: setup
+	$(RUN) python benchmarks/ensembles.py
 
 lint: setup
 	$(RUN) ruff check --quiet src workflow tests benchmarks models

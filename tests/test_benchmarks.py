@@ -6,13 +6,16 @@ from pathlib import Path
 
 import ablation
 import components
+import ensembles
 import jax
 import numpy as np
 import pandas as pd
 import pytest
+from jax.scipy.stats import norm
 from numpy_simulators import SIMULATORS
 from scipy.stats import mannwhitneyu
 
+from amortmix.inference.engine import Draws
 from amortmix.model import registry
 from amortmix_paper.components import beside, scores
 
@@ -20,7 +23,9 @@ DATASETS = 2000
 LEVEL = 1e-6  # about thirty numbers in all: a false alarm in one of 30,000 runs
 
 
-@pytest.mark.parametrize("name", ["ablation", "components", "epidemic", "factorization", "parts", "run"])
+@pytest.mark.parametrize(
+    "name", ["ablation", "components", "ensembles", "epidemic", "factorization", "parts", "points", "run"]
+)
 def test_each_program_starts(name):
     """In a process of its own, as `make benchmark` and `make ablation` start it."""
     program = Path(__file__).parents[1] / "benchmarks" / f"{name}.py"
@@ -142,3 +147,31 @@ def test_what_networks_lose_is_the_divergence_from_evidence():
     divergence = np.sum(p * np.log(p / q), axis=1)[kept].mean()
     assert abs(found["log score lost"] - divergence) < 4 * found["standard error"]
     assert found["mean distance"] == pytest.approx(np.abs(p - q)[kept].mean())
+
+
+class Normal:
+    """A stand-in for networks whose posterior is Normal(mean, 1), whatever the data set."""
+
+    model = None
+
+    def __init__(self, mean):
+        self.mean = mean
+
+    def _log_prob_one(self, data, u):
+        return norm.logpdf(u[:, 0], self.mean)
+
+    def sample_many(self, data, draws, seed):
+        u = self.mean + np.random.default_rng(seed).normal(size=(len(data), draws, 1))
+        return Draws(u, u, np.asarray(norm.logpdf(u[..., 0], self.mean)))
+
+
+def test_averaged_networks_are_a_mixture():
+    """Weights against a density that neither member covers have mean one, within four standard errors."""
+    averaged = ensembles.Averaged([Normal(-2.0), Normal(2.0)])
+    drawn = averaged.sample_many(np.zeros((3, 1)), 20_000, 5)
+    both = np.exp(norm.logpdf(drawn.u, -2.0)) + np.exp(norm.logpdf(drawn.u, 2.0))
+    np.testing.assert_allclose(drawn.log_q, np.log(both[..., 0] / 2), rtol=1e-4, atol=1e-5)
+    target = norm.logpdf(drawn.u[..., 0], 0.0, 0.9)
+    weights = np.exp(target - drawn.log_q)
+    assert (abs(weights.mean(1) - 1) < 4 * weights.std(1) / np.sqrt(weights.shape[1])).all()
+    assert weights.max() < 10  # of one member alone some are above a hundred

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +12,7 @@ from test_hmm import chain, enumerate_paths
 
 from amortmix.model import hmm, registry, tables
 from amortmix.model.data import Data
+from amortmix.plots.posterior import places
 from amortmix.storage.files import BadInput
 
 HMM, RACE = registry.find("gaussian_hmm"), registry.find("evidence_accumulation")
@@ -171,3 +173,18 @@ def test_data_of_a_table_keep_their_places_in_a_file(tmp_path):
     assert isinstance(found.data, Data) and found.labels == table.labels
     for a, b in zip(found.data, table.data):
         np.testing.assert_array_equal(a, b)
+
+
+def test_figures_show_holes_and_sequences():
+    """Grey over units 3, 4 and 7, which nobody observed, and a dashed line between units 5 and 6; none without."""
+    observed = np.array([1, 1, 0, 0, 1, 1, 0, 1.0])
+    data = Data(np.zeros((8, 1, 1)), observed[:, None], sequence=np.array([1.0] * 5 + [2.0] * 3))
+    axis = plt.figure().subplots()
+    places(axis, data)
+    grey = axis.collections[0].get_paths()
+    assert [(p.vertices[:, 0].min(), p.vertices[:, 0].max()) for p in grey] == [(2.5, 4.5), (6.5, 7.5)]
+    assert [line.get_xdata()[0] for line in axis.lines] == [5.5]
+    plain = plt.figure().subplots()
+    places(plain, data._replace(mask=np.ones((8, 1)), sequence=None))
+    assert not plain.lines and not plain.collections[0].get_paths()
+    plt.close("all")

@@ -7,11 +7,11 @@ import pytest
 from numpyro import distributions as dist
 from scipy.stats import norm
 
+from amortmix.diagnostics.intervals import TAIL, interval_scores, scores
 from amortmix_paper.spatial import METHODS, RESTS_ON, SHOWN, networks
 from amortmix_paper.spatial.field import SIDE, UPPER, cholesky, knots, log_likelihoods, simulate
 from amortmix_paper.spatial.methods import TRAINERS, train
-from amortmix_paper.spatial.scores import interval_scores, scores
-from amortmix_paper.spatial.tables import TAIL, Answers, between, of_table
+from amortmix_paper.spatial.tables import Answers, between, of_table
 
 
 def covariance(theta):
@@ -91,8 +91,8 @@ def test_the_interval_score_is_smallest_at_the_quantiles():
 
 def test_scores_by_hand():
     theta = np.array([0.1, 0.2, 0.5])
-    found = scores(Answers(theta + 0.03, theta - 0.05, theta + np.array([0.05, -0.01, 0.05])), theta)
-    assert found["RMSPE"] == pytest.approx(0.03) and found["coverage"] == pytest.approx(2 / 3)
+    found = scores(theta + 0.03, theta - 0.05, theta + np.array([0.05, -0.01, 0.05]), theta)
+    assert found["RMSE"] == pytest.approx(0.03) and found["coverage"] == pytest.approx(2 / 3)
     assert found["interval score"] == pytest.approx((0.1 + 0.04 + 0.01 / TAIL + 0.1) / 3)
 
 

@@ -30,6 +30,7 @@ ROOMS = (
         "amortmix.notebook",
     ),
     ("amortmix.loading",),
+    ("amortmix.points",),
     ("amortmix.cli",),
 )
 

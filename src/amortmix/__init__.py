@@ -38,6 +38,8 @@ _PUBLIC = {
     "compare": "amortmix.inference.compare",
     "train_comparison": "amortmix.model_comparison",
     "load_comparison": "amortmix.model_comparison",
+    "train_points": "amortmix.points",
+    "load_points": "amortmix.points",
     "find": "amortmix.model.registry",
     "Data": "amortmix.model.data",
     "Mixture": "amortmix.model.mixture",

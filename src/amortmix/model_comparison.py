@@ -17,23 +17,19 @@ from scipy.special import softmax
 from amortmix.diagnostics.states import reliability
 from amortmix.inference.amortized import Amortized
 from amortmix.inference.compare import prior_of
-from amortmix.inference.reference import SIMULATIONS, MmdTest, Reference, far_outside, reference_of
-from amortmix.inference.verdict import unusual
+from amortmix.inference.reference import SIMULATIONS, MmdTest, Reference, reference_of, unlike_simulations
 from amortmix.model import registry, tables
 from amortmix.model.data import as_numpy
 from amortmix.networks import model_comparison as networks
 from amortmix.networks.estimator import pack
-from amortmix.progress import progress
 from amortmix.storage import compiled, files
 from amortmix.storage.bundle import described, load_networks, model_of
 from amortmix.storage.card import check_file, load_card
 from amortmix.storage.files import BadInput
-from amortmix.training import schedule as schedules
 from amortmix.training.recipes import default_recipe, designed
-from amortmix.training.step import assign, run_steps, state_of
+from amortmix.training.rounds import train_in_rounds
 
 STEPS, BATCH, RATE = 6000, 32, 2.5e-3
-ROUND = 200  # steps of a dispatch
 HELD_OUT = 1000  # data sets of every model, by which the networks are judged
 FEWEST_STEPS = 500
 
@@ -75,7 +71,6 @@ def train_comparison(models, steps=STEPS, folder=None, recipe=None, seed=1):
     models = {name: designed(model, recipe) for name, model in models.items()}
     folder = Path("networks", "_or_".join(models)) if folder is None else Path(folder)
     estimator = _trained(models, recipe, steps, seed)
-    estimator.optimizer, estimator.compiled = None, False
     folder.mkdir(parents=True, exist_ok=True)
     with files.atomic(folder / "bundle.keras") as temporary:
         estimator.save(temporary)
@@ -115,23 +110,9 @@ def load_comparison(folder, models=None):
 def _trained(models, recipe, steps, seed):
     """The estimator after so many steps of the loop in `amortmix.training.step`."""
     estimator = networks.build(models, recipe, seed)
-    schedule = {"phases": [[steps, BATCH]], "optimizer": "muon", "learning_rate": RATE}
-    estimator.compile(optimizer=schedules.optimizer_of(schedule))
-    estimator.optimizer.build(estimator.trainable_variables)
     simulation = partial(networks.example, models), lambda state, batch: networks.flat(batch)
-    run, state = run_steps(estimator, lambda particles, place: simulation), state_of(estimator)
-    key, each = jax.random.key(seed), max(1, BATCH // len(models))
-    told = progress(steps, f"training probabilities of {', '.join(models)}")
-    for first in range(0, steps, ROUND):
-        number = min(ROUND, steps - first)
-        state, metrics = run(state, key, first, number, steps, each, 1)
-        if not np.isfinite(metrics["loss"]):
-            raise BadInput(
-                f"{', '.join(models)}: probabilities cannot be learned: the loss is not finite; see am.check"
-            )
-        told.advance(number, f"loss {metrics['loss']:.3f}")
-    told.close()
-    assign(estimator, state)
+    each, what = max(1, BATCH // len(models)), f"probabilities of {', '.join(models)}"
+    train_in_rounds(estimator, lambda particles, place: simulation, steps, each, RATE, seed, what)
     return estimator
 
 
@@ -234,5 +215,5 @@ class ModelComparison:
     def _concerns(self, table):
         """Sentences about data that the networks do not know."""
         found = [] if self.card["meaningful"] else ["the networks are hardly trained"]
-        found += self._view.warnings(table.data) + far_outside(self._view.model, self.reference, table)
-        return found + unusual(self._mmd_test(self._view.summarize(table.data))[1])
+        summary = self._view.summarize(table.data)
+        return found + unlike_simulations(self._view, self.reference, self._mmd_test, table, summary)

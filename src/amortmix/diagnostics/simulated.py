@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 from bayesflow.diagnostics import metrics as bayesflow_metrics
 
+from amortmix.diagnostics.intervals import rmse
 from amortmix.inference import psis
 from amortmix.inference.amortized import log_joint
 from amortmix.model.data import as_numpy
@@ -71,7 +72,7 @@ def recovery(theta, draws):
     contraction = bayesflow_metrics.posterior_contraction(draws, theta)["values"]
     return {
         "correlation": correlation,
-        "rmse": np.sqrt(np.mean((median - theta) ** 2, axis=0)),
+        "rmse": rmse(median, theta),
         "contraction": contraction,
         "z_score": z,
     }

@@ -151,12 +151,13 @@ class Amortized(Engine):
     def _summary(self, data):
         return self.estimator.summary_network(pack(self.model, data)[None])[0]
 
-    def _conditions(self, data):
+    def conditions(self, data):
+        """What the flow is told of a framed data set: context and summary (1, C)."""
         return jnp.concatenate([self.model.context(data), self._summary(data)])[None]
 
     def flow(self, data, noise):
         """theta (S, D), u (S, d) and log q (S,) of noise (S, d), for one framed data set."""
-        conditions = jnp.repeat(self._conditions(data), len(noise), axis=0)
+        conditions = jnp.repeat(self.conditions(data), len(noise), axis=0)
         return drawn(self.model, self.estimator, data, conditions, noise)
 
     def _answer(self, data, noise):
@@ -171,7 +172,7 @@ class Amortized(Engine):
         return jnp.stack([model.log_likelihoods(theta, data) for model in models], axis=-1)
 
     def _log_prob_one(self, data, u):
-        conditions = jnp.repeat(self._conditions(data), u.shape[0], axis=0)
+        conditions = jnp.repeat(self.conditions(data), u.shape[0], axis=0)
         return log_density(self.model, self.estimator, data, conditions, u)
 
     def _heads(self, data, u):

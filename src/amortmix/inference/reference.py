@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from amortmix.inference.verdict import unusual
 from amortmix.model.data import as_numpy
 from amortmix.storage import files
 from amortmix.storage.files import BadInput
@@ -99,6 +100,22 @@ def far_outside(model, reference, table):
         if not beyond.any() and not low - margin <= np.nanmean(seen) <= high + margin:
             found.append(f"the mean of {column} is far outside those of all simulated data sets")
     return found
+
+
+def unlike_simulations(engine, reference, mmd_test, table, summary):
+    """Sentences about a data set that networks do not know: of another size, far outside, or unusual among them.
+
+    Parameters
+    ----------
+    engine : Engine
+    reference : Reference
+    mmd_test : MmdTest
+        Of its summaries.
+    table : Table
+    summary : (dim,)
+    """
+    found = engine.warnings(table.data) + far_outside(engine.model, reference, table)
+    return found + unusual(mmd_test(summary)[1])
 
 
 class MmdTest:

@@ -95,7 +95,10 @@ def classification(model, fits, unit_means, truth=None):
 
 
 def states_over_time(model, fits, data, truth=None, heads=("filtering", "backward_filtering", "smoothing")):
-    """Data and the probabilities of the states at each unit, with 99 % bands (figures 11 and 17)."""
+    """Data and the probabilities of the states at each unit, with 99 % bands (figures 11 and 17).
+
+    Units that were not observed are grey, and dashed lines stand where a sequence begins anew.
+    """
     figure, axes = plt.subplots(len(heads) + 1, 1, figsize=(10, 1.9 * (len(heads) + 1)), sharex=True)
     time = np.arange(1, data.y.shape[0] + 1)
     series(axes[0], model, data, time, truth)
@@ -105,6 +108,8 @@ def states_over_time(model, fits, data, truth=None, heads=("filtering", "backwar
         axis.set_ylim(-0.03, 1.03)
         axis.set_ylabel("probability" if len(model.states) > 2 else f"P({model.states[-1]})")
         axis.set_title(HEAD_TITLES[head], loc="left", fontsize=10)
+    for axis in axes:
+        places(axis, data)
     axes[-1].set_xlabel("unit")
     figure.tight_layout()
     handles = axes[1].get_legend_handles_labels()
@@ -113,6 +118,24 @@ def states_over_time(model, fits, data, truth=None, heads=("filtering", "backwar
     else:
         figure.legend(*handles, ncols=len(model.states), loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return figure
+
+
+def places(axis, data):
+    """Grey where units were not observed, a dashed line before each sequence but the first."""
+    number = np.arange(1, len(data.y) + 1)
+    lost = (np.asarray(data.exists) > 0) & (np.asarray(data.observed) == 0)
+    axis.fill_between(
+        np.repeat(number, 2) + np.tile([-0.5, 0.5], len(number)),
+        *(0, 1),
+        where=np.repeat(lost, 2),
+        transform=axis.get_xaxis_transform(),
+        color="#dddddd",
+        linewidth=0,
+        zorder=0,
+    )
+    if data.starts is not None:
+        for first in number[(np.asarray(data.starts) > 0) & (number > 1)]:
+            axis.axvline(first - 0.5, color="#555555", linewidth=0.8, linestyle="--", zorder=1)
 
 
 def _state_bands(axis, model, name, p, time):

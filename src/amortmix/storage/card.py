@@ -8,8 +8,9 @@ from amortmix.model import identity
 from amortmix.storage import files
 from amortmix.storage.files import BadInput
 
+POINTS = "points.keras"
 #: Files made from the networks of a folder, of no use beside others.
-MADE_FROM_THEM = (FILE, "reference.npz", "metrics.json", "recovery.nc")
+MADE_FROM_THEM = (FILE, "reference.npz", "metrics.json", "recovery.nc", POINTS, "points.json")
 
 
 def load_card(folder):
@@ -27,6 +28,19 @@ def check_file(card, folder):
         raise BadInput(f"{path}: no network file; expected the .keras file that card.json describes")
     if files.sha256(path) != card["sha256"]:
         raise BadInput(f"{path}: truncated or changed; its checksum is not the one in card.json")
+
+
+def check_points(card, folder):
+    """The card of the point estimators beside networks; BadInput if there are none, or others."""
+    path = (Path(folder) / POINTS).with_suffix(".json")
+    if not path.is_file():
+        raise BadInput(f"{folder}: no point estimates were trained; expected amortmix.train_points")
+    found = files.read_json(path)
+    if found["networks"] != card["sha256"]:
+        raise BadInput(f"{path}: of other networks than those that card.json describes; expected amortmix.train_points")
+    if not (path.with_name(POINTS)).is_file() or files.sha256(path.with_name(POINTS)) != found["sha256"]:
+        raise BadInput(f"{path.with_name(POINTS)}: missing, truncated or changed; expected amortmix.train_points")
+    return found
 
 
 def check_identity(model, card, folder):

@@ -25,11 +25,10 @@ from amortmix.training.checkpoint import load_checkpoint, save_checkpoint, write
 from amortmix.training.density import with_density
 from amortmix.training.recipes import designed
 from amortmix.training.start import start_from
-from amortmix.training.step import assign, run_steps, simulation_of, state_of
+from amortmix.training.step import TURN, assign, in_turn, run_steps, simulation_of, state_of, turns_of
 
 HELD_OUT = 512  # data sets of the held-out curves
 MOMENTS = 4096  # data sets from which u is standardized
-TURN = 25  # steps in one frame before the next has its turn
 TRIAL_STEPS = 20  # by which a budget of minutes becomes a number of steps
 
 
@@ -124,7 +123,7 @@ def fit_to_budget(run, state, key, recipe, seconds, design):
     total = sum(p.steps for p in phases)
     per_step = 0.0
     for phase in phases:
-        for place in _turns(design):
+        for place in turns_of(design):
             for _ in range(2):  # the first call compiles
                 started = time.perf_counter()
                 copy = jax.tree.map(jnp.copy, state)
@@ -217,7 +216,7 @@ def train(
         n = n if max_steps is None else min(n, max_steps - first)
         started = time.perf_counter()
         with _no_interrupts():
-            state, metrics = _in_turn(run, model.design, state, key_train, first, n, total, batch, particles)
+            state, metrics = in_turn(run, turns_of(model.design), state, key_train, first, n, total, batch, particles)
             validation = evaluate((state[0], state[1], state[3]), held_out)
             row = {"step": first + n, "batch": batch, **_floats(metrics, ""), **_floats(validation, "validation_")}
         seconds += time.perf_counter() - started
@@ -236,30 +235,6 @@ def train(
     bar.close()
     assign(estimator, state)
     return Training(estimator, recipe, history, seconds, datasets, card, commit, model)
-
-
-def _in_turn(run, design, state, key, first, n, total, batch, particles):
-    """``run`` with the frames of the design in turn, `TURN` steps each; which one depends on the step alone."""
-    places = _turns(design)
-    if places == [None]:
-        return run(state, key, first, n, total, batch, particles)
-    found, step = [], first
-    while step < first + n:
-        turn = min(TURN - step % TURN, first + n - step)
-        place = places[step // TURN % len(places)]
-        state, metrics = run(state, key, step, turn, total, batch, particles, place)
-        found.append((turn, metrics))
-        step += turn
-    skipped = sum(m["skipped"] for _, m in found)
-    # a mean over no step is not a number
-    means = [(turn - m["skipped"], m) for turn, m in found if m["skipped"] < turn]
-    mean = {k: sum(w * m[k] for w, m in means) / (n - skipped) for k in found[0][1]} if means else found[0][1]
-    return state, mean | {"skipped": skipped}
-
-
-def _turns(design):
-    """Places of the frames in which a training simulates, or None alone where there is one."""
-    return list(range(len(design.frames))) if len(design.frames) > 1 else [None]
 
 
 class _no_interrupts:

@@ -16,6 +16,8 @@ from amortmix.networks.estimator import training_example
 from amortmix.training.importance import refined_example, weigh
 from amortmix.training.schedule import Annealing
 
+TURN = 25  # steps in one frame before the next has its turn
+
 
 def _spread(keys):
     """The keys of a batch spread over all local devices, where it divides: simulation and gradient follow.
@@ -71,6 +73,29 @@ def run_steps(estimator, simulation):
         return state, {**{k: v / (n - skipped) for k, v in sums.items()}, "skipped": skipped}
 
     return jax.jit(run, static_argnums=(5, 6, 7), donate_argnums=0)
+
+
+def in_turn(run, places, state, key, first, n, total, batch, particles):
+    """``run`` with frames in turn, those at ``places`` or the one of None, `TURN` steps each, as the step says."""
+    if places == [None]:
+        return run(state, key, first, n, total, batch, particles)
+    found, step = [], first
+    while step < first + n:
+        turn = min(TURN - step % TURN, first + n - step)
+        place = places[step // TURN % len(places)]
+        state, metrics = run(state, key, step, turn, total, batch, particles, place)
+        found.append((turn, metrics))
+        step += turn
+    skipped = sum(m["skipped"] for _, m in found)
+    # a mean over no step is not a number
+    means = [(turn - m["skipped"], m) for turn, m in found if m["skipped"] < turn]
+    mean = {k: sum(w * m[k] for w, m in means) / (n - skipped) for k in found[0][1]} if means else found[0][1]
+    return state, mean | {"skipped": skipped}
+
+
+def turns_of(design):
+    """Places of the frames in which a training simulates, or None alone where there is one."""
+    return list(range(len(design.frames))) if len(design.frames) > 1 else [None]
 
 
 def state_of(estimator):

@@ -13,12 +13,12 @@ estimator, whose loss is that of theta itself.
 import bayesflow as bf
 import keras
 
+from amortmix.diagnostics.intervals import TAIL
 from amortmix.networks.flow import WhitenedFlow
 from amortmix.networks.layers import dense_stack
 from amortmix_paper.spatial.field import SIDE, UPPER
 from amortmix_paper.spatial.reverse import ReverseKL
 from amortmix_paper.spatial.summary import FilterVariances
-from amortmix_paper.spatial.tables import TAIL
 
 SUMMARY = 8
 WIDTHS = (64, 64)

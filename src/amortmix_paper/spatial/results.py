@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from amortmix.diagnostics.intervals import rmse, scores
 from amortmix.storage.files import read_json
 from amortmix_paper.spatial import METHODS
 from amortmix_paper.spatial.field import UPPER
-from amortmix_paper.spatial.scores import rmspe, scores
 from amortmix_paper.spatial.tables import Answers
 
 
@@ -55,9 +55,11 @@ def table(results):
     rows = {}
     for method, found in results.answers.items():
         cost = results.costs["mcmc" if method == "exact" else method]
+        named = scores(*(found[name] for name in Answers._fields), theta)
         rows[METHODS[method]] = {
-            **scores(Answers(found["mean"], found["lower"], found["upper"]), theta),
-            "from the exact mean": rmspe(found["mean"], exact),
+            "RMSPE": named.pop("RMSE"),
+            **named,
+            "from the exact mean": rmse(found["mean"], exact),
             "seconds for a field": cost["seconds"],
             "seconds of training": cost.get("training_seconds", 0.0),
         }
@@ -77,7 +79,7 @@ def in_halves(results):
     others = {"RMSPE": theta, "from the exact mean": results.answers["exact"]["mean"]}
     rows = {
         METHODS[method]: {
-            (name, words): rmspe(found["mean"][half], other[half])
+            (name, words): rmse(found["mean"][half], other[half])
             for name, other in others.items()
             for words, half in halves.items()
         }

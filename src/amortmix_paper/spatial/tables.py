@@ -11,10 +11,10 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from amortmix.diagnostics.intervals import TAIL
 from amortmix_paper.spatial.field import COLUMNS, UPPER
 
 FINER = 8  # points at which a density is written, for each knot
-TAIL = 0.05  # on each side of an interval
 
 
 class Answers(NamedTuple):
