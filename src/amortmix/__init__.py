@@ -50,7 +50,7 @@ _PUBLIC = {
     "OrderedNormal": "amortmix.model.distributions",
     "Increments": "amortmix.model.distributions",
     "Wald": "amortmix.model.distributions",
-    "UnitNumber": "amortmix.model.counter",
+    "UnitNumber": "amortmix.model.covariates",
     "Real": "amortmix.model.columns",
     "Positive": "amortmix.model.columns",
     "NonNegativeInteger": "amortmix.model.columns",
