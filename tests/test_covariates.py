@@ -1,12 +1,18 @@
-"""The covariate that counts, and the epidemic that is declared with it."""
+"""Where covariates come from, and the epidemic that is declared with one that counts."""
+
+from types import SimpleNamespace
 
 import jax
 import numpy as np
+import numpyro.distributions as dist
 import pytest
 from scipy.optimize import brentq
 
 import amortmix as am
+from amortmix.model import emissions
+from amortmix.model.identity import covariates_of
 from amortmix.model.registry import load_file
+from amortmix.storage.files import BadInput
 
 EPIDEMIC = "models/epidemic.py"
 
@@ -16,6 +22,37 @@ def test_units_are_counted_along_the_last_axis():
     np.testing.assert_array_equal(counter.sample(jax.random.key(0), (4,)), [0, 1, 2, 3])
     np.testing.assert_array_equal(counter.sample(jax.random.key(1), (2, 3)), [[0, 1, 2], [0, 1, 2]])
     assert float(counter.log_prob(7)) == 0.0
+
+
+def test_stretches_of_given_values():
+    """Each is a window of the values, written twice; all places of the five occur, or with probability 5 (4/5)^60."""
+    values = np.array([3.0, 1.0, 4.0, 1.5, 9.0], np.float32)
+    found = np.asarray(am.Resampled(values).sample(jax.random.key(1), (60, 4)))
+    windows = np.stack([np.tile(values, 2)[i : i + 4] for i in range(5)])
+    places = (found[:, None] == windows).all(-1)
+    assert places.any(1).all() and places.any(0).all()
+    long = np.asarray(am.Resampled(values).sample(jax.random.key(2), (12,)))
+    np.testing.assert_array_equal(long[:5], long[5:10])
+
+
+def test_columns_that_are_resampled_stay_together():
+    values = np.arange(50.0)
+    covariates = {"a": am.Resampled(values), "b": dist.Normal(0, 1), "c": am.Resampled(-values)}
+    x = np.asarray(emissions.sample_covariates(covariates, jax.random.key(3), 20))
+    np.testing.assert_array_equal(x[:, 0], -x[:, 2])
+    assert len(np.unique(x[:, 1])) == 20
+
+
+def test_what_cannot_be_resampled():
+    for values in ([], [[1.0]], [1.0, np.nan]):
+        with pytest.raises(BadInput, match="expected finite numbers in one column"):
+            am.Resampled(values)
+
+
+def test_other_values_are_another_model():
+    one, same, other = (am.Resampled(v) for v in ([1.0, 2.0], [1.0, 2.0], [1.0, 3.0]))
+    known = [covariates_of(SimpleNamespace(covariates={"x": d})) for d in (one, same, other)]
+    assert known[0] == known[1] != known[2]
 
 
 @pytest.mark.parametrize(("contact", "recovery"), [(1.2, 0.4), (2.0, 0.5), (0.9, 0.5)])

@@ -30,7 +30,7 @@ ROOMS = (
         "amortmix.notebook",
     ),
     ("amortmix.loading",),
-    ("amortmix.points",),
+    ("amortmix.points", "amortmix.populations"),
     ("amortmix.cli",),
 )
 

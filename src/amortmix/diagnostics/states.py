@@ -39,7 +39,7 @@ def sample_paths(amortized, data, draws, seed):
         heads, exists = amortized.heads(d, u), d.exists
         if not model.dependent:
             return jax.random.categorical(key_z, heads["classification"]).astype(jnp.int8)
-        path = jax.vmap(lambda k, t, f: hmm.sample_states(k, model.chain(t)[1], f, exists, d.starts))
+        path = jax.vmap(lambda k, t, f: hmm.sample_states(k, model.chain(t, d.x)[1], f, exists, d.starts))
         z = path(jax.random.gumbel(key_z, heads["filtering"].shape), theta, heads["filtering"])
         return z.astype(jnp.int8)
 

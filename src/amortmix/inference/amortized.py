@@ -181,7 +181,7 @@ class Amortized(Engine):
         units, places = self.estimator.summary_network.embed(packed)
         conditions = jax.vmap(lambda x: self.model.unit_conditions(x, data))(u)
         forward = self.model.bijection(data).forward
-        chain = jax.vmap(lambda x: chain_of(self.model, forward(x)))(u) if self.model.dependent else None
+        chain = jax.vmap(lambda x: chain_of(self.model, forward(x), data))(u) if self.model.dependent else None
         # networks of regular designs know no sequence that begins: the recursions do
         places = places._replace(exists=data.exists[None], starts=None if data.starts is None else data.starts[None])
         units, places = jax.tree.map(lambda a: jnp.broadcast_to(a, (u.shape[0], *a.shape[1:])), (units, places))
@@ -210,7 +210,7 @@ class Amortized(Engine):
         heads = self._heads(data, model.bijection(data).inverse(theta))
         if not model.dependent:
             return heads["classification"] - self._log_weights(theta)
-        chain, past = self._draws_last(theta, heads["filtering"])
+        chain, past = self._draws_last(theta, data, heads["filtering"])
         return jnp.moveaxis(hmm.evidence_of_filter(*chain, past, data.starts), -1, 0)
 
     def _log_weights(self, theta):
@@ -222,7 +222,7 @@ class Amortized(Engine):
         log_lik = self._log_lik(data, theta)
         if not self.model.dependent:
             return jnp.argmax(self._log_weights(theta) + log_lik, axis=-1)
-        chain, log_lik = self._draws_last(theta, log_lik)
+        chain, log_lik = self._draws_last(theta, data, log_lik)
         return hmm.most_probable_path(*chain, log_lik, data.exists, data.starts).T
 
     def _paths(self, data, theta, noise):
@@ -230,11 +230,11 @@ class Amortized(Engine):
         if not self.model.dependent:
             return jnp.argmax(self._log_weights(theta) + log_lik + noise, axis=-1)
 
-        (log_init, log_trans), log_lik = self._draws_last(theta, log_lik)
+        (log_init, log_trans), log_lik = self._draws_last(theta, data, log_lik)
         past = hmm.filter(log_init, log_trans, log_lik, data.starts).log_filter
         return hmm.sample_states(jnp.moveaxis(noise, 0, -1), log_trans, past, data.exists, data.starts).T
 
-    def _draws_last(self, theta, log_lik):
+    def _draws_last(self, theta, data, log_lik):
         """The chains of theta (S, D) and log_lik (S, N, K) as the recursions like them."""
-        chain = jax.vmap(self.model.chain)(theta)
+        chain = jax.vmap(lambda t: self.model.chain(t, data.x))(theta)
         return tuple(jnp.moveaxis(x, 0, -1) for x in chain), jnp.moveaxis(log_lik, 0, -1)

@@ -79,16 +79,17 @@ def gradient(c):
 def chain(c):
     """Shares of classes, first states and transitions are probabilities."""
     model, k = c.model, len(c.model.states)
-    theta = c.simulated[0][:100]
+    theta, data, _ = jax.tree.map(lambda a: a[:100], c.simulated)
 
-    def probabilities(theta):
+    def probabilities(theta, data):
         if model.dependent:
-            return dict(zip(("initial", "transitions"), map(jnp.exp, model.chain(theta))))
+            return dict(zip(("initial", "transitions"), map(jnp.exp, model.chain(theta, data.x))))
         return {"weights": jnp.exp(model.log_weights(model.natural(theta)))}
 
-    worst, found = 0.0, batched(probabilities)(theta)
+    worst, found = 0.0, batched(probabilities)(theta, data)
+    units = data.mask.shape[1:2] if model.dependent and model.driven else ()
     for name, values in found.items():
-        expected = (k, k) if name == "transitions" else (k,)
+        expected = (*units, k, k) if name == "transitions" else (*units, k)
         if values.shape[1:] != expected:
             return False, f"{name} has shape {values.shape[1:]}; expected {expected}"
         if not np.all(np.asarray(values) >= 0):
@@ -123,7 +124,7 @@ def enumeration(c):
         # shares that were rounded to single precision sum to one again
         bijection = model.bijection(data)
         theta = bijection.forward(bijection.inverse(theta))
-        log_prior = model.chain(theta) if model.dependent else model.log_weights(model.natural(theta))
+        log_prior = model.chain(theta, data.x) if model.dependent else model.log_weights(model.natural(theta))
         return log_prior, model.log_densities(theta, data), answers(model, theta, data)
 
     worst, run = 0.0, compiled(one)
@@ -144,7 +145,10 @@ def _enumerated(paths, log_prior, log_lik, heads):
     m, n = paths.shape
     if isinstance(log_prior, tuple):
         initial, transitions = log_prior
-        prior = initial[paths[:, 0]] + transitions[paths[:, :-1], paths[:, 1:]].sum(1)
+        if initial.ndim > 1:  # a row for each unit
+            prior = initial[0, paths[:, 0]] + transitions[np.arange(n - 1), paths[:, :-1], paths[:, 1:]].sum(1)
+        else:
+            prior = initial[paths[:, 0]] + transitions[paths[:, :-1], paths[:, 1:]].sum(1)
     else:
         prior = log_prior[paths].sum(1)
     log_lik_paths = log_lik[np.arange(n), paths]

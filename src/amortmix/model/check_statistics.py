@@ -84,7 +84,7 @@ def prior(c):
 def states(c):
     """Simulated classes, first states and transitions against their probabilities."""
     model, k = c.model, len(c.model.states)
-    theta, _, z = c.simulated
+    theta, data, z = c.simulated
     one_hot = z[..., None] == np.arange(k)
 
     def total(event, probability, given=1.0):
@@ -94,11 +94,15 @@ def states(c):
     if not model.dependent:
         weights = np.exp(batched(lambda t: model.log_weights(model.natural(t)))(theta))
         return _answer(total(one_hot, np.broadcast_to(weights[:, None], one_hot.shape)), "classes and weights")
-    initial, transitions = (np.exp(x) for x in batched(model.chain)(theta))
+    initial, transitions = (np.exp(a) for a in batched(lambda t, d: model.chain(t, d.x))(theta, data))
+    if model.driven:
+        initial, transitions = initial[:, 0], transitions[:, :-1]
+    else:
+        transitions = np.broadcast_to(transitions[:, None], (*one_hot[:, 1:].shape, k))
     p_values = [total(one_hot[:, :1], initial[:, None])]
     for j in range(k):
         given = one_hot[:, :-1, j, None].astype(float)
-        p_values.append(total(one_hot[:, 1:], np.broadcast_to(transitions[:, None, j], one_hot[:, 1:].shape), given))
+        p_values.append(total(one_hot[:, 1:], transitions[:, :, j], given))
     return _answer(np.concatenate(p_values), "states and transitions")
 
 

@@ -1,10 +1,15 @@
-"""A covariate that is no draw: the number of the unit, such as the day of an outbreak.
+"""Where covariates of simulated data sets come from, beside distributions that are independent from unit to unit.
 
-x_i = i,   i = 0, ..., N - 1
+UnitNumber    x_i = i,   i = 0, ..., N - 1
+Resampled     x_i = v_(s + i) mod L,   s uniform on 0, ..., L - 1: a stretch of the user's own values v
 """
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 from numpyro.distributions import Distribution, constraints
+
+from amortmix.storage.files import BadInput
 
 
 class UnitNumber(Distribution):
@@ -23,4 +28,45 @@ class UnitNumber(Distribution):
 
     def log_prob(self, value):
         """Zero: the numbers are given, not drawn."""
+        return jnp.zeros(jnp.shape(value))
+
+
+class Resampled(Distribution):
+    """Stretches of given values, from a place of their own in each data set and from the beginning after the end.
+
+    Neighbours stay neighbours. Covariates that are resampled from columns of the same length begin at the same place,
+    so that what belongs together stays together.
+
+    Parameters
+    ----------
+    values : (L,)
+        One for each unit of the user's own data, in their order.
+
+    Raises
+    ------
+    BadInput
+        If they are not a vector of finite numbers.
+
+    Examples
+    --------
+    >>> am.HiddenMarkov(..., covariates={"water": am.Resampled(frame["water_km"])})
+    """
+
+    arg_constraints = {"values": constraints.real_vector}
+    support = constraints.real
+
+    def __init__(self, values):
+        self.values = np.asarray(values, dtype=np.float32)
+        if self.values.ndim != 1 or not len(self.values) or not np.isfinite(self.values).all():
+            raise BadInput(f"Resampled: values of shape {self.values.shape}; expected finite numbers in one column")
+        super().__init__(batch_shape=(), event_shape=(), validate_args=False)
+
+    def sample(self, key, sample_shape=()):
+        """Values of shape ``sample_shape``, a stretch along its last axis."""
+        *many, number = sample_shape
+        start = jax.random.randint(key, (*many, 1), 0, len(self.values))
+        return jnp.asarray(self.values)[(start + jnp.arange(number)) % len(self.values)]
+
+    def log_prob(self, value):
+        """Zero: the values are given, not drawn."""
         return jnp.zeros(jnp.shape(value))

@@ -244,7 +244,7 @@ class Model:
         """y (N, P, D) and z (N,) of one data set."""
         key_z, key_y = jax.random.split(key)
         p = self.natural(theta)
-        z = self._sample_states(key_z, p, mask.shape[0], Data(None, mask, x, sequence).starts)
+        z = self._sample_states(key_z, p, mask.shape[0], Data(None, mask, x, sequence).starts, x)
         if self.emission is not None:
             y = emissions.draw(emissions.of(self, p, x), key_y, z, mask.shape)
         else:

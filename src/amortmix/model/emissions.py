@@ -6,8 +6,12 @@ An emission is a distribution whose last batch axis is the state, or a list of K
 arrays (N, 1, 1), so that with parameters (K,) they give a batch (N, 1, K).
 """
 
+import inspect
+
 import jax
 import jax.numpy as jnp
+
+from amortmix.model.covariates import Resampled
 
 
 def of(model, p, x):
@@ -15,6 +19,19 @@ def of(model, p, x):
     if not model.covariates:
         return model.emission(p)
     return model.emission(p, {name: x[:, j, None, None] for j, name in enumerate(model.covariates)})
+
+
+def takes_covariates(function):
+    """Whether a function of a declaration takes covariates beside what the prior returns."""
+    parameters = inspect.signature(function).parameters.values()
+    return sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters) > 1
+
+
+def given(model, function, p, x):
+    """``function`` of a chain at what the prior returns, with covariates {name: (N, 1)} if it takes them."""
+    if not takes_covariates(function):
+        return function(p)
+    return function(p, {name: x[:, j, None] for j, name in enumerate(model.covariates)})
 
 
 def parts(emission):
@@ -60,8 +77,10 @@ def sample_covariates(covariates, key, units):
     """x (N, C) from the distributions of the covariates, or None where there are none."""
     if not covariates:
         return None
-    keys = zip(covariates.values(), jax.random.split(key, len(covariates)))
-    return jnp.stack([d.sample(k, (units,)) for d, k in keys], axis=-1).astype(float)
+    keys = jax.random.split(key, len(covariates))
+    # what is resampled begins at the same place in all columns
+    drawn = [d.sample(keys[0] if isinstance(d, Resampled) else k, (units,)) for d, k in zip(covariates.values(), keys)]
+    return jnp.stack(drawn, axis=-1).astype(float)
 
 
 def simulate_units(model, key, p, z, shape, x):

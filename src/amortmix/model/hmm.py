@@ -8,9 +8,12 @@ and its backward counterpart give every marginal state probability ("local decod
 All functions work in log space on one data set:
 
     log_init (K,)     log p(z_1)
-    log_trans (K, K)  row j, column k: log p(z_t = k | z_t-1 = j)
+    log_trans (K, K)  row j, column k: log p(z_t+1 = k | z_t = j)
     log_lik (N, K)    log p(y_t | z_t = k); zero where unit t was not observed
     starts (N,)       nonzero where unit t begins a sequence, with p(z_1) in place of a transition; None: one sequence
+
+Where covariates drive the chain both have a leading axis of units: log_trans (N, K, K) leads from unit t to the next,
+the last matrix nowhere, and log_init (N, K) is p(z_t) where a sequence begins at t.
 
 All but `simulate_states` also take further axes at the end, such as draws of theta, and are twice as fast that way as
 under ``vmap``: the few states of a step then lie apart, each in one piece of memory.
@@ -42,8 +45,9 @@ class Filtered(NamedTuple):
 
 
 def two_state(stay):
-    """Transition matrix (2, 2) from the probabilities (2,) of staying in each state."""
-    return jnp.stack([jnp.stack([stay[0], 1 - stay[0]]), jnp.stack([1 - stay[1], stay[1]])])
+    """Transition matrix (..., 2, 2) from the probabilities (..., 2) of staying in each state."""
+    first, second = stay[..., 0], stay[..., 1]
+    return jnp.stack([jnp.stack([first, 1 - first], axis=-1), jnp.stack([1 - second, second], axis=-1)], axis=-2)
 
 
 def _logsumexp(x, axis=0):
@@ -56,6 +60,23 @@ def _at(values, z):
     """values[z, ...] with z and the values of one shape behind, by comparison: an export knows no look-up in a scan."""
     states = jnp.arange(len(values)).reshape(-1, *[1] * (values.ndim - 1))
     return jnp.sum(jnp.where(states == z, values, 0), axis=0, dtype=values.dtype)
+
+
+def _varies(log_init, one_unit):
+    """Whether a chain has a row for each unit, seen by the axes of what one unit has, (K, ...)."""
+    return log_init.ndim > one_unit.ndim
+
+
+def _steps(log_trans, log_init, varies):
+    """What leads from each unit to the next, for a scan, and what begins the next: None where all units share it."""
+    if not varies:
+        return None, None
+    return log_trans, jnp.concatenate([log_init[1:], log_init[:1]])
+
+
+def _or(each, shared):
+    """That of one step of a scan, or the one that all steps share."""
+    return shared if each is None else each
 
 
 def _at_start(start, at_start, inside):
@@ -71,40 +92,48 @@ def _of_next(starts):
 def filter(log_init, log_trans, log_lik, starts=None) -> Filtered:
     """Filtering probabilities (eq. 16) and marginal likelihood of the data."""
 
+    varies = _varies(log_init, log_lik[0])
+
     def step(log_predicted, inputs):
-        log_lik_t, next_start = inputs
+        log_lik_t, next_start, trans_t, next_init = inputs
         joint = log_predicted + log_lik_t
         norm = _logsumexp(joint)
         log_filter = joint - norm
-        log_predicted = _at_start(next_start, log_init, _logsumexp(log_filter[:, None] + log_trans))
-        return log_predicted, (norm, log_filter)
+        inside = _logsumexp(log_filter[:, None] + _or(trans_t, log_trans))
+        return _at_start(next_start, _or(next_init, log_init), inside), (norm, log_filter)
 
-    _, (norms, log_filters) = jax.lax.scan(step, log_init, (log_lik, _of_next(starts)))
+    inputs = log_lik, _of_next(starts), *_steps(log_trans, log_init, varies)
+    _, (norms, log_filters) = jax.lax.scan(step, log_init[0] if varies else log_init, inputs)
     return Filtered(norms.sum(0), log_filters, norms)
 
 
-def log_marginals(log_init, log_trans, n, starts=None):
-    """log p(z_t | theta) for t = 1..n, before any data: (n, K)."""
+def log_marginals(log_init, log_trans, n, starts=None, varies=False):
+    """log p(z_t | theta) for t = 1..n, before any data: (n, K); ``varies`` where the chain has a row for each unit."""
 
-    def step(log_p, next_start):
+    def step(log_p, inputs):
+        next_start, trans_t, next_init = inputs
         # normalized, or rounding errors of hundreds of steps add up
-        inside = log_softmax(_logsumexp(log_p[:, None] + log_trans), axis=0)
-        return _at_start(next_start, log_init, inside), log_p
+        inside = log_softmax(_logsumexp(log_p[:, None] + _or(trans_t, log_trans)), axis=0)
+        return _at_start(next_start, _or(next_init, log_init), inside), log_p
 
-    return jax.lax.scan(step, log_init, _of_next(starts), length=n)[1]
+    inputs = _of_next(starts), *_steps(log_trans, log_init, varies)
+    return jax.lax.scan(step, log_init[0] if varies else log_init, inputs, length=n)[1]
 
 
 def log_future(log_trans, log_lik, starts=None):
     """log p(y_t+1:N | z_t) up to a constant in z_t, for every t: (N, K); zero at the end of each sequence."""
 
     def step(log_beta, inputs):
-        log_lik_t, start = inputs
-        message = _logsumexp(log_trans + (log_lik_t + log_beta)[None, :], axis=1)
+        log_lik_t, start, trans_before = inputs
+        message = _logsumexp(_or(trans_before, log_trans) + (log_lik_t + log_beta)[None, :], axis=1)
         inside = message - _logsumexp(message)
         return _at_start(start, jnp.zeros_like(inside), inside), log_beta
 
     # turned round by hand: the export to ONNX knows no scan that runs backwards
     inputs = jnp.flip(log_lik, 0), None if starts is None else jnp.flip(starts, 0)
+    varies = log_trans.ndim > log_lik.ndim
+    # that which leads to each unit; to the first one none does
+    inputs += (jnp.flip(jnp.concatenate([log_trans[-1:], log_trans[:-1]]), 0) if varies else None,)
     _, betas = jax.lax.scan(step, jnp.zeros_like(log_lik[0]), inputs)
     return jnp.flip(betas, 0)
 
@@ -122,7 +151,7 @@ def state_log_probs(log_init, log_trans, log_lik, starts=None):
     """
     past = filter(log_init, log_trans, log_lik, starts).log_filter
     future = log_future(log_trans, log_lik, starts)
-    marginal = log_marginals(log_init, log_trans, log_lik.shape[0], starts)
+    marginal = log_marginals(log_init, log_trans, log_lik.shape[0], starts, _varies(log_init, log_lik[0]))
     ahead = log_softmax(marginal + future, axis=1)
     return {
         "filtering": past,
@@ -141,17 +170,18 @@ def most_probable_path(log_init, log_trans, log_lik, exists, starts=None):
     exists : (N,)
         Nonzero for the units of the series; those after its end keep its last state.
     """
-    shape = log_lik.shape[1:]
+    shape, varies = log_lik.shape[1:], _varies(log_init, log_lik[0])
     stay = jnp.broadcast_to(jnp.arange(shape[0]).reshape(-1, *[1] * (len(shape) - 1)), shape)
 
     def step(score, inputs):
-        log_lik_next, next_exists, next_start = inputs
-        candidates = score[:, None] + _at_start(next_start, log_init[None], log_trans)
+        log_lik_next, next_exists, next_start, trans_t, next_init = inputs
+        candidates = score[:, None] + _at_start(next_start, _or(next_init, log_init)[None], _or(trans_t, log_trans))
         best = jnp.max(candidates, axis=0) + log_lik_next
         return jnp.where(next_exists > 0, best, score), jnp.where(next_exists > 0, jnp.argmax(candidates, axis=0), stay)
 
-    inputs = log_lik[1:], exists[1:], None if starts is None else starts[1:]
-    score, before = jax.lax.scan(step, log_init + log_lik[0], inputs)
+    each = (a if a is None else a[:-1] for a in _steps(log_trans, log_init, varies))
+    inputs = log_lik[1:], exists[1:], None if starts is None else starts[1:], *each
+    score, before = jax.lax.scan(step, (log_init[0] if varies else log_init) + log_lik[0], inputs)
     last = jnp.argmax(score, axis=0)
 
     def back(z, pointers):
@@ -164,11 +194,13 @@ def most_probable_path(log_init, log_trans, log_lik, exists, starts=None):
 
 def evidence_of_filter(log_init, log_trans, log_filter, starts=None):
     """log p(y_t | z_t) up to a constant in z_t, (N, K), of filtering probabilities: filter over prediction."""
-    predicted = _logsumexp(log_filter[:-1, :, None] + log_trans, axis=1)
+    varies = _varies(log_init, log_filter[0])
+    initial = log_init if varies else log_init[None]
+    predicted = _logsumexp(log_filter[:-1, :, None] + (log_trans[:-1] if varies else log_trans), axis=1)
     if starts is not None:
         begins = starts[1:].reshape(-1, *[1] * (predicted.ndim - 1))
-        predicted = _at_start(begins, log_init[None], predicted)
-    return log_filter - jnp.concatenate([log_init[None], predicted])
+        predicted = _at_start(begins, initial[1:] if varies else initial, predicted)
+    return log_filter - jnp.concatenate([initial[:1], predicted])
 
 
 def sample_states(noise, log_trans, log_filter, exists, starts=None):
@@ -178,42 +210,47 @@ def sample_states(noise, log_trans, log_filter, exists, starts=None):
     ----------
     noise : (N, K)
         Standard Gumbel: the largest of log p + noise is a draw from p.
-    log_trans : (K, K)
+    log_trans : (K, K) or (N, K, K)
     log_filter : (N, K)
         log p(z_t | y_1:t), exact or from a network.
     exists : (N,)
         Nonzero for the units of the series; those after its end mean nothing.
     """
 
-    to_state = jnp.swapaxes(log_trans, 0, 1)
+    varies = log_trans.ndim > log_filter.ndim
+    to_state = jnp.swapaxes(log_trans, *((1, 2) if varies else (0, 1)))
     # whether a unit says something about the one before it
     tied = exists if starts is None else exists * (starts == 0)
 
     def step(carry, inputs):
         z_next, next_tied = carry
-        scores, tied_t = inputs
-        z = jnp.argmax(scores + jnp.where(next_tied > 0, _at(to_state, z_next), 0.0), axis=0)
+        scores, tied_t, to_t = inputs
+        z = jnp.argmax(scores + jnp.where(next_tied > 0, _at(_or(to_t, to_state), z_next), 0.0), axis=0)
         return (z, tied_t), z
 
     after_the_end = (jnp.zeros(log_filter.shape[2:], dtype=int), jnp.zeros_like(tied[0]))
-    _, z = jax.lax.scan(step, after_the_end, (jnp.flip(log_filter + noise, 0), jnp.flip(tied, 0)))
+    inputs = jnp.flip(log_filter + noise, 0), jnp.flip(tied, 0), jnp.flip(to_state, 0) if varies else None
+    _, z = jax.lax.scan(step, after_the_end, inputs)
     return jnp.flip(z, 0)
 
 
 def simulate_states(key, log_init, log_trans, n, starts=None):
     """One path z_1:n of the Markov chain, states 0..K-1, which begins anew at ``starts``. (n,)"""
     key_first, key_rest = jax.random.split(key)
-    first = jax.random.categorical(key_first, log_init)
+    varies = log_init.ndim > 1
+    first = jax.random.categorical(key_first, log_init[0] if varies else log_init)
     # one uniform per unit, drawn at once: cheaper inside the scan than one categorical each
     uniforms = jax.random.uniform(key_rest, (n - 1,), dtype=log_trans.dtype)
-    cumulative = jnp.cumsum(jnp.exp(log_trans), axis=1)[:, :-1]
-    initial = jnp.cumsum(jnp.exp(log_init))[:-1]
+    cumulative = jnp.cumsum(jnp.exp(log_trans), axis=-1)[..., :-1]
+    initial = jnp.cumsum(jnp.exp(log_init), axis=-1)[..., :-1]
 
     def step(z, inputs):
-        uniform, start = inputs
-        z_next = jnp.sum(uniform > _at_start(start, initial, cumulative[z]), dtype=jnp.int32)
+        uniform, start, cumulative_t, next_initial = inputs
+        inside = _or(cumulative_t, cumulative)[z]
+        z_next = jnp.sum(uniform > _at_start(start, _or(next_initial, initial), inside), dtype=jnp.int32)
         return z_next, z_next
 
-    inputs = uniforms, None if starts is None else starts[1:]
+    each = (cumulative[:-1], initial[1:]) if varies else (None, None)
+    inputs = uniforms, None if starts is None else starts[1:], *each
     _, rest = jax.lax.scan(step, first.astype(jnp.int32), inputs)
     return jnp.concatenate([first[None].astype(jnp.int32), rest.astype(jnp.int32)])

@@ -5,12 +5,14 @@ z_1 ~ p(z_1 | theta),   z_t ~ p(z_t | z_t-1, theta),   y_t ~ p(y_t | z_t, theta)
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import jax
 import jax.numpy as jnp
 
-from amortmix.model import hmm
+from amortmix.model import emissions, hmm
 from amortmix.model.declare import Model
+from amortmix.storage.files import BadInput
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -20,9 +22,12 @@ class HiddenMarkov(Model):
     Parameters
     ----------
     transitions : callable
-        p -> matrix (K, K), row j the probabilities of the next state after j.
+        p -> matrix (K, K), row j the probabilities of the next state after j. Or, where covariates drive the chain,
+        p and {covariate: (N, 1)} -> (N, K, K): matrix t leads from unit t to the next one, by the covariates of the
+        unit that is left.
     initial : callable, optional
-        p -> probabilities (K,) of the first state; by default equal ones.
+        p -> probabilities (K,) of the first state of a sequence; by default equal ones. Or p and {covariate: (N, 1)}
+        -> (N, K): row t where a sequence begins with unit t.
 
     For all others see `Model`.
 
@@ -45,21 +50,36 @@ class HiddenMarkov(Model):
     ragged = True
     heads = ("filtering", "backward_filtering", "smoothing")
 
-    def _chain(self, p):
-        """log p(z_1) (K,) and the log transition matrix (K, K)."""
+    def __post_init__(self):
+        super().__post_init__()
+        for name in ("transitions", "initial"):
+            function = getattr(self, name)
+            if function is not None and emissions.takes_covariates(function) and not self.covariates:
+                raise BadInput(f"{self.name}: {name} takes covariates; expected `covariates`, or a function of p alone")
+
+    @cached_property
+    def driven(self):
+        """Whether covariates drive the chain, so that each unit has a matrix of its own."""
+        return any(emissions.takes_covariates(f) for f in (self.transitions, self.initial) if f is not None)
+
+    def _chain(self, p, x):
+        """log p(z_1) (K,) and the log transition matrix (K, K), or those of every unit, (N, K) and (N, K, K)."""
         k = len(self.states)
-        initial = jnp.full(k, 1 / k) if self.initial is None else self.initial(p)
-        return jnp.log(initial), jnp.log(jnp.asarray(self.transitions(p)))
+        initial = jnp.full(k, 1 / k) if self.initial is None else emissions.given(self, self.initial, p, x)
+        chain = jnp.log(initial), jnp.log(jnp.asarray(emissions.given(self, self.transitions, p, x)))
+        if self.driven:
+            chain = tuple(jnp.broadcast_to(a, (len(x), *shape)) for a, shape in zip(chain, ((k,), (k, k))))
+        return chain
 
-    def chain(self, theta):
-        """log p(z_1) (K,) and the log transition matrix (K, K) at theta (D,)."""
-        return self._chain(self.natural(theta))
+    def chain(self, theta, x=None):
+        """What `_chain` gives at theta (D,), with covariates x (N, C) where the model has any."""
+        return self._chain(self.natural(theta), x)
 
-    def _sample_states(self, key, p, n, starts):
-        return hmm.simulate_states(key, *self._chain(p), n, starts)
+    def _sample_states(self, key, p, n, starts, x):
+        return hmm.simulate_states(key, *self._chain(p, x), n, starts)
 
     def _recursion(self, theta, data):
-        return *self.chain(theta), self.log_densities(theta, data)
+        return *self.chain(theta, data.x), self.log_densities(theta, data)
 
     def log_likelihood(self, theta, data):
         """log p(y | theta), all paths of states summed out."""

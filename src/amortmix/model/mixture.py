@@ -47,11 +47,7 @@ class Mixture(Model):
         weights = jnp.ones(len(self.states)) if self.weights is None else self.weights(p)
         return jnp.log(weights) - jnp.log(jnp.sum(weights))
 
-    def chain(self, theta):
-        """None: the classes of a mixture are no Markov chain."""
-        return None
-
-    def _sample_states(self, key, p, n, starts):
+    def _sample_states(self, key, p, n, starts, x):
         return jax.random.categorical(key, self.log_weights(p), shape=(n,))
 
     def _log_joint_units(self, theta, data):

@@ -186,14 +186,15 @@ class EmissionClassifier(keras.Layer):
         self.emission = keras.layers.Dense(n_states, kernel_initializer="glorot_uniform" if known is None else "zeros")
 
     def call(self, units, conditions, places, chain):
-        """``chain`` (B, K + 1, K): log p(z_1), and below it the log transition matrix."""
+        """``chain`` (B, K + 1, K) or (B, N, K + 1, K): log p(z_1), and below it the log transition matrix."""
         e = self.emission(self.unit(jnp.concatenate([units, conditions], axis=-1)))
         if self.known is not None:
             e = e + conditions[..., self.known : self.known + self.n_states]
         e = log_softmax(e, axis=-1) * places.observed[..., None]
         # data sets last, as the recursions like it
         chain, e, starts = jax.tree.map(lambda a: jnp.moveaxis(a, 0, -1), (chain, e, places.starts))
-        found = hmm.state_log_probs(chain[0], chain[1:], e, starts)
+        initial, transitions = (chain[0], chain[1:]) if chain.ndim == 3 else (chain[:, 0], chain[:, 1:])
+        found = hmm.state_log_probs(initial, transitions, e, starts)
         heads = {k: jnp.moveaxis(v, -1, 0) for k, v in found.items()}
         # uniform after the last unit, as in `FilterClassifier`
         heads["reversed"] = log_softmax(heads["reversed"] * places.exists[..., None], axis=-1)

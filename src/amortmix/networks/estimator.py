@@ -183,7 +183,7 @@ def training_example(model, key):
 def as_example(model, theta, data):
     """What the networks take of one data set and its parameters, all but the states."""
     u = model.bijection(data).inverse(theta)
-    chain = {"chain": chain_of(model, theta)} if model.dependent else {}
+    chain = {"chain": chain_of(model, theta, data)} if model.dependent else {}
     return {
         "inference_variables": u,
         "inference_conditions": model.context(data),
@@ -193,7 +193,7 @@ def as_example(model, theta, data):
     }
 
 
-def chain_of(model, theta):
-    """log p(z_1) and the log transition matrix as one array (K + 1, K); None for a mixture."""
-    chain = model.chain(theta)
-    return None if chain is None else jnp.concatenate([chain[0][None], chain[1]])
+def chain_of(model, theta, data):
+    """log p(z_1) and the log transition matrix as one array (K + 1, K), or (N, K + 1, K) where covariates drive it."""
+    log_init, log_trans = model.chain(theta, data.x)
+    return jnp.concatenate([log_init[..., None, :], log_trans], axis=-2)

@@ -1,0 +1,260 @@
+"""A population from fits: means, spreads and differences of groups of people, from separate fits, without fitting anew.
+
+    w_i ~ Normal(mu_g(i), Sigma),    p(mu, Sigma | y) ∝ p(mu, Sigma) prod_i p(y_i | mu, Sigma),
+    p(y_i | mu, Sigma) ∝ E[ Normal(w; mu, Sigma) / g(w) ]   over draws w of person i under the prior g
+
+w is theta on the real line (`amortmix.inference.working_prior`). First g is the prior of the fits. Where that leaves a
+person few effective draws, g becomes a wide normal around the population found so far, and the draws are moved there
+with the exact likelihood: the average above stays exact. NUTS samples mu and Sigma.
+"""
+
+import itertools
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+import pandas as pd
+from numpyro.diagnostics import split_gelman_rubin
+from numpyro.infer import MCMC, NUTS
+
+from amortmix.inference.fit import USABLE
+from amortmix.inference.working_prior import moved, person_of, scale_of
+from amortmix.storage import tree as trees
+from amortmix.storage.files import BadInput
+
+#: Draws of each person, and of the prior, by which priors of mu and Sigma are set.
+DRAWS, PRIOR_DRAWS = 500, 4000
+#: Effective draws that each person must have, and rounds of working priors in which they may come about.
+ENOUGH, ROUNDS = 100, 3
+#: Factor by which a working prior is wider than the population.
+WIDER = 2.0
+CHAINS, WARMUP, SAMPLES, RHAT = 4, 500, 500, 1.02
+FEWEST = 3
+INTERVAL = (0.025, 0.5, 0.975)
+
+
+class Group(NamedTuple):
+    """Draws of the population: mu (C, G, d) and the covariance (C, d, d); ``rhat``, the largest."""
+
+    mu: np.ndarray
+    covariance: np.ndarray
+    rhat: float
+
+
+def population(fits, by=None, seed=1) -> "Population":
+    """Means, spreads and group differences of the parameters over people.
+
+    Parameters
+    ----------
+    fits : Fits or {name: Fit}
+        Of the same model, one for each person.
+    by : {name: group}, optional
+        Groups whose means may differ; their covariance is one.
+    seed : int
+
+    Returns
+    -------
+    Population
+
+    Raises
+    ------
+    BadInput
+        If there are fewer than three people, fits of several models, fits that are not to be used, or no group for one.
+
+    Examples
+    --------
+    >>> fits = am.load("evidence_accumulation").fit_many(frame, by="subject")
+    >>> am.population(fits, by={"A": "young", "B": "old", "C": "old"}).differences()
+    """
+    people = {name: fits[name] for name in fits}
+    _check(people, by)
+    model = next(iter(people.values())).model
+    names = list(dict.fromkeys(by[name] for name in people)) if by else ["all"]
+    groups = np.array([names.index(by[name]) if by else 0 for name in people])
+    rng = np.random.default_rng(seed)
+    known = []
+    for fit in people.values():
+        theta = fit.theta[rng.choice(len(fit.theta), min(DRAWS, len(fit.theta)), replace=False)]
+        known.append(person_of(fit.model, trees.observed(fit.tree), theta))
+    prior = _prior_of(model, seed)
+    for number in range(ROUNDS + 1):
+        group = _sampled(known, groups, len(names), prior, seed + number)
+        shares = [_weights(person, group, g) for person, g in zip(known, groups)]
+        effective = np.array([np.median(1 / (w**2).sum(1)) for w in shares])
+        if number == ROUNDS or effective.min() >= ENOUGH or not model.has_density:
+            break
+        covariance = WIDER * group.covariance.mean(0)
+        known = [
+            moved(person, group.mu.mean(0)[g], covariance, seed + 1000 * number + i)
+            for i, (person, g) in enumerate(zip(known, groups))
+        ]
+    return Population(model, names, dict(zip(people, groups)), group, known, shares, effective)
+
+
+def _check(people, by):
+    if len(people) < FEWEST:
+        raise BadInput(f"{len(people)} fits; expected at least {FEWEST} people")
+    if len({fit.tree.attrs["model"] for fit in people.values()}) > 1 or any(f.model is None for f in people.values()):
+        raise BadInput("fits of several models, or of a model that is not known here; expected fits of one declaration")
+    if bad := [str(name) for name, fit in people.items() if fit.verdict not in USABLE]:
+        raise BadInput(f"fits of {', '.join(bad)} are not to be used; expected to leave them out, or MCMC for them")
+    if by is not None and (not isinstance(by, Mapping) or (lost := [str(n) for n in people if n not in by])):
+        raise BadInput(f"no group for {', '.join(lost) if isinstance(by, Mapping) else by!r}; expected {{name: group}}")
+
+
+def _prior_of(model, seed):
+    """Mean and standard deviation (d,) of the parameters of people under the prior of the declaration."""
+    theta = jax.jit(jax.vmap(model.sample_prior))(jax.random.split(jax.random.key(seed), PRIOR_DRAWS))
+    w = np.asarray(scale_of(model).inverse(theta), float)
+    return w.mean(0), w.std(0)
+
+
+def _features(known, mean, sd):
+    """Of all draws x = (w - mean) / sd: products, x and one, with which a normal log density is a linear function."""
+    x = np.stack([(person.w - mean) / sd for person in known])
+    rows, columns = np.tril_indices(x.shape[-1])
+    parts = [x[..., rows] * x[..., columns], x, np.ones((*x.shape[:2], 1))]
+    return np.concatenate(parts, axis=-1).astype(np.float32)
+
+
+def _coefficients(mu, factor):
+    """Of `_features`, so that they give log Normal(x; mu, factor factor') but for log 2 pi: (G, F)."""
+    d = mu.shape[-1]
+    precision = jax.scipy.linalg.cho_solve((factor, True), jnp.eye(d))
+    rows, columns = np.tril_indices(d)
+    squares = -precision[rows, columns] * jnp.where(rows == columns, 0.5, 1.0)
+    linear = mu @ precision
+    constant = -0.5 * jnp.sum(linear * mu, axis=-1) - jnp.log(jnp.diagonal(factor)).sum()
+    return jnp.concatenate([jnp.broadcast_to(squares, (len(mu), len(rows))), linear, constant[:, None]], axis=-1)
+
+
+def _sampled(known, groups, number, prior, seed):
+    """`Group` by NUTS, on the scale on which the prior has mean zero and standard deviation one."""
+    mean, sd = prior
+    features, log_g = jnp.asarray(_features(known, mean, sd)), jnp.asarray([person.log_g for person in known])
+    d = len(mean)
+
+    def group_model():
+        mu = numpyro.sample("mu", dist.Normal(0, 1).expand([number, d]).to_event(2))
+        spread = numpyro.sample("spread", dist.HalfNormal(1).expand([d]).to_event(1))
+        corr = numpyro.sample("corr", dist.LKJCholesky(d, 2.0)) if d > 1 else jnp.ones((1, 1))
+        factor = numpyro.deterministic("factor", spread[:, None] * corr)
+        coefficients = _coefficients(mu, factor)[groups]
+        log_ratio = jnp.einsum("isf,if->is", features, coefficients) - log_g
+        numpyro.factor("people", jax.nn.logsumexp(log_ratio, axis=1).sum())
+
+    sampler = MCMC(
+        NUTS(group_model, dense_mass=True, target_accept_prob=0.9),
+        num_warmup=WARMUP,
+        num_samples=SAMPLES,
+        num_chains=CHAINS,
+        chain_method="vectorized",
+        progress_bar=False,
+    )
+    sampler.run(jax.random.key(seed))
+    found = {k: np.asarray(v, float) for k, v in sampler.get_samples(group_by_chain=True).items()}
+    rhat = max(float(np.max(split_gelman_rubin(found[name]))) for name in ("mu", "spread"))
+    mu, factor = (found[name].reshape(-1, *found[name].shape[2:]) for name in ("mu", "factor"))
+    factor = sd[:, None] * factor
+    return Group(mean + sd * mu, factor @ factor.transpose(0, 2, 1), rhat)
+
+
+def _weights(person, group, g):
+    """Weights (C, S) of a person's draws under every draw of the population; rows sum to one."""
+    factor = np.linalg.cholesky(group.covariance)
+    white = np.linalg.solve(factor, (person.w[None] - group.mu[:, None, g]).transpose(0, 2, 1))
+    log_weight = -0.5 * (white**2).sum(1) - person.log_g
+    weights = np.exp(log_weight - log_weight.max(1, keepdims=True))
+    return weights / weights.sum(1, keepdims=True)
+
+
+def _row(values):
+    """Mean, sd and 95 % interval of draws."""
+    low, _, high = np.quantile(values, INTERVAL)
+    return {"mean": values.mean(), "sd": values.std(ddof=1), "2.5%": low, "97.5%": high}
+
+
+class Population:
+    """What is known of a population; see `population`.
+
+    Attributes
+    ----------
+    groups : list
+        Their names.
+    draws : Group
+        Of means and covariance, on the real line.
+    effective : Series
+        Effective number of each person's draws.
+    """
+
+    def __init__(self, model, groups, members, draws, known, shares, effective):
+        self.model, self.groups, self.members, self.draws = model, groups, members, draws
+        self._known, self._shares = known, shares
+        self.effective = pd.Series(effective, index=pd.Index(list(members), name="person"), name="effective draws")
+
+    def __repr__(self):
+        return f"<Population of {len(self.members)} people, {self.model.name}: {self.verdict}: {self.reason}>"
+
+    @property
+    def verdict(self):
+        """CONVERGED, or UNRELIABLE: chains that differ, or people with too few effective draws."""
+        return "CONVERGED" if self.draws.rhat <= RHAT and self.effective.min() >= ENOUGH else "UNRELIABLE"
+
+    @property
+    def reason(self):
+        """Why, in a sentence."""
+        few = self.effective[self.effective < ENOUGH]
+        numbers = f"largest R-hat {self.draws.rhat:.3f}, at least {self.effective.min():.0f} effective draws each"
+        return numbers if few.empty else f"{numbers}; fewer than {ENOUGH}: {', '.join(map(str, few.index))}"
+
+    @property
+    def names(self):
+        """Of the coordinates of w: the free parameters."""
+        return [self.model.parameter_names[j] for j in self.model.free_columns]
+
+    def summary(self):
+        """Of each group and parameter: ``mean`` of mu, its ``sd`` and 95 % interval; ``people``, the standard deviation
+        over people; and ``typical``, with an interval, the value of a person at mu: DataFrame.
+
+        All but ``typical`` are on the real line: logarithms of positive parameters, logits of probabilities.
+        """
+        rows, spread = [], np.sqrt(np.diagonal(self.draws.covariance, axis1=1, axis2=2))
+        for g, group in enumerate(self.groups):
+            mu = self.draws.mu[:, g]
+            theta = np.asarray(scale_of(self.model).forward(jnp.asarray(mu)))[:, self.model.free_columns]
+            for j, name in enumerate(self.names):
+                own = dict(zip(("typical 2.5%", "typical", "typical 97.5%"), np.quantile(theta[:, j], INTERVAL)))
+                row = {"group": group, "parameter": name, **_row(mu[:, j]), "people": np.median(spread[:, j])}
+                rows.append(row | own)
+        return pd.DataFrame(rows).set_index(["group", "parameter"])
+
+    def differences(self):
+        """Differences of the means of every two groups, on the real line: DataFrame with the probability that the
+        first is larger.
+        """
+        rows = []
+        for (a, one), (b, other) in itertools.combinations(enumerate(self.groups), 2):
+            for j, name in enumerate(self.names):
+                away = self.draws.mu[:, a, j] - self.draws.mu[:, b, j]
+                both = {"first": one, "second": other, "parameter": name}
+                rows.append(both | _row(away) | {"P(larger)": (away > 0).mean()})
+        return pd.DataFrame(rows)
+
+    def person(self, name, seed=1):
+        """Draws of theta (C, D) of one person given all people."""
+        place = list(self.members).index(name)
+        rng, weights = np.random.default_rng(seed), self._shares[place]
+        chosen = (rng.uniform(size=(len(weights), 1)) < np.cumsum(weights, axis=1)).argmax(1)
+        return np.asarray(scale_of(self.model).forward(jnp.asarray(self._known[place].w[chosen])))
+
+    def people(self):
+        """Mean, sd and 95 % interval of every parameter of every person given all people: DataFrame."""
+        rows = {}
+        for name in self.members:
+            drawn = zip(self.model.parameter_names, self.person(name).T)
+            rows[name] = {f"{parameter} {k}": v for parameter, values in drawn for k, v in _row(values).items()}
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("person")
