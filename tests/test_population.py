@@ -33,7 +33,7 @@ MODEL = am.Mixture(
 )
 
 
-def fit_of(y, seed, draws=2000):
+def fit_of(y, seed, draws=4000):
     """A fit whose draws are those of the exact posterior of mu."""
     variance = 1 / (len(y) + 1 / SCALE**2)
     theta = stats.norm(variance * y.sum(), np.sqrt(variance)).rvs((draws, 1), random_state=seed)
@@ -115,8 +115,8 @@ def test_moved_draws_are_those_of_the_working_prior():
     """y of 9 units with mean 1, working prior Normal(3, 0.25): conjugate; 2,000 draws, within four standard errors."""
     y = np.full(9, 1.0, np.float32)
     fit = fit_of(y, 1)
-    person = module.person_of(MODEL, trees.observed(fit.tree), fit.theta)
-    found = moved(person, np.array([3.0]), np.array([[0.25]]), 2)
+    person = module.person_of(MODEL, MODEL.log_prior, trees.observed(fit.tree), fit.theta)
+    found = moved(MODEL, person, np.array([3.0]), np.array([[0.25]]), 2)
     variance = 1 / (9 + 4)
     mean = variance * (9 * 1.0 + 4 * 3.0)
     # steps leave draws that share ancestors: a fifth of them count
@@ -129,7 +129,7 @@ def test_a_normal_density_is_linear_in_its_features():
     rng = np.random.default_rng(9)
     w, mean, sd = rng.normal(size=(2, 7, 3)), rng.normal(size=3), rng.uniform(0.5, 2, 3)
     factor, mu = np.tril(rng.normal(size=(3, 3))) + 2 * np.eye(3), rng.normal(size=(2, 3))
-    features = module._features([Person(None, None, x, None) for x in w], mean, sd)
+    features = module._features([Person(None, x, None) for x in w], mean, sd)
     found = np.einsum("isf,if->is", features, np.asarray(module._coefficients(jnp.asarray(mu), jnp.asarray(factor))))
     for i in range(2):
         expected = stats.multivariate_normal(mu[i], factor @ factor.T).logpdf((w[i] - mean) / sd)

@@ -23,12 +23,14 @@ from numpyro.infer import MCMC, NUTS
 
 from amortmix.inference.fit import USABLE
 from amortmix.inference.working_prior import moved, person_of, scale_of
+from amortmix.storage import files
 from amortmix.storage import tree as trees
 from amortmix.storage.files import BadInput
 
-#: Draws of each person, and of the prior, by which priors of mu and Sigma are set.
-DRAWS, PRIOR_DRAWS = 500, 4000
-#: Effective draws that each person must have, and rounds of working priors in which they may come about.
+#: Draws of all people together, fewest and most of each, and of the prior, by which priors of mu and Sigma are set.
+DRAWS, EACH, PRIOR_DRAWS = 40_000, (400, 4000), 4000
+#: Effective draws that each person must have, under nine of ten draws of the population, and rounds of working priors
+#: in which they may come about.
 ENOUGH, ROUNDS = 100, 3
 #: Factor by which a working prior is wider than the population.
 WIDER = 2.0
@@ -72,24 +74,19 @@ def population(fits, by=None, seed=1) -> "Population":
     """
     people = {name: fits[name] for name in fits}
     _check(people, by)
-    model = next(iter(people.values())).model
+    model = next(iter(people.values())).declaration
     names = list(dict.fromkeys(by[name] for name in people)) if by else ["all"]
     groups = np.array([names.index(by[name]) if by else 0 for name in people])
-    rng = np.random.default_rng(seed)
-    known = []
-    for fit in people.values():
-        theta = fit.theta[rng.choice(len(fit.theta), min(DRAWS, len(fit.theta)), replace=False)]
-        known.append(person_of(fit.model, trees.observed(fit.tree), theta))
-    prior = _prior_of(model, seed)
+    known, prior = _people(people, model, seed), _prior_of(model, seed)
     for number in range(ROUNDS + 1):
         group = _sampled(known, groups, len(names), prior, seed + number)
         shares = [_weights(person, group, g) for person, g in zip(known, groups)]
-        effective = np.array([np.median(1 / (w**2).sum(1)) for w in shares])
+        effective = np.array([np.quantile(1 / (w**2).sum(1), 0.1) for w in shares])
         if number == ROUNDS or effective.min() >= ENOUGH or not model.has_density:
             break
         covariance = WIDER * group.covariance.mean(0)
         known = [
-            moved(person, group.mu.mean(0)[g], covariance, seed + 1000 * number + i)
+            moved(model, person, group.mu.mean(0)[g], covariance, seed + 1000 * number + i)
             for i, (person, g) in enumerate(zip(known, groups))
         ]
     return Population(model, names, dict(zip(people, groups)), group, known, shares, effective)
@@ -98,12 +95,26 @@ def population(fits, by=None, seed=1) -> "Population":
 def _check(people, by):
     if len(people) < FEWEST:
         raise BadInput(f"{len(people)} fits; expected at least {FEWEST} people")
-    if len({fit.tree.attrs["model"] for fit in people.values()}) > 1 or any(f.model is None for f in people.values()):
-        raise BadInput("fits of several models, or of a model that is not known here; expected fits of one declaration")
+    if len({fit.tree.attrs["model"] for fit in people.values()}) > 1:
+        raise BadInput("fits of several models; expected those of one declaration")
     if bad := [str(name) for name, fit in people.items() if fit.verdict not in USABLE]:
         raise BadInput(f"fits of {', '.join(bad)} are not to be used; expected to leave them out, or MCMC for them")
-    if by is not None and (not isinstance(by, Mapping) or (lost := [str(n) for n in people if n not in by])):
-        raise BadInput(f"no group for {', '.join(lost) if isinstance(by, Mapping) else by!r}; expected {{name: group}}")
+    if by is not None and not isinstance(by, Mapping):
+        raise BadInput(f"by is {by!r}; expected {{name: group}}")
+    if lost := [str(name) for name in people if by is not None and name not in by]:
+        raise BadInput(f"no group for {', '.join(lost)}; expected one for each person")
+
+
+def _people(people, model, seed):
+    """`Person` of every fit, with as many draws each."""
+    rng, priors, found = np.random.default_rng(seed), {}, []
+    each = min(int(np.clip(DRAWS // len(people), *EACH)), *(len(fit.theta) for fit in people.values()))
+    for fit in people.values():
+        # fits under the same prior share what is compiled
+        prior = priors.setdefault(str(files.plain(fit.model.hyperparameters)), fit.declaration.log_prior)
+        theta = fit.theta[rng.choice(len(fit.theta), each, replace=False)]
+        found.append(person_of(model, prior, trees.observed(fit.tree), theta))
+    return found
 
 
 def _prior_of(model, seed):

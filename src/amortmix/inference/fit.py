@@ -165,7 +165,7 @@ class Fit:
 
     def replicate(self, replications=200, seed=1):
         """Posterior predictive data sets: y (R, N, P, D) and z (R, N)."""
-        model = self._simulator()
+        model = self.declaration
         from amortmix.inference import predictive
 
         return predictive.replicate(model, self.theta, trees.observed(self.tree), seed, replications)
@@ -281,11 +281,14 @@ class Fit:
             raise files.BadInput(f"the model {self.tree.attrs['model']} is not known here: load_fit(path, model=MODEL)")
         return self.model
 
-    def _simulator(self):
-        """The declaration of the model, which can simulate."""
+    @property
+    def declaration(self):
+        """The declaration, which can simulate, bound to the prior of this fit: `Model`."""
         require("to simulate")
-        model = self._model()
-        return model if hasattr(model, "simulate") else self.amortized.in_jax.model
+        if hasattr(known := self._model(), "simulate"):
+            return known
+        model, prior = self.amortized.in_jax.model, files.plain(known.hyperparameters)
+        return model if files.plain(model.hyperparameters) == prior else model.with_prior(prior)
 
     def _engine(self):
         """What runs the functions of the model: its networks, or JAX without any."""

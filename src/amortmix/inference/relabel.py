@@ -20,7 +20,7 @@ COMPARED = 8
 
 def relabelled(fit, by):
     """See `amortmix.inference.fit.Fit.relabel`."""
-    model, engine, data = fit._simulator(), fit._engine(), trees.observed(fit.tree)
+    model, engine, data = fit.declaration, fit._engine(), trees.observed(fit.tree)
     theta = labels.in_order(model, fit.theta, by)
     if not labels.exchangeable(model, fit.theta[:COMPARED], data):
         raise BadInput(f"{model.name}: another order of the states has another density; draws stay as they are")

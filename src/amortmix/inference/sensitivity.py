@@ -152,8 +152,7 @@ def _weighted(fit, prior, draws, seed):
     require("weights for a prior that these networks were not trained for")
     import jax
 
-    model, bound, theta = fit._simulator(), fit._engine().model.hyperparameters, fit.theta
-    model = model.with_prior(bound) if bound else model  # that of the fit, which may be another than the networks'
+    model, theta = fit.declaration, fit.theta
     known, other = (np.asarray(jax.vmap(m.log_prior)(theta)) for m in (model, model.with_prior(prior)))
     smoothed = psis.smooth(other, known)
     chosen = psis.resample(smoothed.log_weights, draws, seed)

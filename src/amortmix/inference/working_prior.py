@@ -7,6 +7,7 @@ bound. Draws of the fits are chosen by g(w) / p(w), then moved by Metropolis ste
 many different ones remain where few were chosen.
 """
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -27,8 +28,6 @@ class Person(NamedTuple):
 
     Attributes
     ----------
-    model : Model
-        Bound to the prior of the fit.
     data : Data
     w : (S, d)
         Draws.
@@ -36,7 +35,6 @@ class Person(NamedTuple):
         Log density of the prior under which they were drawn.
     """
 
-    model: Any
     data: Any
     w: np.ndarray
     log_g: np.ndarray
@@ -47,15 +45,20 @@ def scale_of(model):
     return sites.bijection(model.sites, {})
 
 
-def person_of(model, data, theta):
-    """`Person` of the draws theta (S, D) of a fit."""
+def person_of(model, log_prior, data, theta):
+    """`Person` of the draws theta (S, D) of a fit, whose prior has the density ``log_prior``."""
     bijection = scale_of(model)
     w = bijection.inverse(jnp.asarray(theta))
-    log_g = jax.jit(jax.vmap(model.log_prior))(jnp.asarray(theta)) + bijection.log_det(w)
-    return Person(model, data, np.asarray(w, float), np.asarray(log_g, float))
+    log_g = _densities(log_prior)(jnp.asarray(theta)) + bijection.log_det(w)
+    return Person(data, np.asarray(w, float), np.asarray(log_g, float))
 
 
-def moved(person, mean, covariance, seed):
+@lru_cache(maxsize=8)
+def _densities(log_prior):
+    return jax.jit(jax.vmap(log_prior))
+
+
+def moved(model, person, mean, covariance, seed):
     """The same `Person` under the working prior Normal(mean, covariance)."""
     rng = np.random.default_rng(seed)
     target = log_normal(person.w, mean, covariance)
@@ -63,7 +66,7 @@ def moved(person, mean, covariance, seed):
     chosen = person.w[rng.choice(len(person.w), len(person.w), p=weights / weights.sum())]
     units = 2 ** int(np.ceil(np.log2(len(person.data.y))))  # few sizes are compiled
     framed = jax.tree.map(jnp.asarray, pad(one_sequence(person.data), units, person.data.y.shape[1]))
-    both = _metropolis(person.model)
+    both = _metropolis(model)
     spread = np.cov(person.w, rowvar=False).reshape(len(mean), -1)
     for half in range(2):
         factor = np.linalg.cholesky(spread + 1e-8 * np.eye(len(mean)) * np.trace(spread))
@@ -79,13 +82,9 @@ def log_normal(w, mean, covariance):
     return -0.5 * (white**2).sum(0) - np.log(np.diag(factor)).sum() - len(mean) / 2 * np.log(2 * np.pi)
 
 
-_COMPILED = {}
-
-
+@lru_cache(maxsize=8)
 def _metropolis(model):
     """(key, w (S, d), factor (d, d), mean, covariance, data) -> w after half of `STEPS`, compiled once for a model."""
-    if model in _COMPILED:
-        return _COMPILED[model]
     bijection = scale_of(model)
 
     def run(key, w, factor, mean, covariance, data):
@@ -107,5 +106,4 @@ def _metropolis(model):
 
         return jax.lax.fori_loop(0, STEPS // 2, step, (w, target(w)))[0]
 
-    _COMPILED[model] = jax.jit(run)
-    return _COMPILED[model]
+    return jax.jit(run)
