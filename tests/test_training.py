@@ -46,8 +46,9 @@ def test_resumed_equals_uninterrupted(options, tmp_path):
     model = registry.find("gaussian_mixture")
     recipe = short(model, 20, **options)
     checkpoint = tmp_path / "checkpoint.npz"
-    train(model, recipe, seed=3, checkpoint=checkpoint, max_steps=9)
+    half = train(model, recipe, seed=3, checkpoint=checkpoint, max_steps=9)
     resumed = train(model, recipe, seed=3, checkpoint=checkpoint)
+    assert resumed.cpu_seconds > half.cpu_seconds > 0
     straight = train(model, recipe, seed=3)
     assert resumed.history == straight.history
     for a, b in zip(weights(resumed), weights(straight)):
@@ -70,9 +71,13 @@ def test_a_training_goes_on_from_other_networks(tmp_path):
     save_bundle(tmp_path / "second", second, seed=1)
     after = io.read_json(tmp_path / "second" / "card.json")
     assert after["data_sets"] == before["data_sets"] + 64 and after["started_from"] == before["sha256"]
-    # networks that have seen fewer data sets go on with other simulations
-    (tmp_path / "card.json").write_text(json.dumps(before | {"data_sets": 0}))
+    assert after["cpu_seconds"] == before["cpu_seconds"] + second.cpu_seconds
+    # networks that have seen fewer data sets go on with other simulations; what they cost may not be known
+    unknown = {k: v for k, v in before.items() if k != "cpu_seconds"}
+    (tmp_path / "card.json").write_text(json.dumps(unknown | {"data_sets": 0}))
     third = train(model, recipe, seed=1, start=load_bundle(tmp_path))
+    save_bundle(tmp_path / "third", third, seed=1)
+    assert io.read_json(tmp_path / "third" / "card.json")["cpu_seconds"] is None
     assert abs(third.history[0]["validation_posterior"] - last) < 1e-4
     assert abs(third.history[0]["loss"] - second.history[0]["loss"]) > 1e-4
     other = recipe | {"flow": recipe["flow"] | {"depth": 3}}
@@ -102,6 +107,15 @@ def test_nan_stops_training_and_keeps_the_last_good_state(tmp_path, monkeypatch)
     with pytest.raises(TrainingDiverged, match="the loss is nan after step 6"):
         train(model, recipe, seed=1, checkpoint=checkpoint)
     assert checkpoint.read_bytes() == before and np.isfinite(good.history[-1]["loss"])
+
+
+def test_cpu_seconds_that_a_checkpoint_does_not_have_are_not_known(tmp_path):
+    checkpoint, state, spec = tmp_path / "checkpoint.npz", {"weights": jnp.ones(2)}, {"seed": 1}
+    checkpoints.save_checkpoint(checkpoint, state, spec, 3, [], 5.0, 4.0)
+    assert checkpoints.load_checkpoint(checkpoint, state, spec)[1:] == (3, [], 5.0, 4.0)
+    meta = json.dumps({"spec": spec, "done": 3, "history": [], "seconds": 5.0})
+    np.savez(checkpoint, meta=np.array(meta), leaf_0=np.ones(2))
+    assert np.isnan(checkpoints.load_checkpoint(checkpoint, state, spec)[-1])
 
 
 class _Overflowing:

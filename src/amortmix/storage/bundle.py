@@ -5,6 +5,7 @@ reference.npz, what simulated data sets look like    metrics.json, recovery.nc, 
 """
 
 import contextlib
+import math
 import threading
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -58,7 +59,8 @@ def save_bundle(folder, training, seed, preset=None, meaningful=True):
     learned = save_density(folder, training.model.density)
     device = jax.devices()[0]
     # a training that started from other networks costs what those cost as well
-    before = training.start or {"data_sets": 0, "seconds": 0.0}
+    before = training.start or {"data_sets": 0, "seconds": 0.0, "cpu_seconds": 0.0}
+    cpu_before = before.get("cpu_seconds")  # not in every card
     files.write_json(
         folder / "card.json",
         {
@@ -71,6 +73,7 @@ def save_bundle(folder, training, seed, preset=None, meaningful=True):
             "skipped": int(sum(row["skipped"] for row in training.history)),
             "data_sets": before["data_sets"] + training.datasets,
             "seconds": before["seconds"] + training.seconds,
+            "cpu_seconds": (math.nan if cpu_before is None else cpu_before) + training.cpu_seconds,
             "started_from": before.get("sha256"),
             "data_sets_per_second": training.datasets / training.seconds,
             "final": training.history[-1],

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import zipfile
 from pathlib import Path
@@ -13,10 +14,11 @@ import numpy as np
 from amortmix.storage.files import BadInput
 
 
-def save_checkpoint(path, state, spec, done, history, seconds):
+def save_checkpoint(path, state, spec, done, history, seconds, cpu_seconds):
     """Write all state to a temporary file, then rename it: a kill leaves the previous checkpoint."""
     leaves = jax.tree.leaves(state)
-    meta = json.dumps({"spec": spec, "done": done, "history": history, "seconds": seconds})
+    known = {"spec": spec, "done": done, "history": history, "seconds": seconds, "cpu_seconds": cpu_seconds}
+    meta = json.dumps(known)
     temporary = path.with_name(path.name + ".part")
     with open(temporary, "wb") as file:
         np.savez(file, meta=np.array(meta), **{f"leaf_{i}": np.asarray(x) for i, x in enumerate(leaves)})
@@ -26,7 +28,10 @@ def save_checkpoint(path, state, spec, done, history, seconds):
 
 
 def load_checkpoint(path, state, spec):
-    """State, dispatches done, history and seconds of a checkpoint of the same training; else None."""
+    """State, dispatches done, history, seconds and CPU seconds of a checkpoint of the same training; else None.
+
+    CPU seconds are NaN where the checkpoint does not have them.
+    """
     if path is None or not path.exists():
         return None
     try:
@@ -38,7 +43,8 @@ def load_checkpoint(path, state, spec):
             leaves = [jnp.asarray(file[f"leaf_{i}"]) for i in range(len(old))]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise BadInput(f"{path}: damaged checkpoint ({error}); delete it to start over") from error
-    return jax.tree.unflatten(tree, leaves), meta["done"], meta["history"], meta["seconds"]
+    cpu_seconds = meta.get("cpu_seconds", math.nan)
+    return jax.tree.unflatten(tree, leaves), meta["done"], meta["history"], meta["seconds"], cpu_seconds
 
 
 def write_history(path, history):

@@ -43,6 +43,9 @@ class Training(NamedTuple):
     history : list of dict
         The learning curve.
     seconds : float
+        By the clock, of the steps alone.
+    cpu_seconds : float
+        Of the process, everything included; NaN where a checkpoint does not say what came before it.
     datasets : int
     start : dict or None
         Card of the networks that it started from.
@@ -56,6 +59,7 @@ class Training(NamedTuple):
     recipe: dict
     history: list
     seconds: float
+    cpu_seconds: float
     datasets: int
     start: dict | None
     commit: str | None
@@ -183,7 +187,7 @@ def train(
     BadInput
         If the schedule does not go with the model, or the checkpoint or bundle is damaged or another's.
     """
-    commit, began = git_commit(), time.perf_counter()
+    commit, began, cpu_began = git_commit(), time.perf_counter(), time.process_time()
     model = with_density(designed(model, recipe), recipe, seed)
     estimator, run, key_train, held_out = prepare(model, recipe, seed)
     if minutes is not None:
@@ -201,9 +205,9 @@ def train(
     frames = len(model.design.frames)
     plan = list(schedules.plan_of(recipe["schedule"], 1 if frames == 1 else TURN * frames))
     total = sum(p.steps for p in plan)
-    state, history, seconds, done = state_of(estimator), [], 0.0, 0
+    state, history, seconds, cpu_before, done = state_of(estimator), [], 0.0, 0.0, 0
     if resumed := load_checkpoint(checkpoint, state, spec):
-        state, done, history, seconds = resumed
+        state, done, history, seconds, cpu_before = resumed
 
     datasets = sum(p.steps * p.batch for p in plan)
     seen = sum(p.steps * p.batch for p in plan[:done])
@@ -227,14 +231,16 @@ def train(
                 f"the last good state is in {checkpoint or 'memory only'}"
             )
         history.append(row)
+        cpu_seconds = cpu_before + time.process_time() - cpu_began
         if checkpoint is not None:
-            save_checkpoint(checkpoint, state, spec, index + 1, history, seconds)
+            save_checkpoint(checkpoint, state, spec, index + 1, history, seconds, cpu_seconds)
         if history_file is not None:
             write_history(history_file, history)
         bar.advance(n * batch, f"loss {row['validation_loss']:.3f}")
     bar.close()
     assign(estimator, state)
-    return Training(estimator, recipe, history, seconds, datasets, card, commit, model)
+    cpu_seconds = cpu_before + time.process_time() - cpu_began
+    return Training(estimator, recipe, history, seconds, cpu_seconds, datasets, card, commit, model)
 
 
 class _no_interrupts:
