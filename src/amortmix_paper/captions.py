@@ -43,7 +43,7 @@ CAPTIONS = {
     "gap": "Amortization gap in six parts of the range of each parameter, with two standard errors",
     "learning_curve": "Losses on training batches and on held-out simulations",
     "reliability": "How often a state is the true one, against its predicted probability; ECE is the mean distance",
-    "cost": "Seconds of one fit by either method, and hours of many fits with training included",
+    "cost": "CPU seconds of one fit by each method, and of many fits with training included",
 }
 #: Headings that come first in the report, in this order.
 FIRST = (
@@ -60,6 +60,7 @@ LAST = (
     "Indicators first",
     "An epidemic",
     "Spatial example",
+    "Break-even",
     "Workflow",
 )
 

@@ -32,6 +32,7 @@ PAGES = (
     "factorization",
     "epidemic",
     "spatial",
+    "break_even",
 )
 
 

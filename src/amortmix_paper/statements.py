@@ -182,21 +182,6 @@ def posterior_samples(model, abi, mcmc, seed=1):
     return samples
 
 
-def time_answer(card, comparisons):
-    """What a fit costs with either method, and after how many data sets training has paid for itself."""
-    abi = np.mean([c["seconds_abi"] for c in comparisons.values()])
-    stan = [c["seconds_stan"] for c in comparisons.values() if c["seconds_stan"] is not None]
-    text = f"Training took {card['seconds'] / 60:.0f} minutes, a fit by ABI takes {abi:.2f} s"
-    if not stan:
-        return text + "; MCMC was not run."
-    number = card["seconds"] / (np.mean(stan) - abi)
-    if number < 0:
-        return text + f" and one by MCMC {np.mean(stan):.1f} s: training does not pay for itself."
-    return (
-        text + f", one by MCMC {np.mean(stan):.1f} s: training pays for itself after {np.ceil(number):,.0f} data sets."
-    )
-
-
 def check_claims(model, card, abi, mcmc, comparisons):
     """Assert what the page says; yields a sentence for each claim that held."""
     for name, fit in abi.items():

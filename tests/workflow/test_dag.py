@@ -86,13 +86,13 @@ def test_second_run_does_nothing():
 
 
 def test_own_models_leave_the_papers_jobs_alone(tmp_path):
-    """Without them in the list the report, which shows them, is all that is made again."""
+    """Without them in the list the report and the page of all costs, which show them, are all that is made again."""
     rows = (ROOT / DATASETS.removeprefix("datasets=")).read_text().splitlines()
     papers = [row for row in rows if row.split("\t")[0] not in OWN_DATA_SETS.values()]
     (tmp_path / "list.tsv").write_text("\n".join(papers))
     code, output = snakemake(config=(f"datasets={tmp_path}/list.tsv",))
     assert code == 0, output
-    assert job_counts(output) == {"report": 1, "all": 1, "total": 2}, output
+    assert job_counts(output) == {"break_even": 1, "notebook": 1, "report": 1, "all": 1, "total": 4}, output
 
 
 def test_a_seed_changes_what_depends_on_it():
@@ -103,6 +103,7 @@ def test_a_seed_changes_what_depends_on_it():
     assert counts["train"] == 7 and counts["simulate"] == 7 and counts["fit_mcmc"] == 17
     assert "data" not in counts and "compile_mcmc" not in counts
     assert counts["spatial_method"] == 5 and counts["spatial_reverse_kl"] == 2
+    assert counts["costs"] == 7 and counts["break_even"] == 1
 
 
 def test_mcmc_settings_change_only_what_comes_after_mcmc(tmp_path):
@@ -112,7 +113,7 @@ def test_mcmc_settings_change_only_what_comes_after_mcmc(tmp_path):
     code, output = snakemake(preset=changed)
     assert code == 0, output
     counts = job_counts(output)
-    assert counts["fit_mcmc"] == 17 and counts["compare"] == 17
+    assert counts["fit_mcmc"] == 17 and counts["compare"] == 17 and counts["costs"] == 7
     assert not {"train", "simulate", "validate", "fit_abi", "data", "compile_mcmc"} & set(counts)
 
 
@@ -141,6 +142,7 @@ def models_planned(output):
 
 
 def test_a_declaration_that_changes_makes_its_models_jobs_again_and_no_others(finished):
+    """The table and the page of all costs, where it has a line, are the only other ones."""
     path = finished / OWN["waiting_2"]
     text = path.read_text()
     for same in (text, "# a comment\n" + text, text.replace('"""Waiting', '"""Times of waiting')):
@@ -150,16 +152,17 @@ def test_a_declaration_that_changes_makes_its_models_jobs_again_and_no_others(fi
     path.write_text(text.replace("dist.Beta(8, 2)", "dist.Beta(4, 2)"))
     code, output = snakemake(folder=finished)
     path.write_text(text)
-    assert code == 0 and models_planned(output) == {"waiting_2"}, output
-    once = ("train", "simulate", "validate", "data", "fit_abi", "fit_mcmc", "compare", "notebook", "report", "all")
-    assert job_counts(output) == dict.fromkeys(once, 1) | {"total": 10}
+    assert code == 0 and models_planned(output) == {"waiting_2", "break_even"}, output
+    once = ("train", "simulate", "validate", "data", "fit_abi", "fit_mcmc", "compare", "costs", "break_even")
+    once += ("report", "all")
+    assert job_counts(output) == dict.fromkeys(once, 1) | {"notebook": 2, "total": 13}
 
 
 def test_hyperparameters_that_change_make_their_models_jobs_again_and_no_others(finished):
-    """The page about smoothing, which reads the model's metrics, is the only other one."""
+    """The pages about smoothing and about costs, which read numbers of the model, are the only other ones."""
     (finished / "models.yaml").write_text("gaussian_hmm: {hyperparameters: {stay: [4.0, 2.0]}}\n")
     code, output = snakemake(folder=finished, config=(DATASETS, "models=models.yaml"))
-    assert code == 0 and models_planned(output) == {"gaussian_hmm", "smoothing"}, output
+    assert code == 0 and models_planned(output) == {"gaussian_hmm", "smoothing", "break_even"}, output
     counts = job_counts(output)
     assert counts["train"] == counts["data"] == counts["fit_mcmc"] == 1 and "compile_mcmc" not in counts
 

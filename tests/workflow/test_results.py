@@ -8,7 +8,8 @@ import xarray as xr
 from test_dag import OWN, OWN_DATA_SETS, PAPER, ROOT, SMOKE
 
 from amortmix.model import registry
-from amortmix_paper.spatial import RESTS_ON
+from amortmix_paper.break_even import CPU, EPIDEMIC, FIELD
+from amortmix_paper.spatial import METHODS, RESTS_ON
 from amortmix_paper.spatial.results import read
 from amortmix_paper.table1 import PUBLISHED
 
@@ -85,6 +86,19 @@ def test_every_method_of_the_spatial_example_answers_and_says_what_it_took():
         assert (method == "neural_bayes") != ("shown" in answers) and found.costs[method]["seconds"] > 0
     for method, likelihood in RESTS_ON.items():
         assert found.costs[method]["training_seconds"] > found.costs[likelihood]["training_seconds"]
+
+
+def test_costs_of_every_model_are_in_one_table():
+    """Seconds of each method that fits it, and CPU seconds of its training; no MCMC without a density."""
+    rows = pd.read_csv(SMOKE / "tables" / "break_even.csv")
+    models = [registry.find(name) for name in (*registry.names(), *OWN.values())]
+    assert set(rows["model"]) == {m.title for m in models} | {EPIDEMIC, FIELD}
+    assert (rows["model"] == FIELD).sum() == len(METHODS) - 1 and set(rows["measured by"]) == {CPU}
+    for model in models:
+        (row,) = rows[rows["model"] == model.title].to_dict("records")
+        costs = json.loads((SMOKE / model.name / "costs.json").read_text())
+        assert row["fits"] == len(costs) == 1 and row["networks"] > 0
+        assert (row["NUTS"] > 0) == model.has_density and (pd.isna(row["Stan"]) or model.stan)
 
 
 def test_table_1_has_eleven_rows_and_says_it_is_not_meaningful():

@@ -50,10 +50,12 @@ def notebook_inputs(w):
         return list(trial_files().values())
     if name == "spatial":
         return spatial_files()
+    if name == "break_even":
+        return [break_even_table(w.priors)]
     if name == "errata":
         return participants(w.priors, "data/{dataset}.nc")
     folder = f"{RESULTS}/{w.priors}/{name}"
-    files = [f"{folder}/validation/metrics.json", f"{folder}/networks/history.csv"]
+    files = [f"{folder}/validation/metrics.json", f"{folder}/networks/history.csv", *costs_of(w.priors, name)]
     for dataset in run_.of_case(name):
         files += [f"{folder}/data/{dataset}.nc", f"{folder}/fits/{dataset}/comparison.json"]
     return files
@@ -80,6 +82,8 @@ def notebook_parameters(w):
         return found | {"variants": run_.priors, "cases": dependent_cases()}
     if name == "all_trials":
         return found | {"files_of": trial_files()}
+    if name == "break_even":
+        return found | {"meaningful": run_.preset != "smoke"}
     if name in PAGES:
         return found
     validated = (w.priors, name) in run_.validated

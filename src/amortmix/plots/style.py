@@ -8,6 +8,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 COLORS = {"ABI": "#0072B2", "MCMC": "#D55E00", "PSIS": "#009E73", "prior": "#999999", "truth": "#000000"}
+#: MCMC by its engine, where both are shown.
+COLORS |= {"Stan": COLORS["MCMC"], "NUTS": "#CC79A7"}
 STATE_COLORS = ("#56B4E9", "#E69F00", "#CC79A7", "#009E73", "#F0E442", "#0072B2")
 #: Inches of a legend above all panels.
 LEGEND = 0.4
