@@ -68,7 +68,7 @@ def _meets(number):
 
 
 def shown(rows):
-    """The table as the page shows it: numbers in words' order, data sets rounded up, a dash where nothing is."""
+    """The table as the page shows it: data sets rounded up, a dash where there is nothing."""
     frame = rows.set_index(["model", "trained"])
     for name in METHODS:
         frame[f"meets {name}"] = np.ceil(frame[f"meets {name}"])
@@ -77,7 +77,7 @@ def shown(rows):
         f"meets {name}": f"equal with {name} after" for name in METHODS
     }
     seconds = [names[k] for k in ("networks", *METHODS)]
-    whole = [names[k] for k in ("training", *(f"meets {name}" for name in METHODS))]
+    whole = [names[k] for k in ("training", "fits", *(f"meets {name}" for name in METHODS))]
     styled = frame.rename(columns=names).style
     return styled.format("{:.3g}", subset=seconds, na_rep="–").format(_whole, subset=whole)
 
