@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := PATH="$(abspath $(BIN)):$$PATH"
 
-.PHONY: help setup paper smoke test benchmark ablation components epidemic factorization points ensembles lint lock ship publish clean
+.PHONY: help setup paper smoke test benchmark ablation components epidemic factorization one_network points ensembles lint lock ship publish clean
 
 help:
 	@grep -E '^# make|^#  ' Makefile | sed 's/^# //'
@@ -18,6 +18,7 @@ help:
 	@echo 'make factorization  indicators first or parameters first: eqs. 21 to 23 against eq. 14'
 	@echo 'make points      answers without draws beside those of draws'
 	@echo 'make ensembles   two small networks averaged, or one that was trained twice as long'
+	@echo 'make one_network  the pretrained network of all priors against those of one prior each, and NUTS'
 	@echo 'make epidemic    an outbreak from simulator to forecast, beside NUTS'
 	@echo 'Options:     CORES=2, and CONFIG="priors=reference participants=simulated"'
 
@@ -78,6 +79,10 @@ points: setup
 # averages of networks beside one that was trained twice as long: results/ensembles/ensembles.csv
 ensembles: setup
 	$(RUN) python benchmarks/ensembles.py
+
+# pretrained networks for all designs and priors against those for one, on the data of the paper: results/one_network/*.csv
+one_network: setup
+	$(RUN) python benchmarks/one_network.py
 
 lint: setup
 	$(RUN) ruff check --quiet src workflow tests benchmarks models

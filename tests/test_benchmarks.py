@@ -3,14 +3,17 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import ablation
 import components
 import ensembles
 import jax
 import numpy as np
+import one_network
 import pandas as pd
 import pytest
+import xarray as xr
 from jax.scipy.stats import norm
 from numpy_simulators import SIMULATORS
 from scipy.stats import mannwhitneyu
@@ -26,6 +29,7 @@ LEVEL = 1e-6  # about thirty numbers in all: a false alarm in one of 30,000 runs
 @pytest.mark.parametrize(
     "name", ["ablation", "components", "ensembles", "epidemic", "factorization", "parts", "points", "run"]
 )
+@pytest.mark.parametrize("name", ["ablation", "components", "epidemic", "factorization", "one_network", "parts", "run"])
 def test_each_program_starts(name):
     """In a process of its own, as `make benchmark` and `make ablation` start it."""
     program = Path(__file__).parents[1] / "benchmarks" / f"{name}.py"
@@ -175,3 +179,60 @@ def test_averaged_networks_are_a_mixture():
     weights = np.exp(target - drawn.log_q)
     assert (abs(weights.mean(1) - 1) < 4 * weights.std(1) / np.sqrt(weights.shape[1])).all()
     assert weights.max() < 10  # of one member alone some are above a hundred
+
+
+def test_divergence_of_a_fit_is_that_of_two_normals():
+    """p = N(0, 1), q = N(0, 2^2), log p known up to a constant: KL(p || q) = log 2 + 1 / 8 - 1 / 2."""
+    theta = np.random.default_rng(2).normal(0, 2, 20_000)
+    stats = {"log_joint": -(theta**2) / 2 + 3, "log_q": -(theta**2) / 8 - np.log(2)}
+    tree = xr.DataTree.from_dict({"sample_stats": xr.Dataset({k: ("draw", v) for k, v in stats.items()})})
+    expected = np.log(2) + 1 / 8 - 1 / 2
+    assert one_network.divergence_of(SimpleNamespace(tree=tree)) == pytest.approx(expected, abs=0.02)
+
+
+@pytest.mark.parametrize("off", [0.0, 0.5])
+def test_shifts_are_in_sds_of_the_chains(off):
+    """Means of runs of n draws scatter by 1 / sqrt(n) around what they are off by, and those of the chains as well."""
+    rng = np.random.default_rng(8)
+    found = []
+    for _ in range(200):
+        runs = 3 + 2 * (off + rng.normal(size=(5, 100)))
+        one = runs.mean(1), runs.std(1, ddof=1)
+        found.append(one_network.shifts(*one, 3 + 2 * rng.normal(size=(4, 1000))))
+    found = pd.DataFrame(found).mean()
+    assert abs(found["shift"] - off) < 4 * 0.1 / np.sqrt(200)
+    assert found["error"] == pytest.approx(np.sqrt(1 / 100 + 1 / 4000), rel=0.1)  # the sd of five is too small by 6 %
+    assert found["mean error"] == pytest.approx(np.sqrt(1 / 500 + 1 / 4000), rel=0.1)
+    assert found["ratio"] == pytest.approx(1, abs=0.02)
+
+
+def test_networks_are_compared_on_the_same_data_sets():
+    """What varies between data sets, or rounds, is common to both and cancels."""
+    rng = np.random.default_rng(5)
+    rows, seconds = [], []
+    for i in range(8):
+        common = {"pareto_k": i / 10, "c2st": rng.uniform(0.5, 0.8), "c2st_psis": None, "divergence": rng.uniform()}
+        for kind, more in (("separate", 0.0), ("one", 0.125)):
+            row = {"case": "a", "prior": "b", "networks": kind, "data set": i}
+            rows.append(row | common | {"c2st": common["c2st"] + more, "pareto_k": common["pareto_k"] + more})
+            row = {"case": "a", "proposals": "equal", "networks": kind, "round": i}
+            seconds.append(row | {"seconds": common["c2st"] * (1 + more)})
+    rows.append(rows[0] | {"data set": 8})  # of which only one kind of networks is there
+    found = one_network.of_c2st(pd.DataFrame(rows)).loc["a b"]
+    assert found["c2st, one - separate"] == pytest.approx(0.125) and found["± c2st"] == pytest.approx(0, abs=1e-9)
+    found = one_network.of_weights(pd.DataFrame(rows)).loc["a b"]
+    # 0.0 to 0.7, and 0.125 more
+    assert (found["one, k-hat at most 0.7"], found["separate, k-hat at most 0.7"]) == (6, 8)
+    found = one_network.of_speed(pd.DataFrame(seconds)).loc["a, equal"]
+    assert found["ratio"] == pytest.approx(1.125) and found["±"] == pytest.approx(0, abs=1e-9)
+
+
+def test_what_was_stopped_goes_on(tmp_path, monkeypatch):
+    """Rows that are there are kept, and nothing is fitted for them."""
+    monkeypatch.setattr(one_network, "CASES", {"a": ("b",)})
+    monkeypatch.setattr(one_network, "both", lambda case, prior: dict.fromkeys(one_network.NETWORKS))
+    monkeypatch.setattr(one_network, "tables", lambda *_: {"me": None})
+    row = {"case": "a", "prior": "b", "data set": "me", "c2st": 0.5}
+    rows = [row | {"networks": kind} for kind in one_network.NETWORKS]
+    pd.DataFrame(rows).to_csv(tmp_path / "c2st.csv", index=False)
+    assert list(one_network.c2st(None, tmp_path)) == rows
