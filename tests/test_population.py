@@ -10,6 +10,7 @@ from scipy import stats
 
 import amortmix as am
 from amortmix import populations as module
+from amortmix.inference import hierarchy
 from amortmix.inference.fit import Fit
 from amortmix.inference.working_prior import Person, log_normal, moved
 from amortmix.model import tables
@@ -129,8 +130,8 @@ def test_a_normal_density_is_linear_in_its_features():
     rng = np.random.default_rng(9)
     w, mean, sd = rng.normal(size=(2, 7, 3)), rng.normal(size=3), rng.uniform(0.5, 2, 3)
     factor, mu = np.tril(rng.normal(size=(3, 3))) + 2 * np.eye(3), rng.normal(size=(2, 3))
-    features = module._features([Person(None, x, None) for x in w], mean, sd)
-    found = np.einsum("isf,if->is", features, np.asarray(module._coefficients(jnp.asarray(mu), jnp.asarray(factor))))
+    features = hierarchy._features([Person(None, x, None) for x in w], mean, sd)
+    found = np.einsum("isf,if->is", features, np.asarray(hierarchy._coefficients(jnp.asarray(mu), jnp.asarray(factor))))
     for i in range(2):
         expected = stats.multivariate_normal(mu[i], factor @ factor.T).logpdf((w[i] - mean) / sd)
         np.testing.assert_allclose(found[i] - 1.5 * np.log(2 * np.pi), expected, rtol=2e-4, atol=2e-4)

@@ -10,18 +10,14 @@ with the exact likelihood: the average above stays exact. NUTS samples mu and Si
 
 import itertools
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import numpyro
-import numpyro.distributions as dist
 import pandas as pd
-from numpyro.diagnostics import split_gelman_rubin
-from numpyro.infer import MCMC, NUTS
 
 from amortmix.inference.fit import USABLE
+from amortmix.inference.hierarchy import sample_group
 from amortmix.inference.working_prior import moved, person_of, scale_of
 from amortmix.storage import files
 from amortmix.storage import tree as trees
@@ -29,22 +25,13 @@ from amortmix.storage.files import BadInput
 
 #: Draws of all people together, fewest and most of each, and of the prior, by which priors of mu and Sigma are set.
 DRAWS, EACH, PRIOR_DRAWS = 40_000, (400, 4000), 4000
-#: Effective draws that each person must have, under nine of ten draws of the population, and rounds of working priors
-#: in which they may come about.
+#: Effective draws that each person must have, and rounds of working priors in which they may come about.
 ENOUGH, ROUNDS = 100, 3
 #: Factor by which a working prior is wider than the population.
 WIDER = 2.0
-CHAINS, WARMUP, SAMPLES, RHAT = 4, 500, 500, 1.02
+RHAT = 1.02
 FEWEST = 3
 INTERVAL = (0.025, 0.5, 0.975)
-
-
-class Group(NamedTuple):
-    """Draws of the population: mu (C, G, d) and the covariance (C, d, d); ``rhat``, the largest."""
-
-    mu: np.ndarray
-    covariance: np.ndarray
-    rhat: float
 
 
 def population(fits, by=None, seed=1) -> "Population":
@@ -79,17 +66,13 @@ def population(fits, by=None, seed=1) -> "Population":
     groups = np.array([names.index(by[name]) if by else 0 for name in people])
     known, prior = _people(people, model, seed), _prior_of(model, seed)
     for number in range(ROUNDS + 1):
-        group = _sampled(known, groups, len(names), prior, seed + number)
-        shares = [_weights(person, group, g) for person, g in zip(known, groups)]
-        effective = np.array([np.quantile(1 / (w**2).sum(1), 0.1) for w in shares])
-        if number == ROUNDS or effective.min() >= ENOUGH or not model.has_density:
+        group = sample_group(known, groups, len(names), prior, seed + number)
+        if number == ROUNDS or group.effective.min() >= ENOUGH or not model.has_density:
             break
-        covariance = WIDER * group.covariance.mean(0)
-        known = [
-            moved(model, person, group.mu.mean(0)[g], covariance, seed + 1000 * number + i)
-            for i, (person, g) in enumerate(zip(known, groups))
-        ]
-    return Population(model, names, dict(zip(people, groups)), group, known, shares, effective)
+        mean, covariance = group.mu.mean(0), WIDER * group.covariance.mean(0)
+        seeds = 1000 * number + seed + np.arange(len(known))
+        known = [moved(model, person, mean[g], covariance, int(s)) for person, g, s in zip(known, groups, seeds)]
+    return Population(model, names, list(people), group)
 
 
 def _check(people, by):
@@ -124,65 +107,6 @@ def _prior_of(model, seed):
     return w.mean(0), w.std(0)
 
 
-def _features(known, mean, sd):
-    """Of all draws x = (w - mean) / sd: products, x and one, with which a normal log density is a linear function."""
-    x = np.stack([(person.w - mean) / sd for person in known])
-    rows, columns = np.tril_indices(x.shape[-1])
-    parts = [x[..., rows] * x[..., columns], x, np.ones((*x.shape[:2], 1))]
-    return np.concatenate(parts, axis=-1).astype(np.float32)
-
-
-def _coefficients(mu, factor):
-    """Of `_features`, so that they give log Normal(x; mu, factor factor') but for log 2 pi: (G, F)."""
-    d = mu.shape[-1]
-    precision = jax.scipy.linalg.cho_solve((factor, True), jnp.eye(d))
-    rows, columns = np.tril_indices(d)
-    squares = -precision[rows, columns] * jnp.where(rows == columns, 0.5, 1.0)
-    linear = mu @ precision
-    constant = -0.5 * jnp.sum(linear * mu, axis=-1) - jnp.log(jnp.diagonal(factor)).sum()
-    return jnp.concatenate([jnp.broadcast_to(squares, (len(mu), len(rows))), linear, constant[:, None]], axis=-1)
-
-
-def _sampled(known, groups, number, prior, seed):
-    """`Group` by NUTS, on the scale on which the prior has mean zero and standard deviation one."""
-    mean, sd = prior
-    features, log_g = jnp.asarray(_features(known, mean, sd)), jnp.asarray([person.log_g for person in known])
-    d = len(mean)
-
-    def group_model():
-        mu = numpyro.sample("mu", dist.Normal(0, 1).expand([number, d]).to_event(2))
-        spread = numpyro.sample("spread", dist.HalfNormal(1).expand([d]).to_event(1))
-        corr = numpyro.sample("corr", dist.LKJCholesky(d, 2.0)) if d > 1 else jnp.ones((1, 1))
-        factor = numpyro.deterministic("factor", spread[:, None] * corr)
-        coefficients = _coefficients(mu, factor)[groups]
-        log_ratio = jnp.einsum("isf,if->is", features, coefficients) - log_g
-        numpyro.factor("people", jax.nn.logsumexp(log_ratio, axis=1).sum())
-
-    sampler = MCMC(
-        NUTS(group_model, dense_mass=True, target_accept_prob=0.9),
-        num_warmup=WARMUP,
-        num_samples=SAMPLES,
-        num_chains=CHAINS,
-        chain_method="vectorized",
-        progress_bar=False,
-    )
-    sampler.run(jax.random.key(seed))
-    found = {k: np.asarray(v, float) for k, v in sampler.get_samples(group_by_chain=True).items()}
-    rhat = max(float(np.max(split_gelman_rubin(found[name]))) for name in ("mu", "spread"))
-    mu, factor = (found[name].reshape(-1, *found[name].shape[2:]) for name in ("mu", "factor"))
-    factor = sd[:, None] * factor
-    return Group(mean + sd * mu, factor @ factor.transpose(0, 2, 1), rhat)
-
-
-def _weights(person, group, g):
-    """Weights (C, S) of a person's draws under every draw of the population; rows sum to one."""
-    factor = np.linalg.cholesky(group.covariance)
-    white = np.linalg.solve(factor, (person.w[None] - group.mu[:, None, g]).transpose(0, 2, 1))
-    log_weight = -0.5 * (white**2).sum(1) - person.log_g
-    weights = np.exp(log_weight - log_weight.max(1, keepdims=True))
-    return weights / weights.sum(1, keepdims=True)
-
-
 def _row(values):
     """Mean, sd and 95 % interval of draws."""
     low, _, high = np.quantile(values, INTERVAL)
@@ -194,32 +118,33 @@ class Population:
 
     Attributes
     ----------
-    groups : list
-        Their names.
+    groups, members : list
+        Names of the groups and of the people.
     draws : Group
-        Of means and covariance, on the real line.
+        Of means, covariance and people, on the real line.
     effective : Series
         Effective number of each person's draws.
     """
 
-    def __init__(self, model, groups, members, draws, known, shares, effective):
+    def __init__(self, model, groups, members, draws):
         self.model, self.groups, self.members, self.draws = model, groups, members, draws
-        self._known, self._shares = known, shares
-        self.effective = pd.Series(effective, index=pd.Index(list(members), name="person"), name="effective draws")
+        self.effective = pd.Series(draws.effective, index=pd.Index(members, name="person"), name="effective draws")
 
     def __repr__(self):
         return f"<Population of {len(self.members)} people, {self.model.name}: {self.verdict}: {self.reason}>"
 
     @property
     def verdict(self):
-        """CONVERGED, or UNRELIABLE: chains that differ, or people with too few effective draws."""
-        return "CONVERGED" if self.draws.rhat <= RHAT and self.effective.min() >= ENOUGH else "UNRELIABLE"
+        """CONVERGED, or UNRELIABLE: chains that differ, or draws of people that cannot carry a population."""
+        enough = self.effective.min() >= ENOUGH and self.draws.weights.is_reliable
+        return "CONVERGED" if self.draws.rhat <= RHAT and enough else "UNRELIABLE"
 
     @property
     def reason(self):
         """Why, in a sentence."""
         few = self.effective[self.effective < ENOUGH]
-        numbers = f"largest R-hat {self.draws.rhat:.3f}, at least {self.effective.min():.0f} effective draws each"
+        numbers = f"largest R-hat {self.draws.rhat:.3f}, k-hat {self.draws.weights.pareto_k:.2f}"
+        numbers += f", at least {self.effective.min():.0f} effective draws of a person"
         return numbers if few.empty else f"{numbers}; fewer than {ENOUGH}: {', '.join(map(str, few.index))}"
 
     @property
@@ -255,12 +180,9 @@ class Population:
                 rows.append(both | _row(away) | {"P(larger)": (away > 0).mean()})
         return pd.DataFrame(rows)
 
-    def person(self, name, seed=1):
+    def person(self, name):
         """Draws of theta (C, D) of one person given all people."""
-        place = list(self.members).index(name)
-        rng, weights = np.random.default_rng(seed), self._shares[place]
-        chosen = (rng.uniform(size=(len(weights), 1)) < np.cumsum(weights, axis=1)).argmax(1)
-        return np.asarray(scale_of(self.model).forward(jnp.asarray(self._known[place].w[chosen])))
+        return np.asarray(scale_of(self.model).forward(jnp.asarray(self.draws.people[self.members.index(name)])))
 
     def people(self):
         """Mean, sd and 95 % interval of every parameter of every person given all people: DataFrame."""

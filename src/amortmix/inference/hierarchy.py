@@ -1,0 +1,137 @@
+"""Mean and covariance of a population, from draws of its people.
+
+    p(mu, Sigma | y) ∝ p(mu, Sigma) prod_i E[ Normal(w; mu_g(i), Sigma) / g(w) ]    over draws w of person i under g
+
+A normal log density is a linear function of products of w, so all draws together are one matrix product. NUTS takes
+some draws of each person; importance weights (PSIS) then bring in all of them, and k-hat says whether they can.
+
+Priors, on the scale on which the parameters of people have mean zero and standard deviation one under the prior of the
+declaration: mu ~ Normal(0, 1), spreads ~ HalfNormal(1), correlations ~ LKJ(2).
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+from numpyro.diagnostics import split_gelman_rubin
+from numpyro.infer import MCMC, NUTS
+from scipy.special import logsumexp
+
+from amortmix.inference import psis
+
+CHAINS, WARMUP, SAMPLES = 4, 500, 500
+#: Draws of all people together that NUTS takes, and fewest of each.
+SOME, EACH = 10_000, 200
+#: Share of the draws of the population whose effective numbers of a person may be smaller than the one that is said.
+LOW = 0.1
+
+
+class Group(NamedTuple):
+    """What is known of a population.
+
+    Attributes
+    ----------
+    mu : (C, G, d)
+        Draws of the mean of each group.
+    covariance : (C, d, d)
+    people : (I, C, d)
+        One draw of each person given each of these.
+    effective : (I,)
+        Effective number of each person's draws, under nine of ten draws of the population at least.
+    rhat : float
+        The largest.
+    weights : Psis
+        Of the draws of NUTS, from some draws of each person to all.
+    """
+
+    mu: np.ndarray
+    covariance: np.ndarray
+    people: np.ndarray
+    effective: np.ndarray
+    rhat: float
+    weights: psis.Psis
+
+
+def sample_group(known, groups, number, prior, seed):
+    """`Group` of people.
+
+    Parameters
+    ----------
+    known : list of Person
+        I of them, with as many draws each.
+    groups : (I,)
+        Number of the group of each, below ``number``.
+    prior : (mean (d,), sd (d,))
+        Of the parameters of people under the prior of the declaration.
+    seed : int
+    """
+    mean, sd = prior
+    features = _features(known, mean, sd)
+    rng = np.random.default_rng(seed)
+    some = rng.choice(features.shape[1], min(max(EACH, SOME // len(known)), features.shape[1]), replace=False)
+    log_g = np.stack([person.log_g for person in known])
+    mu, factor, rhat = _nuts(features[:, some], log_g[:, some], groups, number, len(mean), seed)
+    with jax.enable_x64(True):
+        coefficients = np.asarray(jax.vmap(_coefficients)(jnp.asarray(mu), jnp.asarray(factor)))
+    log_lik, effective, people = np.zeros((2, len(mu))), [], []
+    for i, g in enumerate(groups):
+        ratio = coefficients[:, g] @ features[i].T - log_g[i]  # (C, S)
+        every = logsumexp(ratio, axis=1)
+        log_lik += every, logsumexp(ratio[:, some], axis=1)
+        shares = np.exp(ratio - every[:, None])
+        effective.append(1 / np.sum(shares**2, axis=1))
+        last = np.minimum((rng.uniform(size=(len(mu), 1)) > np.cumsum(shares, axis=1)).sum(1), shares.shape[1] - 1)
+        people.append(known[i].w[last])
+    weights = psis.smooth(*log_lik)
+    chosen = psis.resample(weights.log_weights, len(mu), seed)
+    covariance = sd[:, None] * (factor @ factor.transpose(0, 2, 1)) * sd
+    effective = np.quantile(np.stack(effective)[:, chosen], LOW, axis=1)
+    return Group(mean + sd * mu[chosen], covariance[chosen], np.stack(people)[:, chosen], effective, rhat, weights)
+
+
+def _features(known, mean, sd):
+    """Of all draws x = (w - mean) / sd: products, x and one: (I, S, F)."""
+    x = np.stack([(person.w - mean) / sd for person in known])
+    rows, columns = np.tril_indices(x.shape[-1])
+    return np.concatenate([x[..., rows] * x[..., columns], x, np.ones((*x.shape[:2], 1))], axis=-1)
+
+
+def _coefficients(mu, factor):
+    """Of `_features`, so that they give log Normal(x; mu, factor factor') but for log 2 pi: (G, F)."""
+    d = mu.shape[-1]
+    precision = jax.scipy.linalg.cho_solve((factor, True), jnp.eye(d, dtype=factor.dtype))
+    rows, columns = np.tril_indices(d)
+    squares = -precision[rows, columns] * jnp.where(rows == columns, 0.5, 1.0)
+    linear = mu @ precision
+    constant = -0.5 * jnp.sum(linear * mu, axis=-1) - jnp.log(jnp.diagonal(factor)).sum()
+    return jnp.concatenate([jnp.broadcast_to(squares, (len(mu), len(rows))), linear, constant[:, None]], axis=-1)
+
+
+def _nuts(features, log_g, groups, number, d, seed):
+    """Draws of mu (C, G, d) and of the factor of Sigma (C, d, d), and the largest R-hat."""
+    features, log_g = jnp.asarray(features, jnp.float32), jnp.asarray(log_g, jnp.float32)
+
+    def population():
+        mu = numpyro.sample("mu", dist.Normal(0, 1).expand([number, d]).to_event(2))
+        spread = numpyro.sample("spread", dist.HalfNormal(1).expand([d]).to_event(1))
+        correlations = numpyro.sample("correlations", dist.LKJCholesky(d, 2.0)) if d > 1 else jnp.ones((1, 1))
+        factor = numpyro.deterministic("factor", spread[:, None] * correlations)
+        log_ratio = jnp.einsum("isf,if->is", features, _coefficients(mu, factor)[groups]) - log_g
+        numpyro.factor("people", jax.nn.logsumexp(log_ratio, axis=1).sum())
+
+    sampler = MCMC(
+        NUTS(population, dense_mass=True, target_accept_prob=0.9),
+        num_warmup=WARMUP,
+        num_samples=SAMPLES,
+        num_chains=CHAINS,
+        chain_method="vectorized",
+        progress_bar=False,
+    )
+    sampler.run(jax.random.key(seed))
+    found = {k: np.asarray(v, float) for k, v in sampler.get_samples(group_by_chain=True).items()}
+    rhat = max(float(np.max(split_gelman_rubin(found[name]))) for name in ("mu", "spread"))
+    mu, factor = (found[name].reshape(-1, *found[name].shape[2:]) for name in ("mu", "factor"))
+    return mu, factor, rhat
