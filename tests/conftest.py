@@ -1,5 +1,6 @@
 """Shared fixtures. Exactness is tested in float64; networks are trained once per process."""
 
+import contextlib
 import os
 
 os.environ.setdefault("NPROC", "1")  # threads of XLA: tests run in two processes
@@ -19,6 +20,9 @@ from amortmix_paper.job import cache_compilations
 from amortmix_paper.run import preset_recipes
 
 cache_compilations()
+# as tests/run.sh does for all stages; here for this process alone, since its children are held against runs of others
+if "JAX_DISABLE_MOST_OPTIMIZATIONS" not in os.environ:
+    jax.config.update("jax_disable_most_optimizations", True)
 
 #: The files that take longest, in the order in which two processes take them: the last to start decides when all end.
 LONGEST = ("test_slurm", "test_training", "test_install", "test_examples", "test_faults", "test_dag")
@@ -28,6 +32,17 @@ LONGEST += ("test_varied", "test_learned", "test_diagnostics", "test_engines", "
 def pytest_collection_modifyitems(items):
     rank = {name: i for i, name in enumerate(LONGEST)}
     items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+
+
+@contextlib.contextmanager
+def optimizations():
+    """All of LLVM's, for functions that run so often that they are worth it: trainings of a thousand steps."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", False)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_disable_most_optimizations", before)
 
 
 @pytest.fixture
