@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import numpyro.distributions as dist
 import pytest
+from conftest import optimizations
 from numpyro import sample
 from scipy import stats
 from scipy.special import expit
@@ -40,7 +41,8 @@ MODELS = {name: one_class(sd) for name, sd in SDS.items()}
 @pytest.fixture(scope="module")
 def which(tmp_path_factory):
     recipe = default_recipe(MODELS["wide"], smoke=True)
-    return am.train_comparison(MODELS, steps=1500, folder=tmp_path_factory.mktemp("which"), recipe=recipe)
+    with optimizations():
+        return am.train_comparison(MODELS, steps=1500, folder=tmp_path_factory.mktemp("which"), recipe=recipe)
 
 
 def exact(y):
