@@ -75,7 +75,10 @@ def exact(p, y, x, z):
 
 @pytest.fixture(scope="module")
 def learned():
-    return am.learn_density(MODEL.changed(simulate_unit=overflowing), steps=1000, seed=1)
+    from conftest import optimizations  # not above: a process that exports reads this file as the declaration
+
+    with optimizations():
+        return am.learn_density(MODEL.changed(simulate_unit=overflowing), steps=1000, seed=1)
 
 
 @pytest.fixture(scope="module")
