@@ -7,6 +7,7 @@ it may not be is wrong.
 import jax
 import numpy as np
 import pytest
+from conftest import optimizations
 
 import amortmix as am
 from amortmix.mcmc import engine
@@ -21,7 +22,8 @@ NUTS = {"chains": 4, "warmup": 500, "draws": 1000, "adapt_delta": 0.9}
 @pytest.mark.parametrize("name", ["gaussian_scales", "poisson_hmm"])
 def test_draws_that_are_trusted_agree_with_nuts(name, tmp_path):
     few = am.find(f"models/{name}.py").changed(units=UNITS)
-    nets = am.train(few, steps=STEPS, folder=tmp_path / name, assess=False)
+    with optimizations():
+        nets = am.train(few, steps=STEPS, folder=tmp_path / name, assess=False)
     model = nets.model
     data = as_numpy(existing(jax.jit(model.simulate_dataset)(jax.random.key(3))[1]))
     fit = nets.fit(data, draws=2000, proposals=40_000)
@@ -29,7 +31,8 @@ def test_draws_that_are_trusted_agree_with_nuts(name, tmp_path):
     if fit.tree.attrs["posterior"] == "flow":
         assert fit.verdict == "MCMC" or fit.tree.attrs["proposals_ess"] < 500, fit.reason
         return
-    nuts = engine.sample(model, data, seed=1, engine="numpyro", **NUTS)
+    with optimizations():
+        nuts = engine.sample(model, data, seed=1, engine="numpyro", **NUTS)
     theirs = nuts.theta.reshape(-1, nuts.theta.shape[-1])
     distance = np.abs(fit.theta.mean(0) - theirs.mean(0)) / theirs.std(0)
     allowed = TOLERANCE + 4 / np.sqrt(min(fit.tree.attrs["proposals_ess"], len(fit.theta)))
