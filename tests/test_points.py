@@ -8,6 +8,7 @@ import numpy as np
 import numpyro.distributions as dist
 import pandas as pd
 import pytest
+from conftest import optimizations
 from numpyro import sample
 from scipy import stats
 
@@ -35,6 +36,13 @@ def one_class():
 
 
 MODEL = one_class()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def optimized():
+    """Trainings of a thousand steps."""
+    with optimizations():
+        yield
 
 
 @pytest.fixture(scope="module")

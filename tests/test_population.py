@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 import pytest
+from conftest import optimizations
 from numpyro import sample
 from scipy import stats
 
@@ -32,6 +33,13 @@ MODEL = am.Mixture(
     emission=lambda p: dist.Normal(p["mu"], 1.0),
     units=(5, 60),
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def optimized():
+    """Chains of a thousand steps over ten thousand draws."""
+    with optimizations():
+        yield
 
 
 def fit_of(y, seed, draws=4000):

@@ -35,8 +35,8 @@ def trial(key, p, z):
     return jnp.where(z == 0, guessed, jnp.stack([tau + time, 1.0 * first]))
 
 
-#: What differs from the printed prior of case study 3: leak and inhibition keep accumulators low, so bounds are lower.
-SLOWED = {"alpha_gap": [1.0, 0.3], "leak": [1.0, 0.6], "inhibition": [1.0, 0.6]}
+#: What is added to the printed prior of case study 3.
+SLOWED = {"leak": [0.8, 0.5], "inhibition": [0.8, 0.5]}
 
 MODEL = HiddenMarkov(
     name="leaky_accumulator",
