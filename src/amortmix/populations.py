@@ -4,8 +4,8 @@
     p(y_i | mu, Sigma) ∝ E[ Normal(w; mu, Sigma) / g(w) ]   over draws w of person i under the prior g
 
 w is theta on the real line (`amortmix.inference.working_prior`). First g is the prior of the fits. Where that leaves a
-person few effective draws, g becomes a wide normal around the population found so far, and the draws are moved there
-with the exact likelihood: the average above stays exact. NUTS samples mu and Sigma.
+person few effective draws, g becomes, for this person, a wide normal around the population found so far, and the draws
+are moved there with the exact likelihood: the average above stays exact. NUTS samples mu and Sigma.
 """
 
 import itertools
@@ -24,7 +24,7 @@ from amortmix.storage import tree as trees
 from amortmix.storage.files import BadInput
 
 #: Draws of all people together, fewest and most of each, and of the prior, by which priors of mu and Sigma are set.
-DRAWS, EACH, PRIOR_DRAWS = 40_000, (400, 4000), 4000
+DRAWS, EACH, PRIOR_DRAWS = 20_000, (400, 4000), 4000
 #: Effective draws that each person must have, and rounds of working priors in which they may come about.
 ENOUGH, ROUNDS = 100, 3
 #: Factor by which a working prior is wider than the population.
@@ -70,8 +70,8 @@ def population(fits, by=None, seed=1) -> "Population":
         if number == ROUNDS or group.effective.min() >= ENOUGH or not model.has_density:
             break
         mean, covariance = group.mu.mean(0), WIDER * group.covariance.mean(0)
-        seeds = 1000 * number + seed + np.arange(len(known))
-        known = [moved(model, person, mean[g], covariance, int(s)) for person, g, s in zip(known, groups, seeds)]
+        for i in np.flatnonzero(group.effective < ENOUGH):
+            known[i] = moved(model, known[i], mean[groups[i]], covariance, 1000 * number + seed + int(i))
     return Population(model, names, list(people), group)
 
 

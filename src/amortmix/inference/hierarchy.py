@@ -17,12 +17,12 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 from numpyro.diagnostics import split_gelman_rubin
-from numpyro.infer import MCMC, NUTS
+from numpyro.infer import MCMC, NUTS, init_to_value
 from scipy.special import logsumexp
 
 from amortmix.inference import psis
 
-CHAINS, WARMUP, SAMPLES = 4, 500, 500
+CHAINS, WARMUP, SAMPLES, MAX_TREE_DEPTH = 4, 500, 500, 8
 #: Draws of all people together that NUTS takes, and fewest of each.
 SOME, EACH = 10_000, 200
 #: Share of the draws of the population whose effective numbers of a person may be smaller than the one that is said.
@@ -110,6 +110,15 @@ def _coefficients(mu, factor):
     return jnp.concatenate([jnp.broadcast_to(squares, (len(mu), len(rows))), linear, constant[:, None]], axis=-1)
 
 
+def _start(features, groups, number, d):
+    """Where chains start: means and spread of the people, no correlations. From far away steps would be small."""
+    own = np.asarray(features)[..., -1 - d : -1].mean(1)
+    mu = np.stack([own[groups == g].mean(0) for g in range(number)])
+    spread = np.maximum((own - mu[groups]).std(0), 0.1)
+    found = {"mu": mu, "spread": spread} | ({"correlations": np.eye(d)} if d > 1 else {})
+    return {name: jnp.asarray(value, jnp.float32) for name, value in found.items()}
+
+
 def _nuts(features, log_g, groups, number, d, seed):
     """Draws of mu (C, G, d) and of the factor of Sigma (C, d, d), and the largest R-hat."""
     features, log_g = jnp.asarray(features, jnp.float32), jnp.asarray(log_g, jnp.float32)
@@ -123,7 +132,13 @@ def _nuts(features, log_g, groups, number, d, seed):
         numpyro.factor("people", jax.nn.logsumexp(log_ratio, axis=1).sum())
 
     sampler = MCMC(
-        NUTS(population, dense_mass=True, target_accept_prob=0.9),
+        NUTS(
+            population,
+            dense_mass=True,
+            target_accept_prob=0.9,
+            max_tree_depth=MAX_TREE_DEPTH,
+            init_strategy=init_to_value(values=_start(features, groups, number, d)),
+        ),
         num_warmup=WARMUP,
         num_samples=SAMPLES,
         num_chains=CHAINS,

@@ -18,7 +18,7 @@ from amortmix.model import sites
 from amortmix.model.data import one_sequence, pad
 
 #: Metropolis steps, half of them before the scale of the second half is learned.
-STEPS = 30
+STEPS = 12
 #: Of the best step for a normal posterior in d dimensions, 2.38 / sqrt(d) standard deviations.
 STEP = 2.38
 
