@@ -90,8 +90,7 @@ def test_the_table_survives_its_file(tmp_path):
 def test_claims_hold_for_true_numbers_alone():
     rows = table(all_rows())
     assert "too small" in list(page.claims(rows, meaningful=False))[-1]
-    with pytest.raises(AssertionError, match="Stan is faster than networks: Slow networks"):
-        list(page.claims(rows, meaningful=True))
+    assert "chains of Stan alone take less for Slow networks" in "".join(page.claims(rows, meaningful=True))
     fast = rows[rows["model"] != "Slow networks"]
     assert len(list(page.claims(fast, meaningful=True))) == 5
     with pytest.raises(AssertionError, match="costs differ"):

@@ -150,5 +150,6 @@ def claims(rows, meaningful):
     for name in METHODS:
         known = rows[rows[name].notna()]
         slower = known.loc[known["networks"] >= known[name], "model"]
-        assert slower.empty, f"{name} is faster than networks: {', '.join(slower)}"
-        yield f"one fit by networks takes less than one by {name}, in each of {len(known)} rows"
+        where = f"; chains of {name} alone take less for {', '.join(slower)}" if len(slower) else ""
+        faster = f"{len(known) - len(slower)} of {len(known)} rows"
+        yield f"one fit by networks takes less than one by {name} in {faster}{where}"
