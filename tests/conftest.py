@@ -20,7 +20,9 @@ from amortmix_paper.job import cache_compilations
 from amortmix_paper.run import preset_recipes
 
 cache_compilations()
-# as tests/run.sh does for all stages; here for this process alone, since its children are held against runs of others
+# Each function runs a few times, on little: LLVM's optimizations, half of a compilation, would take longer than they
+# save. What XLA does to a program before LLVM is as in any run. This holds for this process alone: its children are
+# compared with the smoke run, where simulators run often. `JAX_DISABLE_MOST_OPTIMIZATIONS=0` has all.
 if "JAX_DISABLE_MOST_OPTIMIZATIONS" not in os.environ:
     jax.config.update("jax_disable_most_optimizations", True)
 

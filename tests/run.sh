@@ -4,9 +4,6 @@ set -euo pipefail
 # Most of the time on a fresh clone would be compilation: clones of one user share compiled functions, which JAX finds
 # by their content, the compiler and its options.
 export JAX_COMPILATION_CACHE_DIR=${JAX_COMPILATION_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/amortmix/tests}
-# Each function runs a few times, on little: LLVM's optimizations would take longer than they save. What XLA does to a
-# program before LLVM (fusion, algebra, layouts) is as in any run. `JAX_DISABLE_MOST_OPTIMIZATIONS=0 make test` has all.
-export JAX_DISABLE_MOST_OPTIMIZATIONS=${JAX_DISABLE_MOST_OPTIMIZATIONS:-1}
 stage() {
   local name=$1 began=$SECONDS
   shift
