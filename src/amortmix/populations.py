@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from amortmix.inference.fit import USABLE
-from amortmix.inference.hierarchy import ROUGH, sample_group
+from amortmix.inference.hierarchy import sample_group
 from amortmix.inference.working_prior import moved, person_of, scale_of
 from amortmix.storage import files
 from amortmix.storage import tree as trees
@@ -65,15 +65,13 @@ def population(fits, by=None, seed=1) -> "Population":
     names = list(dict.fromkeys(by[name] for name in people)) if by else ["all"]
     groups = np.array([names.index(by[name]) if by else 0 for name in people])
     known, prior = _people(people, model, seed), _prior_of(model, seed)
-    for number in range(ROUNDS if model.has_density else 0):
-        group = sample_group(known, groups, len(names), prior, seed + number, ROUGH)
-        few = np.flatnonzero(group.effective < ENOUGH)
-        if not len(few):
+    for number in range(ROUNDS + 1):
+        group = sample_group(known, groups, len(names), prior, seed + number)
+        if number == ROUNDS or group.effective.min() >= ENOUGH or not model.has_density:
             break
         mean, covariance = group.mu.mean(0), WIDER * group.covariance.mean(0)
-        for i in few:
+        for i in np.flatnonzero(group.effective < ENOUGH):
             known[i] = moved(model, known[i], mean[groups[i]], covariance, 1000 * number + seed + int(i))
-    group = sample_group(known, groups, len(names), prior, seed)
     return Population(model, names, list(people), group)
 
 

@@ -22,20 +22,9 @@ from scipy.special import logsumexp
 
 from amortmix.inference import psis
 
-
-class Chains(NamedTuple):
-    """Number of chains, of their steps, and of draws that they take: of all people together, and fewest of each."""
-
-    chains: int
-    warmup: int
-    draws: int
-    some: int
-    each: int
-
-
-#: What decides the answer, and what finds where the population is.
-FULL, ROUGH = Chains(4, 500, 500, 10_000, 200), Chains(2, 200, 100, 3000, 100)
-MAX_TREE_DEPTH = 8
+CHAINS, WARMUP, SAMPLES, MAX_TREE_DEPTH = 4, 500, 500, 8
+#: Draws of all people together that NUTS takes, and fewest of each.
+SOME, EACH = 10_000, 200
 #: Share of the draws of the population whose effective numbers of a person may be smaller than the one that is said.
 LOW = 0.1
 
@@ -66,7 +55,7 @@ class Group(NamedTuple):
     weights: psis.Psis
 
 
-def sample_group(known, groups, number, prior, seed, chains=FULL):
+def sample_group(known, groups, number, prior, seed):
     """`Group` of people.
 
     Parameters
@@ -78,15 +67,13 @@ def sample_group(known, groups, number, prior, seed, chains=FULL):
     prior : (mean (d,), sd (d,))
         Of the parameters of people under the prior of the declaration.
     seed : int
-    chains : Chains
     """
     mean, sd = prior
     features = _features(known, mean, sd)
     rng = np.random.default_rng(seed)
-    each = min(max(chains.each, chains.some // len(known)), features.shape[1])
-    some = rng.choice(features.shape[1], each, replace=False)
+    some = rng.choice(features.shape[1], min(max(EACH, SOME // len(known)), features.shape[1]), replace=False)
     log_g = np.stack([person.log_g for person in known])
-    mu, factor, rhat = _nuts(features[:, some], log_g[:, some], groups, number, len(mean), seed, chains)
+    mu, factor, rhat = _nuts(features[:, some], log_g[:, some], groups, number, len(mean), seed)
     with jax.enable_x64(True):
         coefficients = np.asarray(jax.vmap(_coefficients)(jnp.asarray(mu), jnp.asarray(factor)))
     log_lik, effective, people = np.zeros((2, len(mu))), [], []
@@ -132,7 +119,7 @@ def _start(features, groups, number, d):
     return {name: jnp.asarray(value, jnp.float32) for name, value in found.items()}
 
 
-def _nuts(features, log_g, groups, number, d, seed, chains):
+def _nuts(features, log_g, groups, number, d, seed):
     """Draws of mu (C, G, d) and of the factor of Sigma (C, d, d), and the largest R-hat."""
     features, log_g = jnp.asarray(features, jnp.float32), jnp.asarray(log_g, jnp.float32)
 
@@ -152,9 +139,9 @@ def _nuts(features, log_g, groups, number, d, seed, chains):
             max_tree_depth=MAX_TREE_DEPTH,
             init_strategy=init_to_value(values=_start(features, groups, number, d)),
         ),
-        num_warmup=chains.warmup,
-        num_samples=chains.draws,
-        num_chains=chains.chains,
+        num_warmup=WARMUP,
+        num_samples=SAMPLES,
+        num_chains=CHAINS,
         chain_method="vectorized",
         progress_bar=False,
     )
