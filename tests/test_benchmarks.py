@@ -26,10 +26,10 @@ DATASETS = 2000
 LEVEL = 1e-6  # about thirty numbers in all: a false alarm in one of 30,000 runs
 
 
-@pytest.mark.parametrize(
-    "name", ["ablation", "components", "ensembles", "epidemic", "factorization", "parts", "points", "run"]
-)
-@pytest.mark.parametrize("name", ["ablation", "components", "epidemic", "factorization", "one_network", "parts", "run"])
+PROGRAMS = ("ablation", "components", "ensembles", "epidemic", "factorization", "one_network", "parts", "points", "run")
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
 def test_each_program_starts(name):
     """In a process of its own, as `make benchmark` and `make ablation` start it."""
     program = Path(__file__).parents[1] / "benchmarks" / f"{name}.py"

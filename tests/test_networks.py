@@ -94,7 +94,7 @@ def test_chains_whose_densities_are_known_start_from_the_exact_answer(observatio
     classifier = EmissionClassifier(n_states=2, widths=[4], known=known)
     classifier.build((1, n, 2), conditions.shape, model.free)
     units, places = jnp.ones((1, n, 2)), Places(jnp.ones((1, n)), jnp.ones((1, n)))
-    found = classifier(units, conditions=conditions, places=places, chain=chain_of(model, theta)[None])
+    found = classifier(units, conditions=conditions, places=places, chain=chain_of(model, theta, data)[None])
     exact = model.state_log_probs(theta, data)
     for head in ("filtering", "backward_filtering"):
         # differences of log densities beyond 15 are cut off
@@ -115,7 +115,7 @@ def test_emission_classifier_with_the_true_emissions_is_exact(name):
         log_lik[None, :, :1],
         conditions=log_lik[None, :, 1:],
         places=Places(data.observed[None], data.exists[None]),
-        chain=chain_of(model, theta)[None],
+        chain=chain_of(model, theta, data)[None],
     )
     exact = model.state_log_probs(theta, data)
     for head, log_probs in found.items():
