@@ -86,14 +86,14 @@ def case_prior(model):
     def positive(x, loc, scale):
         return stats.truncnorm(-loc / scale, np.inf, loc, scale).logpdf(x)
 
-    def race(t, gap=(1.5, 0.5)):
+    def race(t):
         stay = stats.beta(2, 2).logpdf(t[:2]).sum()
-        boundaries = positive(t[2], 0.5, 0.3) + positive(t[3] - t[2], *gap)
+        boundaries = positive(t[2], 0.5, 0.3) + positive(t[3] - t[2], 1.5, 0.5)
         drifts = positive(t[4], 5.5, 1.0) + positive(t[5], 2.5, 0.5) + positive(t[6] - t[5], 2.5, 1.0)
         return stay + boundaries + drifts + stats.expon(scale=1 / 5).logpdf(t[7])
 
     if model.name == "leaky_accumulator":
-        return lambda t: positive(t[0], 1.0, 0.6) + positive(t[1], 1.0, 0.6) + race(t[2:], gap=(1.0, 0.3))
+        return lambda t: positive(t[0], 0.8, 0.5) + positive(t[1], 0.8, 0.5) + race(t[2:])
     return race
 
 
