@@ -48,6 +48,13 @@ def optimizations():
         jax.config.update("jax_disable_most_optimizations", before)
 
 
+@pytest.fixture(scope="module")
+def optimized():
+    """`optimizations` for a file of tests."""
+    with optimizations():
+        yield
+
+
 @pytest.fixture
 def float64():
     """JAX in double precision for one test."""

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import optimizations, smoke_recipe
+from conftest import smoke_recipe
 
 from amortmix.diagnostics.validation import simulate_held_out
 from amortmix.inference import indicators_first
@@ -42,6 +42,10 @@ def simulated(seed=2):
     return np.asarray(theta), as_numpy(data), np.array(z)
 
 
+#: As precise as any run: sums of exchangeable units differ by their order.
+pytestmark = pytest.mark.usefixtures("optimized")
+
+
 @cache
 def compiled():
     estimator = built()
@@ -68,13 +72,6 @@ def test_padding_leaves_no_trace_in_either_summary():
 
 def test_units_are_exchangeable_with_their_indicators_and_not_without():
     """h_xi is a function of the set of pairs {y_i, z_i}; which indicator belongs to which unit matters."""
-    compiled.cache_clear()  # sums in another order: as precise as they are in any run
-    with optimizations():
-        _exchangeable()
-    compiled.cache_clear()
-
-
-def _exchangeable():
     _, data, z = simulated()
     n, run = int(data.observed.sum()), compiled()
     order = np.arange(len(z))

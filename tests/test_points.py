@@ -8,7 +8,6 @@ import numpy as np
 import numpyro.distributions as dist
 import pandas as pd
 import pytest
-from conftest import optimizations
 from numpyro import sample
 from scipy import stats
 
@@ -38,11 +37,8 @@ def one_class():
 MODEL = one_class()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def optimized():
-    """Trainings of a thousand steps."""
-    with optimizations():
-        yield
+#: Trainings of a thousand steps.
+pytestmark = pytest.mark.usefixtures("optimized")
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 import pytest
-from conftest import optimizations
 from numpyro import sample
 from scipy import stats
 
@@ -35,11 +34,8 @@ MODEL = am.Mixture(
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def optimized():
-    """Chains of a thousand steps over ten thousand draws."""
-    with optimizations():
-        yield
+#: Chains of a thousand steps over ten thousand draws.
+pytestmark = pytest.mark.usefixtures("optimized")
 
 
 def fit_of(y, seed, draws=4000):
