@@ -47,21 +47,27 @@ _PUBLIC = {
     "HiddenMarkov": "amortmix.model.markov",
     "Between": "amortmix.model.varied",
     "two_state": "amortmix.model.hmm",
+    "stationary": "amortmix.model.chains",
+    "Memory": "amortmix.model.chains",
+    "Durations": "amortmix.model.chains",
     "ordered": "amortmix.model.distributions",
     "OrderedNormal": "amortmix.model.distributions",
     "Increments": "amortmix.model.distributions",
     "Wald": "amortmix.model.distributions",
+    "ZeroInflated": "amortmix.model.zeros",
     "UnitNumber": "amortmix.model.covariates",
     "Resampled": "amortmix.model.covariates",
     "Real": "amortmix.model.columns",
     "Positive": "amortmix.model.columns",
+    "NonNegative": "amortmix.model.columns",
+    "Angle": "amortmix.model.columns",
     "NonNegativeInteger": "amortmix.model.columns",
     "Choice": "amortmix.model.columns",
     "BadInput": "amortmix.storage.files",
 }
 #: What an install without the extra `train` has.
 _LIGHT = {"load", "models", "load_fit", "compare", "Data", "BadInput"}
-_LIGHT |= {"Real", "Positive", "NonNegativeInteger", "Choice"}
+_LIGHT |= {"Real", "Positive", "NonNegative", "Angle", "NonNegativeInteger", "Choice"}
 __all__ = sorted(_PUBLIC if importlib.util.find_spec("jax") is not None else _LIGHT)
 
 

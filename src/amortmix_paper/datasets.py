@@ -237,6 +237,7 @@ class Loader:
         """
         import numpy as np
 
+        from amortmix.model import shown
         from amortmix.model.tables import read
 
         if item.kind in ("file", "participant"):
@@ -247,7 +248,7 @@ class Loader:
         else:
             seed = ord(item.name) if item.kind == "simulated" else int(item.name)
             theta, data, z = self._simulated(seed)
-        return read(self.model, data), (np.asarray(theta), np.asarray(z))
+        return read(self.model, data), (np.asarray(theta), shown.path(self.model.states, np.asarray(z)))
 
     def _simulated(self, seed):
         import jax

@@ -32,7 +32,7 @@ def index_row(folder):
     return {
         "model": model.name,
         "title": model.title,
-        "states": list(model.states),
+        "states": list(model.state_labels),
         "parameters": list(model.parameter_names),
         "folder": folder.parent.name,
         **{key: card[key] for key in FROM_CARD},

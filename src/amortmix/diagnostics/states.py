@@ -10,7 +10,7 @@ import numpy as np
 from bayesflow.diagnostics import metrics as bayesflow_metrics
 
 from amortmix.diagnostics.simulated import calibration, mean_and_error
-from amortmix.model import hmm, runs
+from amortmix.model import hmm, runs, shown
 from amortmix.networks.classifiers import RULES, smoothing
 
 ECE_BINS = 10
@@ -30,6 +30,7 @@ def sample_paths(amortized, data, draws, seed):
     Returns
     -------
     (M, draws, N)
+        Labels of states.
     """
     model = amortized.model
 
@@ -44,7 +45,8 @@ def sample_paths(amortized, data, draws, seed):
         return z.astype(jnp.int8)
 
     keys = jax.random.split(jax.random.key(seed), data.y.shape[0])
-    return np.asarray(jax.jit(lambda d, k: jax.lax.map(lambda x: one(*x), (d, k)))(data, keys))
+    found = np.asarray(jax.jit(lambda d, k: jax.lax.map(lambda x: one(*x), (d, k)))(data, keys))
+    return shown.path(model.states, found)
 
 
 def path_calibration(amortized, data, states, draws, seed):
@@ -56,7 +58,7 @@ def path_calibration(amortized, data, states, draws, seed):
         ``share_sbc``, of the share of units in the first state; and where units depend on each other ``switches_sbc``,
         of the number of switches, and ``longest_sbc``, of the longest run of the first state.
     """
-    sampled = sample_paths(amortized, data, draws, seed)
+    sampled, states = sample_paths(amortized, data, draws, seed), shown.path(amortized.model.states, np.asarray(states))
     found = {"share_sbc": lambda z, exists, starts: runs.share(z, exists, 0) * (np.asarray(exists) > 0).sum()}
     if amortized.model.dependent:
         found["switches_sbc"] = runs.switches

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from amortmix.diagnostics import simulated, states
+from amortmix.model import shown
 from amortmix.model.data import Data, as_numpy
 from amortmix.networks.classifiers import smoothing
 from amortmix.progress import progress
@@ -105,11 +106,11 @@ def _states(amortized, held_out):
         if model.has_density:
             found["smoothing_errors"] = states.smoothing_errors(exact, network, mask)
         network["smoothing"] = np.asarray(smoothing(network, amortized.smoothing_rule))
+    exact, network = ({k: shown.log_probabilities(model.states, p) for k, p in x.items()} for x in (exact, network))
+    z = shown.path(model.states, np.asarray(held_out.z))
     if model.has_density:
-        found["excess_ce"] = {
-            head: states.excess_cross_entropy(exact[head], q, mask, held_out.z) for head, q in network.items()
-        }
+        found["excess_ce"] = {head: states.excess_cross_entropy(exact[head], q, mask, z) for head, q in network.items()}
     if model.emission is None:
         head = "smoothing" if model.dependent else "classification"
-        found["state_calibration"] = {head: states.reliability(network[head], mask, held_out.z)}
+        found["state_calibration"] = {head: states.reliability(network[head], mask, z)}
     return found

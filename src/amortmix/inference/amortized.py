@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from amortmix.inference.engine import Draws, Engine
-from amortmix.model import hmm, identity
+from amortmix.model import hmm, identity, shown
 from amortmix.networks.classifiers import smoothing
 from amortmix.networks.estimator import chain_of, pack
 from amortmix.storage.files import BadInput
@@ -196,7 +196,7 @@ class Amortized(Engine):
                 log_probs["smoothing"] = smoothing(log_probs, self.smoothing_rule)
                 if self.smoothing_rule != "shifted":
                     del log_probs["reversed"]
-            return {k: jnp.exp(v) for k, v in log_probs.items()}
+            return {k: shown.probabilities(self.model.states, jnp.exp(v)) for k, v in log_probs.items()}
 
         return in_batches(batch, u, max(FEWEST_DRAWS, ROWS_PER_BATCH // data.y.shape[0]))
 
@@ -221,18 +221,19 @@ class Amortized(Engine):
         theta = self.model.bijection(data).forward(u)
         log_lik = self._log_lik(data, theta)
         if not self.model.dependent:
-            return jnp.argmax(self._log_weights(theta) + log_lik, axis=-1)
+            return shown.path(self.model.states, jnp.argmax(self._log_weights(theta) + log_lik, axis=-1))
         chain, log_lik = self._draws_last(theta, data, log_lik)
-        return hmm.most_probable_path(*chain, log_lik, data.exists, data.starts).T
+        return shown.path(self.model.states, hmm.most_probable_path(*chain, log_lik, data.exists, data.starts).T)
 
     def _paths(self, data, theta, noise):
         log_lik = self._log_lik(data, theta)
         if not self.model.dependent:
-            return jnp.argmax(self._log_weights(theta) + log_lik + noise, axis=-1)
+            return shown.path(self.model.states, jnp.argmax(self._log_weights(theta) + log_lik + noise, axis=-1))
 
         (log_init, log_trans), log_lik = self._draws_last(theta, data, log_lik)
         past = hmm.filter(log_init, log_trans, log_lik, data.starts).log_filter
-        return hmm.sample_states(jnp.moveaxis(noise, 0, -1), log_trans, past, data.exists, data.starts).T
+        z = hmm.sample_states(jnp.moveaxis(noise, 0, -1), log_trans, past, data.exists, data.starts).T
+        return shown.path(self.model.states, z)
 
     def _draws_last(self, theta, data, log_lik):
         """The chains of theta (S, D) and log_lik (S, N, K) as the recursions like them."""

@@ -99,4 +99,4 @@ def _check_same_data(fits):
 def _observations(fit):
     """Every value that was observed (R, D), in order."""
     data = trees.observed(fit.tree)
-    return np.asarray(data.y)[np.asarray(data.mask) > 0]
+    return np.where(np.asarray(data.seen) > 0, data.y, np.nan)[np.asarray(data.mask) > 0]

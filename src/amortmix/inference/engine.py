@@ -129,6 +129,8 @@ class Engine(ABC):
         n, frames = data.y.shape[0], self.model.design.frames
         frame = next((f for f in frames if f >= n), frames[-1] * -(-n // frames[-1]))
         framed = pad(one_sequence(data), frame, max(self.model.design.observations[1], data.y.shape[1]))
+        if self.model.design.parts and framed.components is None:
+            framed = framed._replace(components=np.array(framed.seen, framed.mask.dtype))
         if ranges := self.model.design.varied:
             framed = framed._replace(prior=varied.vector(ranges, self.model.hyperparameters))
         return framed
@@ -156,6 +158,12 @@ class Engine(ABC):
         if holes > design.holes * n:
             most = f"at most {design.holes:.0%}" if design.holes else "none"
             found.append(f"{holes} of {n} units were not observed; in training {most}")
+        lacks = 0.0 if data.components is None else 1 - data.components[data.mask > 0].mean(0).min()
+        if lacks > (design.parts or 0):
+            most = f"at most {design.parts:.0%}" if design.parts else "none"
+            found.append(
+                f"{lacks:.0%} of the values of a column are missing where others are there; in training {most}"
+            )
         sequences = 1 if data.starts is None else 1 + int(np.asarray(data.starts).sum())
         if sequences > design.sequences and self.model.dependent:
             found.append(f"there are {sequences} sequences; in training at most {design.sequences}")

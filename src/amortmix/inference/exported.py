@@ -80,8 +80,9 @@ class Exported(Engine):
         return self.model.identity | ({"hyperparameters": files.plain(bound)} if bound else {})
 
     def accepts(self, data):
-        """Whether a data set fits into the frame of training, for which the programs are."""
-        return all(n <= most for n, most in zip(data.y.shape, self.model.design.size))
+        """Whether there are programs for a data set: it fits into the frame of training, with what that can miss."""
+        known = data.components is None or bool(self.model.design.parts)
+        return known and all(n <= most for n, most in zip(data.y.shape, self.model.design.size))
 
     def run(self, name, data, *rows):
         session, size, number = self._session(file_of(name, len(data.y))), self.content["sizes"][name], len(rows[0])

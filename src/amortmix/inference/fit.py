@@ -135,7 +135,7 @@ class Fit:
             z = self._engine().path(trees.observed(self.tree), self.theta)
         else:
             z = self.tree["latent_probabilities"][self.head].sel(statistic="mean").values.argmax(-1)
-        return pd.DataFrame({"unit": self.labels, "state": [model.states[k] for k in z]})
+        return pd.DataFrame({"unit": self.labels, "state": [model.state_labels[k] for k in z]})
 
     def paths(self, n=100, seed=1):
         """Joint draws of the states of all units, from p(theta, z | y): (n, N), states as 0, 1, ..."""
@@ -259,7 +259,7 @@ class Fit:
         model, data = self._model(), trees.observed(self.tree)
         if model.dependent:
             return self._marked(plots.states_over_time(model, {"ABI": self.tree}, data))
-        means = (data.y[..., 0] * data.mask).sum(1) / np.maximum(data.mask.sum(1), 1)
+        means = np.average(data.y[..., 0], axis=1, weights=np.asarray(data.seen)[..., 0] + 1e-9)
         return self._marked(plots.classification(model, {"ABI": self.tree}, means))
 
     def plot_predictive(self, replications=200, seed=1):

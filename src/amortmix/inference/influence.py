@@ -86,8 +86,9 @@ def _mean(theta):
 
 def extremes(model, data):
     """`Extreme` values at both ends of every column, those that lie farthest apart first."""
-    found, (units, places) = [], np.nonzero(np.asarray(data.mask) > 0)
+    found = []
     for j, (column, kind) in enumerate(model.columns.items()):
+        units, places = np.nonzero(np.asarray(data.seen)[..., j] > 0)
         values = np.asarray(data.y)[units, places, j]
         seen = np.asarray(kind.feature(values), float)
         low, high = np.quantile(seen, [0.05, 0.95])

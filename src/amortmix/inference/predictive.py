@@ -20,7 +20,7 @@ def replicate(model, theta, data, seed, replications=REPLICATIONS):
     ----------
     theta : (S, D)
     data : Data
-        Whose mask, covariates and sequences are kept.
+        Whose mask, covariates and sequences are kept, and of a model with lags the observations that condition.
 
     Returns
     -------
@@ -34,12 +34,16 @@ def replicate(model, theta, data, seed, replications=REPLICATIONS):
 @lru_cache(maxsize=16)
 def _replicator(model):
     """Compiled once for a model, whatever the number of its data sets."""
-    return jax.jit(jax.vmap(lambda k, t, d: model.simulate(k, t, d.mask, d.x, d.sequence), in_axes=(0, 0, None)))
+
+    def one(key, theta, data):
+        return model.simulate(key, theta, data.mask, data.x, data.sequence, data.components, data.y)
+
+    return jax.jit(jax.vmap(one, in_axes=(0, 0, None)))
 
 
-def statistics(y, mask):
-    """{name: (..., D)} of observations y (..., N, P, D)."""
-    seen = np.where(mask[..., None] > 0, y, np.nan)
+def statistics(y, there):
+    """{name: (..., D)} of observations y (..., N, P, D), of which ``there`` (N, P, D) says what was made."""
+    seen = np.where(there > 0, y, np.nan)
     axes = (-3, -2)
     return {
         "mean": np.nanmean(seen, axes),
@@ -52,7 +56,7 @@ def statistics(y, mask):
 def surprises(model, theta, data, seed):
     """Sentences about statistics of the data that hardly any replicated data set has."""
     y, _ = replicate(model, theta, data, seed, REPLICATIONS)
-    ours, theirs, found = statistics(data.y, data.mask), statistics(y, data.mask), []
+    ours, theirs, found = statistics(data.y, data.seen), statistics(y, data.seen), []
     for name, value in ours.items():
         above, below = (theirs[name] >= value).mean(0), (theirs[name] <= value).mean(0)
         for j, column in enumerate(model.columns):

@@ -67,7 +67,7 @@ def make_reference(amortized, seed, simulations=SIMULATIONS):
 def reference_of(amortized, data):
     """`Reference` of simulated data sets with a leading axis."""
     values = _transformed(amortized.model, data)
-    seen = data.mask[..., None] > 0
+    seen = np.asarray(data.seen) > 0
     means = np.where(seen, values, 0).sum((1, 2)) / np.maximum(seen.sum((1, 2)), 1)
     low, high = (f(np.where(seen, values, e), axis=(0, 1, 2)) for f, e in ((np.min, np.inf), (np.max, -np.inf)))
     ranges = np.stack([low, high], axis=-1), np.stack([means.min(0), means.max(0)], axis=-1)
@@ -85,7 +85,7 @@ def far_outside(model, reference, table):
     data, found = table.data, []
     values = _transformed(model, data)
     for j, column in enumerate(model.columns):
-        seen = np.where(data.mask > 0, values[..., j], np.nan)
+        seen = np.where(np.asarray(data.seen)[..., j] > 0, values[..., j], np.nan)
         low, high = reference.values[j]
         margin = FAR * (high - low)
         beyond = (seen < low - margin) | (seen > high + margin)

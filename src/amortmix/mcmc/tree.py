@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from amortmix.inference.members import flaw
-from amortmix.model import identity
+from amortmix.model import identity, shown
 from amortmix.storage import tree
 
 PARTS = 8  # pieces in which draws are classified: few at a time fit the memory of any machine
@@ -39,7 +39,8 @@ def tree_of(model, table, found, attrs):
     flat = found.theta.reshape(-1, found.theta.shape[-1]).astype(np.float32)
     parts = [exact(chunk, table.data) for chunk in np.array_split(flat, PARTS)]
     heads = [h for h in parts[0] if h in model.heads]
-    probabilities = {h: np.concatenate([np.exp(np.asarray(p[h])) for p in parts]) for h in heads}
+    each = {h: [shown.probabilities(model.states, np.exp(np.asarray(p[h]))) for p in parts] for h in heads}
+    probabilities = {h: np.concatenate(p) for h, p in each.items()}
     word, reason = verdict_of(found, model.density)
     attrs = {
         "engine": found.engine,

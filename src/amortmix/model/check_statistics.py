@@ -15,8 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
-from amortmix.model import emissions, sites
+from amortmix.model import emissions, sites, streams
 from amortmix.model.check_setting import batched, compiled, double
+from amortmix.model.data import complete
 
 #: Probability that these checks together fail a correct declaration.
 FALSE_ALARM = 1e-4
@@ -111,6 +112,8 @@ def emission(c):
     model, k = c.model, len(c.model.states)
     theta, data, z = c.simulated
     exists = data.mask[:, :, 0] > 0
+    if model.lags:
+        exists = exists & np.asarray(jax.vmap(lambda d: complete(d, model.lags))(data) > 0)
     number = len(theta) // 3
     compared = slice(number, number + max(number // 5, min(2 * number, UNITS // z.shape[1])))
     # the first observation of each unit tells what there is to know
@@ -119,44 +122,65 @@ def emission(c):
     first, z_first = data.y[:number, :, 0][exists[:number]], z[:number][exists[:number]]
     theta, data, z, exists = jax.tree.map(lambda a: a[compared], (theta, data, z, exists))
 
-    def log_density(theta, data):
-        found = model.log_densities(theta, data)
+    def log_density(theta, data, before):
         if model.emission is None:  # a learned density is positive wherever the kind of a column allows
-            return found
-        return jnp.where(_inside(emissions.of(model, model.natural(theta), data.x), data), found, -jnp.inf)
+            return model.log_densities(theta, data)
+        p, past = model.natural(theta), emissions.past(model, before)
+        found = emissions.log_densities(model, p, data, past)
+        return jnp.where(_inside(emissions.of(model, p, data.x, past), model, data), found, -jnp.inf)
 
     density = batched(log_density)
     rng, p_values = np.random.default_rng(c.seed), []
     with jax.enable_x64(True):
-        log_p = np.asarray(density(*double((theta, data))))
+        log_p = np.asarray(density(*double((theta, data, data))))
         for state in range(k):
             at, at_first = exists & (z == state), z_first == state
             if at.sum() < 2 or at_first.sum() < 2:
                 continue
             q = [_reference(first[at_first, j]) for j in range(first.shape[-1])]
             other = np.stack([part.rvs(size=z.shape, random_state=rng) for part in q], axis=-1)
-            log_p_other = np.asarray(density(*double((theta, data._replace(y=other[:, :, None])))))
+            log_p_other = np.asarray(density(*double((theta, data._replace(y=other[:, :, None]), data))))
             # given theta and the states the terms are independent
             terms = _bridge(log_p[at, state], _log(q, data.y[at, 0]), log_p_other[at, state], _log(q, other[at]))
             p_values.append(_bounded(terms.sum(), terms.var() * len(terms)))
     return _answer(p_values, f"observations and density at {len(z)} draws of the prior")
 
 
-def _inside(emission, data):
+def _inside(emission, model, data):
     """(N, K): whether the first observation of each unit lies in the support of the emission of each state."""
-    found = []
-    for part in emissions.parts(emission):
-        y = data.y[:, :, None, :] if part.event_shape else data.y[..., 0, None]
-        shape = part.log_prob(y).shape
-        found.append(jnp.broadcast_to(part.support(y), shape))
-    return jnp.concatenate(found, axis=-1)[:, 0]
+    inside = True
+    for stream in streams.streams(emission, tuple(model.columns)):
+        found, columns = [], data.y[..., np.array(stream.columns)]
+        for part in stream.parts:
+            y = columns[:, :, None, :] if part.event_shape else columns[..., 0, None]
+            shape = jnp.broadcast_shapes(y.shape[: y.ndim - len(part.event_shape)], part.batch_shape)
+            found.append(jnp.broadcast_to(part.support(y), shape))
+        inside = inside & jnp.concatenate(found, axis=-1)[:, 0]
+    return inside
+
+
+class _WithZeros:
+    """Zero with a probability, else a positive number: density with respect to both."""
+
+    def __init__(self, share, positive):
+        self.share, self.positive = share, positive
+
+    def rvs(self, size, random_state):
+        zero = random_state.random(size) < self.share
+        return np.where(zero, 0.0, self.positive.rvs(size=size, random_state=random_state))
+
+    def logpdf(self, y):
+        positive = np.log1p(-self.share) + self.positive.logpdf(np.where(y > 0, y, 1.0))
+        return np.where(y > 0, positive, np.log(self.share))
 
 
 def _reference(values):
-    """A distribution that covers simulated values (n,): of whole numbers, positive ones, or any."""
+    """A distribution that covers simulated values (n,): of whole numbers, positive ones, with zeros, or any."""
     values = np.asarray(values, float)
     if np.all(values == np.round(values)):
         return stats.randint(int(values.min()), int(values.max()) + 1)
+    if values.min() == 0 and np.mean(values == 0) > 1e-3:
+        return _WithZeros(np.mean(values == 0), _reference(values[values > 0]))
     if values.min() > 0:
         logs = np.log(values)
         return stats.lognorm(1.2 * logs.std(), scale=np.exp(logs.mean() + 0.3 * logs.std()))

@@ -1,6 +1,6 @@
 """Kinds of columns: which values of a table are valid, how they are stored, and how a network sees them.
 
-A network sees (g(y) - location) / scale, with g of the kind and location and scale from simulations of the model.
+A network sees (g(y) - location) / scale, with one or more g of the kind and location and scale from simulations.
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -28,9 +28,17 @@ class Real:
         """Booleans, where a component of y is valid."""
         return self.accepts(y)
 
-    def feature(self, y):
-        """What a network sees of an array, of NumPy or JAX, before it is standardized."""
+    def usual(self, y):
+        """The form of a valid component that distributions know."""
         return y
+
+    def feature(self, y):
+        """The scale on which values are compared, of an array of NumPy or JAX."""
+        return y
+
+    def features(self, y):
+        """What a network sees of an array, before it is standardized: a list of arrays."""
+        return [self.feature(y)]
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,44 @@ class Positive(Real):
 
     def feature(self, y):
         return y.__array_namespace__().log(y)
+
+
+@dataclass(frozen=True)
+class NonNegative(Real):
+    """Zero or a positive number, such as a distance that may not have been covered; zeros are of their own kind."""
+
+    expected = "zero or a positive number"
+
+    def accepts(self, values):
+        return np.isfinite(values) & (values >= 0)
+
+    def feature(self, y):
+        return y.__array_namespace__().sqrt(y)
+
+    def features(self, y):
+        arrays = y.__array_namespace__()
+        return [1.0 * (y > 0), arrays.log(arrays.where(y > 0, y, 1.0))]
+
+
+@dataclass(frozen=True)
+class Angle(Real):
+    """A direction in radians, turned into (-pi, pi)."""
+
+    expected = "an angle in radians, from -6.29 to 6.29"
+
+    def accepts(self, values):
+        return np.abs(values) <= 6.29
+
+    def stored(self, values):
+        return self.usual(values)
+
+    def usual(self, y):
+        # distributions refuse a pi that was rounded up
+        return np.clip((y + np.pi) % (2 * np.pi) - np.pi, -3.141592, 3.141592)
+
+    def features(self, y):
+        arrays = y.__array_namespace__()
+        return [arrays.cos(y), arrays.sin(y)]
 
 
 @dataclass(frozen=True)
@@ -110,8 +156,13 @@ class Choice(Real):
     def feature(self, y):
         return 2 * y - 1
 
+    def features(self, y):
+        if len(self.codes) == 2:
+            return [self.feature(y)]
+        return [1.0 * (y == value) for _, value in self.codes]
 
-KINDS = {kind.__name__: kind for kind in (Real, Positive, NonNegativeInteger, Choice)}
+
+KINDS = {kind.__name__: kind for kind in (Real, Positive, NonNegative, Angle, NonNegativeInteger, Choice)}
 
 
 def as_json(kind):

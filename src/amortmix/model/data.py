@@ -2,8 +2,9 @@
 
 y (N, P, D), mask (N, P), x (N, C):   N units, P observations of each, D components, C covariates of a unit.
 
-A unit may exist without an observation, as a trial that was missed: a chain of states goes on through it. Units of
-several sequences, such as sessions of one person, stand one after the other, and each sequence begins its chain anew.
+A unit may exist without an observation, as a trial that was missed: a chain of states goes on through it. An
+observation may lack some of its components. Units of several sequences, such as sessions of one person, stand one
+after the other, and each sequence begins its chain anew.
 """
 
 from typing import Any, NamedTuple
@@ -27,6 +28,8 @@ class Data(NamedTuple):
         observation exist, in one sequence.
     prior : (H,) or None
         Hyperparameters under which networks of many priors are to see it (`amortmix.model.varied`).
+    components : (N, P, D) or None
+        1.0 where a component was observed, at least one where ``mask`` is one; None: all of them there.
     """
 
     y: Any
@@ -34,6 +37,15 @@ class Data(NamedTuple):
     x: Any = None
     sequence: Any = None
     prior: Any = None
+    components: Any = None
+
+    @property
+    def seen(self):
+        """(N, P, D): 1.0 where a component was observed."""
+        if self.components is not None:
+            return self.components
+        arrays = self.mask.__array_namespace__()
+        return arrays.broadcast_to(self.mask[..., None], self.y.shape)
 
     @property
     def observed(self):
@@ -84,8 +96,8 @@ def without(data, units, observations):
     data = one_sequence(data)
     mask = np.array(data.mask)
     mask[units, observations] = 0
-    valid = data.y[mask > 0][0]
-    return data._replace(mask=mask, y=np.where(mask[..., None] > 0, data.y, valid))
+    components = None if data.components is None else data.components * mask[..., None]
+    return filled(data._replace(mask=mask, components=components))
 
 
 def pad(data, units, observations):
@@ -102,16 +114,35 @@ def pad(data, units, observations):
     y = np.broadcast_to(data.y[:1, :1], (units, observations, data.y.shape[2])).copy()
     mask = np.zeros((units, observations), dtype=data.mask.dtype)
     y[:n, :p], mask[:n, :p] = data.y, data.mask
+    components = None
+    if data.components is not None:
+        components = np.zeros(y.shape, dtype=data.components.dtype)
+        components[:n, :p] = data.components
     x = data.x
     if x is not None:
         x = np.concatenate([x, np.broadcast_to(x[:1], (units - n, x.shape[1]))])
     sequence = data.sequence
     if sequence is not None:
         sequence = np.concatenate([sequence, np.zeros(units - n, sequence.dtype)])
-    return Data(y, mask, x, sequence, data.prior)
+    return Data(y, mask, x, sequence, data.prior, components)
 
 
 def filled(data):
-    """Padding as a copy of the first observation: a valid value in every place."""
-    where = data.y.__array_namespace__().where
-    return data._replace(y=where(data.mask[..., None] > 0, data.y, data.y[:1, :1]))
+    """A valid value in every place where nothing was observed: the first one of the column that was."""
+    arrays, d = data.y.__array_namespace__(), data.y.shape[-1]
+    seen = data.seen > 0
+    values, known = arrays.reshape(data.y, (-1, d)), arrays.reshape(seen, (-1, d))
+    first = arrays.take_along_axis(values, arrays.argmax(known, axis=0)[None], axis=0)
+    return data._replace(y=arrays.where(seen, data.y, first[0]))
+
+
+def complete(data, lags):
+    """(N,): 1.0 for units whose last ``lags`` units were observed, in the same sequence; the others condition."""
+    arrays = data.mask.__array_namespace__()
+    whole = data.observed if data.components is None else data.components.min((-2, -1))
+    sequence = data.exists if data.sequence is None else data.sequence
+    found = arrays.ones_like(whole)
+    for lag in range(1, lags + 1):
+        same = whole[:-lag] * (sequence[:-lag] == sequence[lag:])
+        found = found * arrays.concat([arrays.zeros_like(whole[:lag]), same])
+    return found

@@ -13,13 +13,11 @@ from functools import cached_property
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from amortmix.model import declared, design_draws, emissions, features, sites, varied
+from amortmix.model import declared, design_draws, emissions, features, shown, sites, streams, varied
 from amortmix.model.columns import Real
 from amortmix.model.data import Data, filled
-from amortmix.model.description import Parameter
 from amortmix.model.design import Design
 
 #: Name of a model that is declared outside a file, unless it is given one.
@@ -33,11 +31,12 @@ class Model:
     Parameters
     ----------
     states : tuple of str
-        Names of the K classes or hidden states.
+        Names of the K classes or hidden states. Those of the same name are one to a user, who sees its probability.
     prior : callable
         A NumPyro function; its arguments are the hyperparameters of ``variants``. It returns a dict p.
     emission : callable, optional
-        p, or p and {covariate: (N, 1, 1)} -> a NumPyro distribution whose last batch axis is the state, or a list of K.
+        p, or p and {covariate: (N, 1, 1)} -> a NumPyro distribution whose last batch axis is the state, a list of K, or
+        {column or tuple of columns: either} for columns with distributions of their own.
     simulate_unit : callable, optional
         In its place, where no density is known: (key, p, z) or (key, p, z, {covariate: ()}) -> the observations of one
         unit in state z: (P, D), or without axes of length one.
@@ -104,6 +103,9 @@ class Model:
     bound: Mapping[str, Any] | None = None
     checked: bool = True
 
+    #: How many observations that came before an emission reads; of a chain alone.
+    lags = 0
+
     def __post_init__(self):
         if self.name == UNNAMED:
             object.__setattr__(self, "name", declared.name_of_file(self.prior) or UNNAMED)
@@ -148,8 +150,6 @@ class Model:
         drawn = design_draws.prior(self.design, self.hyperparameters, self.variants, jax.random.fold_in(key, 1))
         return self.with_prior(drawn)
 
-    # --- names -----------------------------------------------------------------------------------------------------
-
     @property
     def prior_name(self):
         """The variant of the prior that is bound, and in what the bound one differs from it."""
@@ -173,12 +173,12 @@ class Model:
     @cached_property
     def parameters(self):
         """One `Parameter` for each scalar of theta (D,)."""
-        found = []
-        for s in self.sites:
-            for index, name in zip(np.ndindex(*s.shape), declared.scalar_names(s, self.names)):
-                label = self.labels.get(name, declared.label_of(s.name, index, name))
-                found.append(Parameter(name, label, self.physical.get(name, "")))
-        return tuple(found)
+        return declared.parameters(self)
+
+    @property
+    def state_labels(self):
+        """Names of the states as a user sees them, each once (L,)."""
+        return shown.labels(self.states)
 
     @property
     def parameter_names(self):
@@ -199,6 +199,11 @@ class Model:
         """Whether the likelihood is known."""
         return self.emission is not None or self.density is not None
 
+    @cached_property
+    def divisible(self):
+        """Whether a component of an observation may be missing while others are there."""
+        return self.emission is not None and streams.divisible(emissions.example(self))
+
     # --- prior and bijection ---------------------------------------------------------------------------------------
 
     def sample_prior(self, key):
@@ -215,11 +220,7 @@ class Model:
 
     def bounds(self, data):
         """{site: upper bound ()} of the parameters that the data bound."""
-        place = {column: j for j, column in enumerate(self.columns)}
-        return {
-            site: jnp.min(jnp.where(data.mask > 0, data.y[..., place[column]], jnp.inf))
-            for site, column in self.below.items()
-        }
+        return declared.bounds(self, data)
 
     def bijection(self, data):
         """`Bijection` between theta (..., D) and u (..., d) on which the flow lives."""
@@ -240,16 +241,13 @@ class Model:
         """x (N, C) from the distributions of the covariates, or None."""
         return emissions.sample_covariates(self.covariates, key, units)
 
-    def simulate(self, key, theta, mask, x=None, sequence=None):
-        """y (N, P, D) and z (N,) of one data set."""
+    def simulate(self, key, theta, mask, x=None, sequence=None, components=None, given=None):
+        """y (N, P, D) and z (N,) of one data set; ``given`` (N, P, D) are observations that condition, with lags."""
         key_z, key_y = jax.random.split(key)
-        p = self.natural(theta)
-        z = self._sample_states(key_z, p, mask.shape[0], Data(None, mask, x, sequence).starts, x)
-        if self.emission is not None:
-            y = emissions.draw(emissions.of(self, p, x), key_y, z, mask.shape)
-        else:
-            y = emissions.simulate_units(self, key_y, p, z, mask.shape, x)
-        return filled(Data(y, mask)).y, z
+        p, design = self.natural(theta), Data(None, mask, x, sequence, components=components)
+        z = self._sample_states(key_z, p, mask.shape[0], design.starts, x)
+        y = emissions.simulate(self, key_y, p, z, design, given)
+        return filled(design._replace(y=y)).y, z
 
     def simulate_dataset(self, key):
         """theta, Data and z of one draw from the generative model (eq. 2)."""
@@ -257,10 +255,11 @@ class Model:
         theta = self.sample_prior(key_prior)
         mask, sequence = self.sample_design(key_design)
         x = self.sample_covariates(key_x, mask.shape[0])
-        y, z = self.simulate(key_data, theta, mask, x, sequence)
+        components = design_draws.components(self.design, key_design, mask, len(self.columns))
+        y, z = self.simulate(key_data, theta, mask, x, sequence, components)
         ranges = self.design.varied
         prior = varied.vector(ranges, self.hyperparameters) if ranges else None
-        return theta, Data(y, mask, x, sequence, prior), z
+        return theta, Data(y, mask, x, sequence, prior, components), z
 
     def simulate_demo(self, name):
         """Data and z of a demonstration data set, as NumPy arrays."""
@@ -272,7 +271,7 @@ class Model:
         """log p(y_i | z_i = k, theta): (N, K), zero for units that do not exist."""
         if self.density is not None:
             return self.density.log_densities(self, theta, data)
-        return emissions.log_densities(emissions.of(self, self.natural(theta), data.x), data)
+        return emissions.log_densities(self, self.natural(theta), data)
 
     def log_joint(self, u, data):
         """log p(u, y) on the unconstrained space: log p(y | theta) + log p(theta) + log |d theta / du|."""

@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from amortmix.model import sites, varied
+from amortmix.model.description import Parameter
 from amortmix.storage.files import BadInput
 
 
@@ -93,6 +95,23 @@ def check_varied(model, ranges):
             f"{model.name}: what the prior returns, or the support of a site, depends on {', '.join(ranges)};"
             " expected hyperparameters that decide densities alone to vary"
         )
+
+
+def bounds(model, data):
+    """{site: upper bound ()} of the parameters that lie below the smallest observed value of a column."""
+    values = jnp.where(data.seen > 0, data.y, jnp.inf) if model.below else None
+    place = {column: j for j, column in enumerate(model.columns)}
+    return {site: jnp.min(values[..., place[column]]) for site, column in model.below.items()}
+
+
+def parameters(model):
+    """One `Parameter` for each scalar of theta (D,)."""
+    found = []
+    for s in model.sites:
+        for index, name in zip(np.ndindex(*s.shape), scalar_names(s, model.names)):
+            label = model.labels.get(name, label_of(s.name, index, name))
+            found.append(Parameter(name, label, model.physical.get(name, "")))
+    return tuple(found)
 
 
 def scalar_names(site, names):

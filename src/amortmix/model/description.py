@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from amortmix.model import columns as kinds
-from amortmix.model import varied
+from amortmix.model import shown, varied
 from amortmix.model.design import Design
 from amortmix.storage.files import BadInput
 
@@ -28,6 +28,7 @@ class Description:
     ----------
     name, title, prior_name : str
     states : tuple of str
+        Names; states of the same name are one to a user, see ``state_labels``.
     columns : dict
         Column of a table -> its kind.
     covariates : tuple of str
@@ -39,6 +40,10 @@ class Description:
         Dimension of u.
     has_density, dependent : bool
         Whether the likelihood is known, and whether the states are a chain.
+    lags : int
+        How many observations that came before an emission reads.
+    divisible : bool
+        Whether a component of an observation may be missing while others are there.
     variants, hyperparameters : dict
         Variant of the prior -> its hyperparameters, and those that are bound.
     """
@@ -56,6 +61,8 @@ class Description:
     free: int
     has_density: bool
     dependent: bool
+    lags: int = 0
+    divisible: bool = False
     identity: dict = field(default_factory=dict)
     variants: dict = field(default_factory=dict)
     hyperparameters: dict = field(default_factory=dict)
@@ -69,6 +76,11 @@ class Description:
             return replace(self, prior_name=prior, hyperparameters=self.variants[prior])
         chosen = varied.chosen(self, prior)
         return replace(self, prior_name=varied.named(chosen, self.variants, self.prior_name), hyperparameters=chosen)
+
+    @property
+    def state_labels(self):
+        """Names of the classes or states as a user sees them, each once."""
+        return shown.labels(self.states)
 
     @property
     def parameter_names(self):

@@ -22,6 +22,8 @@ class Design(NamedTuple):
         The `frames`, in increasing order, the last of which is the largest N; by default that one alone.
     varied : {str: (low, high)}, optional
         Hyperparameters with a range, see `amortmix.model.varied`.
+    parts : float, optional
+        Largest share of observations in which a column is missing while others are there.
     place : int, optional
         The one frame in which data sets are simulated; by default the largest, with N of any.
     """
@@ -32,6 +34,7 @@ class Design(NamedTuple):
     sequences: int = 1
     padding: tuple | None = None
     varied: dict | None = None
+    parts: float | None = None
     place: int | None = None
 
     @property
@@ -68,6 +71,8 @@ class Design(NamedTuple):
         found.append(f"P = {fewest} to {most} observations each" if fewest < most else f"P = {fewest}")
         if self.holes:
             found.append(f"up to {self.holes:.0%} of the units missing")
+        if self.parts:
+            found.append(f"any column missing in up to {self.parts:.0%}")
         if self.sequences > 1:
             found.append(f"up to {self.sequences} sequences")
         if self.varied:

@@ -73,6 +73,21 @@ def _sequence(key, most, n, size):
     return 1.0 + jnp.cumsum(begins)
 
 
+def components(design, key, mask, number):
+    """(N, P, D): 1.0 where a component is observed, or None where none can be missing alone.
+
+    In half of the data sets all are; else each column lacks a share of its own, of up to ``design.parts``.
+    """
+    if not design.parts:
+        return None
+    key_whole, key_share, key_each, key_kept = jax.random.split(jax.random.fold_in(key, 3), 4)
+    share = design.parts * jax.random.uniform(key_share, (number,)) * jax.random.bernoulli(key_whole)
+    there = jax.random.uniform(key_each, (*mask.shape, number)) >= share
+    # of an observation something is there
+    kept = jax.random.randint(key_kept, mask.shape, 0, number)[..., None] == jnp.arange(number)
+    return mask[..., None] * (there | kept)
+
+
 def prior(design, hyperparameters, variants, key):
     """{hyperparameter: value} of all that vary: in half of the data sets those of a variant, else from the ranges.
 

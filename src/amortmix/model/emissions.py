@@ -1,9 +1,14 @@
-"""Observations of a unit given its state: log densities and draws, from one NumPyro distribution or one per state.
+"""Observations of a unit given its state: log densities and draws, of what a declaration says of them.
 
     log p(y_i | z_i = k) = sum_j m_ij log f_k(y_ij),   m_ij = 1 where observation j of unit i exists.
 
-An emission is a distribution whose last batch axis is the state, or a list of K distributions. Covariates enter as
-arrays (N, 1, 1), so that with parameters (K,) they give a batch (N, 1, K).
+An emission is a distribution whose last batch axis is the state, a list of K distributions, or a dict of these by
+column (`amortmix.model.streams`). Covariates enter as arrays (N, 1, 1), so that with parameters (K,) they give a batch
+(N, 1, K); so do the observations that came before, of each lag, where a model has lags:
+
+    log p(y_t | z_t, y_t-1, ..., y_t-L)
+
+for units whose last L were observed in the same sequence. The other observations condition: they are given.
 """
 
 import inspect
@@ -11,14 +16,36 @@ import inspect
 import jax
 import jax.numpy as jnp
 
+from amortmix.model import streams
 from amortmix.model.covariates import Resampled
+from amortmix.model.data import complete
 
 
-def of(model, p, x):
-    """The emission of a model at what its prior returns, with covariates x (N, C) where it has any."""
-    if not model.covariates:
-        return model.emission(p)
-    return model.emission(p, {name: x[:, j, None, None] for j, name in enumerate(model.covariates)})
+def of(model, p, x, past=None):
+    """The emission of a model at what its prior returns.
+
+    Parameters
+    ----------
+    p : dict
+    x : (N, C) or None
+        Covariates, where the model has any.
+    past : {column: (L, N, 1, 1)}, optional
+        Observations that came before, where it has lags: the last one first.
+    """
+    given = [{name: x[:, j, None, None] for j, name in enumerate(model.covariates)}] if model.covariates else []
+    return model.emission(p, *given, *([past] if model.lags else []))
+
+
+def past(model, data):
+    """{column: (L, N, 1, 1)} of the observations that came before each unit, any valid value where there is none.
+
+    None for a model without lags.
+    """
+    if not model.lags:
+        return None
+    shifted = [jnp.concatenate([data.y[:1]] * lag + [data.y[:-lag]]) for lag in range(1, model.lags + 1)]
+    found = jnp.stack(shifted)  # (L, N, 1, D)
+    return {name: found[..., j, None] for j, name in enumerate(model.columns)}
 
 
 def takes_covariates(function):
@@ -34,43 +61,90 @@ def given(model, function, p, x):
     return function(p, {name: x[:, j, None] for j, name in enumerate(model.covariates)})
 
 
-def parts(emission):
-    """An emission as distributions whose last batch axis, possibly of length one, is the state."""
-    return list(emission) if isinstance(emission, (list, tuple)) else [emission]
-
-
-def log_densities(emission, data):
-    """log p(y_i | z_i = k): (N, K), zero for units that do not exist.
+def log_densities(model, p, data, before=None):
+    """log p(y_i | z_i = k): (N, K), zero for units that were not observed, and for those that condition.
 
     Parameters
     ----------
-    emission : Distribution or list of Distribution
+    model : Model
+        With an emission.
+    p : dict
+        What its prior returns.
     data : Data
         With a valid value in every place.
+    before : dict, optional
+        Of a model with lags, `past` of other observations than those of ``data``.
     """
-    found = []
-    for part in parts(emission):
-        y = data.y[:, :, None, :] if part.event_shape else data.y[..., 0, None]
-        found.append(part.log_prob(y))
-    found = jnp.concatenate(found, axis=-1)
-    return jnp.sum(jnp.where(data.mask[..., None] > 0, found, 0.0), axis=1)
+    found = _streams(model, of(model, p, data.x, past(model, data) if before is None else before))
+    found = sum(streams.log_density(stream, data.y, data.components) for stream in found)
+    each = jnp.sum(jnp.where(data.mask[..., None] > 0, found, 0.0), axis=1)
+    return jnp.where(complete(data, model.lags)[:, None] > 0, each, 0.0) if model.lags else each
 
 
-def draw(emission, key, z, shape):
+def _streams(model, emission):
+    return streams.streams(emission, tuple(model.columns), model.name)
+
+
+def example(model):
+    """The streams of a model at a draw of its prior, for what does not depend on where it is evaluated."""
+    with jax.ensure_compile_time_eval():
+        p = model.natural(model.sample_prior(jax.random.key(0)))
+        x = model.sample_covariates(jax.random.key(1), 1)
+        first = first_ones(model, jax.random.key(2), 1)
+        lagged = {
+            name: jnp.full((model.lags, 1, 1, 1), y)
+            for name, y in zip(model.columns, () if first is None else first[0])
+        }
+        return _streams(model, of(model, p, x, lagged))
+
+
+def draw(found, key, z, shape):
     """y (N, P, D) of units in states z (N,).
 
     Parameters
     ----------
+    found : list of Stream
     shape : (int, int)
         N and P.
     """
-    draws, found = [], parts(emission)
-    for part, key_part in zip(found, jax.random.split(key, len(found))):
-        states = part.batch_shape[-1] if part.batch_shape else 1
-        drawn = part.expand((*shape, states)).sample(key_part).astype(float)
-        draws.append(drawn if part.event_shape else drawn[..., None])
-    y = jnp.concatenate(draws, axis=2)
-    return jnp.take_along_axis(y, z[:, None, None, None], axis=2)[:, :, 0]
+    if len(found) == 1:
+        return streams.draw(found[0], key, z, shape)
+    drawn = [streams.draw(s, k, z, shape) for s, k in zip(found, jax.random.split(key, len(found)))]
+    order = sorted((column, i, j) for i, s in enumerate(found) for j, column in enumerate(s.columns))
+    return jnp.stack([drawn[i][..., j] for _, i, j in order], axis=-1)
+
+
+def simulate(model, key, p, z, data, given=None):
+    """y (N, P, D) of units in states z (N,), for the design of a data set.
+
+    Parameters
+    ----------
+    data : Data
+        Of which mask, covariates and sequences are used.
+    given : (N, P, D), optional
+        For a model with lags, observations that condition; by default they are drawn from ``model.first``.
+    """
+    if model.emission is None:
+        return simulate_units(model, key, p, z, data.mask.shape, data.x)
+    if not model.lags:
+        return draw(_streams(model, of(model, p, data.x)), key, z, data.mask.shape)
+    key, key_first = jax.random.split(key)
+    first = first_ones(model, key_first, len(z)) if given is None else given[:, 0]
+
+    def step(before, inputs):
+        key, z_t, x_t, first_t, complete_t = inputs
+        lagged = {name: before[:, j, None, None, None] for j, name in enumerate(model.columns)}
+        emission = _streams(model, of(model, p, None if x_t is None else x_t[None], lagged))
+        y_t = jnp.where(complete_t > 0, draw(emission, key, z_t[None], (1, 1))[0, 0], first_t)
+        return jnp.concatenate([y_t[None], before[:-1]]), y_t
+
+    inputs = jax.random.split(key, len(z)), z, data.x, first, complete(data, model.lags)
+    return jax.lax.scan(step, jnp.broadcast_to(first[:1], (model.lags, first.shape[1])), inputs)[1][:, None]
+
+
+def first_ones(model, key, units):
+    """Observations (N, D) that condition, where the model has lags: they say nothing of its parameters."""
+    return sample_covariates({c: model.first[c] for c in model.columns} if model.lags else {}, key, units)
 
 
 def sample_covariates(covariates, key, units):

@@ -1,6 +1,7 @@
 """What networks see of a data set and of theta, derived from a declaration.
 
-features    (g(y) - location) / scale of every component, and of every covariate
+features    (g(y) - location) / scale of every component, and of every covariate; where components can be missing
+            alone zero in their place, and whether each is missing
 context     N, the mean of P where it varies, log of each bound that the data set, and the prior where it varies
 design      for an irregular design: whether each unit exists and begins a sequence
 conditions  log p(y_i | z_i = k) up to a constant where it is known, and u, at every unit
@@ -18,12 +19,19 @@ CERTAIN = 15.0
 
 
 def _raw(model, data):
-    """g(y) and covariates: (N, P, F)."""
-    kinds = model.columns.values()
-    found = [kind.feature(data.y[..., j]) for j, kind in enumerate(kinds)]
+    """g(y) and covariates (N, P, F), and the component (F,) that each is of, or -1."""
+    found, of = [], []
+    for j, kind in enumerate(model.columns.values()):
+        seen_as = kind.features(data.y[..., j])
+        found, of = found + seen_as, of + [j] * len(seen_as)
     if data.x is not None:
         found += [jnp.broadcast_to(data.x[:, None, j], data.mask.shape) for j in range(data.x.shape[1])]
-    return jnp.stack(found, axis=-1)
+    return jnp.stack(found, axis=-1), np.array(of + [-1] * (len(found) - len(of)))
+
+
+def _there(data, of):
+    """(N, P, F): 1.0 where the component of a feature was observed; covariates always are."""
+    return jnp.where(of >= 0, data.seen[..., of], 1.0)
 
 
 def scaling(model):
@@ -32,7 +40,8 @@ def scaling(model):
 
         def one(key):
             _, data, _ = model.simulate_dataset(key)
-            return _raw(model, data), data.mask
+            values, of = _raw(model, data)
+            return jnp.where(_there(data, of) > 0, values, jnp.nan), data.mask
 
         values, mask = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(0), SIMULATIONS))
         values = np.asarray(values)[np.asarray(mask) > 0]
@@ -45,7 +54,11 @@ def scaling(model):
 def standardized(model, data):
     """Features of order one: (N, P, F)."""
     location, scale = jnp.asarray(model.feature_scaling).T
-    return (_raw(model, data) - location) / scale
+    raw, of = _raw(model, data)
+    found = (raw - location) / scale
+    if not model.design.parts:
+        return found
+    return jnp.concatenate([found * _there(data, of), data.mask[..., None] - data.seen], axis=-1)
 
 
 def _middle(bounds):

@@ -41,6 +41,8 @@ def exchangeable(model, theta, data):
     k = len(model.states)
     if k == 1:
         return True
+    if len(model.state_labels) < k:
+        return False  # states that share a label have places of their own in the chain
     # an exchange of two states and a turn of all make every order
     orders = jnp.asarray([[*range(k)], [1, 0, *range(2, k)], [*range(1, k), 0]])
 

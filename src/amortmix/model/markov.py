@@ -3,9 +3,10 @@
 z_1 ~ p(z_1 | theta),   z_t ~ p(z_t | z_t-1, theta),   y_t ~ p(y_t | z_t, theta)
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +30,12 @@ class HiddenMarkov(Model):
         p -> probabilities (K,) of the first state of a sequence; by default equal ones. Or p and {covariate: (N, 1)}
         -> (N, K): row t where a sequence begins with unit t.
 
+    lags : int, optional
+        How many observations of its sequence that came before the emission reads: p, covariates if there are any, and
+        {column: (lags, N, 1, 1)}, the last one first -> distribution. Units without so many condition: they are given.
+    first : dict, optional
+        With lags, column -> distribution from which observations that condition are simulated, whatever theta.
+
     For all others see `Model`.
 
     Examples
@@ -45,6 +52,8 @@ class HiddenMarkov(Model):
 
     transitions: Callable
     initial: Callable | None = None
+    lags: int = 0
+    first: Mapping[str, Any] = field(default_factory=dict)
 
     dependent = True
     ragged = True
@@ -56,6 +65,17 @@ class HiddenMarkov(Model):
             function = getattr(self, name)
             if function is not None and emissions.takes_covariates(function) and not self.covariates:
                 raise BadInput(f"{self.name}: {name} takes covariates; expected `covariates`, or a function of p alone")
+        if self.lags:
+            self._check_lags()
+
+    def _check_lags(self):
+        if not isinstance(self.lags, int) or self.lags < 0 or tuple(self.observations) != (1, 1):
+            raise BadInput(f"{self.name}: lags is {self.lags!r}; expected a number, for units of one observation")
+        if self.emission is None:
+            raise BadInput(f"{self.name}: lags of a simulator of units; expected an `emission`, which reads the past")
+        if set(self.first) != set(self.columns):
+            theirs, ours = (", ".join(names) or "nothing" for names in (self.first, self.columns))
+            raise BadInput(f"{self.name}: first has {theirs}; expected {ours}, with lags")
 
     @cached_property
     def driven(self):

@@ -2,7 +2,8 @@
 
 A row is a unit; where a unit can have several observations a column ``unit`` says which rows belong together, in the
 order in which units first appear. An empty field, or a value outside declared limits, is an observation that was not
-made: its unit stays in its place (`amortmix.model.places`).
+made: its unit stays in its place (`amortmix.model.places`). Where each column has a distribution of its own, the others
+of the row are kept.
 """
 
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from amortmix.model.data import Data, as_numpy, one_sequence
+from amortmix.model.data import Data, as_numpy, complete, filled, one_sequence
 from amortmix.model.naming import coded, named, scaled
 from amortmix.model.naming import needed as _needed
 from amortmix.model.places import at, places_of
@@ -78,7 +79,7 @@ def read(
         written = one_sequence(data)
         # units that were not observed lie between others: they are missing, not padding
         data = written if np.any(written.exists > data.exists) else data
-        return Table(data, _numbers(data))
+        return Table(data, _numbers(data), tuple(_conditioning(model, data)))
     if isinstance(source, (str, Path)):
         source = load(model, source, columns)
     if isinstance(source, pd.DataFrame):
@@ -132,6 +133,7 @@ def _from_frame(model, frame, where, sequence, keep):
     y = np.stack([kind.stored(values[c]) for c, kind in model.columns.items()], axis=-1)
     x = np.stack(covariates, axis=-1) if covariates else None
     data = _framed(y, x, seen, places, where, model)
+    notes += _conditioning(model, data)
     if gaps := len(places.labels) - len(set(places.unit.tolist())):
         notes.append(f"{gaps} units between those of the table were not observed")
     return Table(data, places.labels, tuple(notes))
@@ -147,9 +149,9 @@ def _numeric(column, where, name, empty=True):
 
 
 def _observed(model, frame, values, where, keep):
-    """Sentences about what was left out, and whether each row (R,) is an observation; refuses values that cannot be."""
-    seen, notes = np.ones(len(frame), bool), []
-    for column, kind in model.columns.items():
+    """Sentences about what was left out, and whether each value (R, D) is observed; refuses those that cannot be."""
+    seen, notes = np.ones((len(frame), len(model.columns)), bool), []
+    for j, (column, kind) in enumerate(model.columns.items()):
         low, high = keep.get(column, NO_LIMITS)
         empty = np.isnan(values[column])
         outside = ~empty & ~((values[column] >= low) & (values[column] <= high))
@@ -160,9 +162,12 @@ def _observed(model, frame, values, where, keep):
             if left_out.any():
                 which = ", ".join(map(str, frame.index[left_out][:FEW])) + (", ..." if left_out.sum() > FEW else "")
                 notes.append(f"{column} {words} in {left_out.sum()} rows, not observed: {which}")
-        seen &= ~empty & ~outside
-    if not seen.any():
-        raise BadInput(f"{where}: no row is an observation; expected at least one with {', '.join(model.columns)}")
+        lost = empty | outside
+        seen[:, slice(j, j + 1) if model.divisible else slice(None)] &= ~lost[:, None]
+    if not seen.any(0).all():
+        lacks = "" if seen.any() and model.divisible else ", ".join(model.columns)
+        lacks = lacks or ", ".join(c for c, there in zip(model.columns, seen.any(0)) if not there)
+        raise BadInput(f"{where}: no row is an observation; expected at least one with {lacks}")
     return notes, seen
 
 
@@ -173,15 +178,37 @@ def _beyond(low, high):
 
 
 def _framed(y, x, seen, places, where, model):
-    """Rows (R, D), of which those ``seen`` (R,) are observations, as padded `Data`."""
-    number, codes = len(places.labels), places.unit[seen]
+    """Rows (R, D), of which ``seen`` (R, D) are observed, as padded `Data`."""
+    rows = seen.any(1)
+    number, codes = len(places.labels), places.unit[rows]
     place = pd.Series(codes).groupby(codes).cumcount().to_numpy()
-    padded = np.tile(y[seen][:1, None].astype(np.float32), (number, np.bincount(codes).max(), 1))
-    mask = np.zeros(padded.shape[:2], dtype=np.float32)
-    padded[codes, place], mask[codes, place] = y[seen], 1
+    padded = np.full((number, np.bincount(codes).max(), y.shape[1]), np.nan, np.float32)
+    mask, components = np.zeros(padded.shape[:2], np.float32), np.zeros(padded.shape, np.float32)
+    padded[codes, place], mask[codes, place], components[codes, place] = y[rows], 1, seen[rows]
     covariates = None if x is None else _of_units(x, places, where, model)
     regular = bool(mask.any(1).all()) and places.sequence[-1] == 1
-    return Data(padded, mask, covariates, None if regular else places.sequence.astype(np.float32))
+    sequence = None if regular else places.sequence.astype(np.float32)
+    return filled(Data(padded, mask, covariates, sequence, components=None if seen[rows].all() else components))
+
+
+def _conditioning(model, data):
+    """A sentence about the observations that condition, where the model has lags, in a list.
+
+    Raises
+    ------
+    BadInput
+        If there is no other.
+    """
+    if not model.lags:
+        return []
+    given = int(((np.asarray(data.observed) > 0) & ~(complete(data, model.lags) > 0)).sum())
+    if given == int(np.asarray(data.observed).sum()):
+        raise BadInput(
+            f"{model.name}: no unit follows {model.lags} observed ones; expected some, for a model with lags"
+        )
+    return [
+        f"{given} observations have fewer than {model.lags} before them: they are given, and say nothing of a state"
+    ]
 
 
 def _of_units(x, places, where, model):
@@ -202,7 +229,7 @@ def _of_units(x, places, where, model):
 def _from_array(model, source, keep):
     components, expected = len(model.columns), _shapes(model)
     try:
-        y = np.asarray(source, dtype=np.float32)
+        y = np.array(source, dtype=np.float32)
     except (TypeError, ValueError):
         raise BadInput(f"data of type {type(source).__name__}; expected {expected}") from None
     if model.covariates:
@@ -213,23 +240,25 @@ def _from_array(model, source, keep):
         y = y[:, :, None] if components == 1 else y[:, None, :]
     if y.ndim != 3 or y.shape[-1] != components or not y.size:
         raise BadInput(f"data of shape {np.shape(source)}; expected {expected}")
-    mask = np.ones(y.shape[:2], dtype=bool)
+    seen = np.ones(y.shape, dtype=bool)
     for j, (column, kind) in enumerate(model.columns.items()):
         low, high = keep.get(column, NO_LIMITS)
         missing = np.isnan(y[..., j]) | ~((y[..., j] >= low) & (y[..., j] <= high))
         good = missing | (np.isfinite(y[..., j]) & kind.valid(y[..., j]))
+        y[..., j] = kind.usual(y[..., j])
         if not good.all():
             where = tuple(int(i) for i in np.argwhere(~good)[0])
             raise BadInput(f"data at {where}: {column} is {y[(*where, j)]:g}; expected {kind.expected}")
-        mask &= ~missing
-    if not mask.any():
-        raise BadInput("data: nothing was observed; expected a number that is not NaN")
-    y = np.where(mask[..., None], y, y[mask][0])
-    data, left_out = Data(y, mask.astype(np.float32)), int((~mask).sum())
+        seen[..., slice(j, j + 1) if model.divisible else slice(None)] &= ~missing[..., None]
+    mask = seen.any(-1)
+    if not seen.any((0, 1)).all():
+        raise BadInput("data: nothing was observed; expected a number that is not NaN, of each column")
+    components = None if seen[mask].all() else seen.astype(np.float32)
+    data, left_out = filled(Data(y, mask.astype(np.float32), components=components)), int((~seen.all(-1)).sum())
     if not mask.any(1).all():
         data = data._replace(sequence=np.ones(len(y), np.float32))
-    notes = (f"{left_out} observations are NaN or outside the limits: not observed",) if left_out else ()
-    return Table(data, _numbers(data), notes)
+    notes = [f"{left_out} observations are NaN or outside the limits: not observed"] if left_out else []
+    return Table(data, _numbers(data), tuple(notes + _conditioning(model, data)))
 
 
 def _shapes(model):

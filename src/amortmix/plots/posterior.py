@@ -78,12 +78,12 @@ def classification(model, fits, unit_means, truth=None):
     axes[0].hist(unit_means, bins=bins, color="#cccccc")
     axes[0].set_ylabel("units")
     if truth is not None:
-        for k, color in enumerate(STATE_COLORS[: len(model.states)]):
+        for k, color in enumerate(STATE_COLORS[: len(model.state_labels)]):
             chosen = unit_means[truth == k]
             axes[0].plot(chosen, np.full(chosen.shape, -0.6 - 0.6 * k), "|", color=color, markersize=6)
     for axis, (name, tree) in zip(axes[1:], fits.items()):
         p = tree["latent_probabilities"]["classification"]
-        for k, state in enumerate(model.states):
+        for k, state in enumerate(model.state_labels):
             lines = [p.sel(statistic=s).values[order, k] for s in ("q025", "median", "q975")]
             axis.fill_between(unit_means[order], lines[0], lines[2], color=STATE_COLORS[k], alpha=0.35, linewidth=0)
             axis.plot(unit_means[order], lines[1], color=STATE_COLORS[k], label=state)
@@ -106,17 +106,17 @@ def states_over_time(model, fits, data, truth=None, heads=("filtering", "backwar
         for name, tree in fits.items():
             _state_bands(axis, model, name, tree["latent_probabilities"][head], time)
         axis.set_ylim(-0.03, 1.03)
-        axis.set_ylabel("probability" if len(model.states) > 2 else f"P({model.states[-1]})")
+        axis.set_ylabel("probability" if len(model.state_labels) > 2 else f"P({model.state_labels[-1]})")
         axis.set_title(HEAD_TITLES[head], loc="left", fontsize=10)
     for axis in axes:
         places(axis, data)
     axes[-1].set_xlabel("unit")
     figure.tight_layout()
     handles = axes[1].get_legend_handles_labels()
-    if len(model.states) == 2:
+    if len(model.state_labels) == 2:
         axes[1].legend(*handles, ncols=2, loc="upper right", bbox_to_anchor=(1, 1.3))
     else:
-        figure.legend(*handles, ncols=len(model.states), loc="lower center", bbox_to_anchor=(0.5, 1.0))
+        figure.legend(*handles, ncols=len(model.state_labels), loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return figure
 
 
@@ -140,25 +140,25 @@ def places(axis, data):
 
 def _state_bands(axis, model, name, p, time):
     """Median and 99 % band: of the last of two states in the colour of the method, else of all in their own."""
-    shown = [len(model.states) - 1] if len(model.states) == 2 else range(len(model.states))
+    shown = [len(model.state_labels) - 1] if len(model.state_labels) == 2 else range(len(model.state_labels))
     for k in shown:
         color = COLORS[name] if len(shown) == 1 else STATE_COLORS[k % len(STATE_COLORS)]
         low, middle, high = (p[..., k].sel(statistic=s).values for s in ("q005", "median", "q995"))
         if name == "ABI" or len(shown) == 1:  # the bands of two methods and many states would hide each other
             axis.fill_between(time, low, high, color=color, alpha=0.25, linewidth=0)
-        label = name if len(shown) == 1 else f"{model.states[k]}, {name}"
+        label = name if len(shown) == 1 else f"{model.state_labels[k]}, {name}"
         axis.plot(time, middle, "-" if name != "MCMC" else "--", color=color, linewidth=1, label=label)
 
 
 def series(axis, model, data, time, truth):
     """The first component of a series of units, in the colours of the true states where they are known."""
-    seen = data.mask > 0
+    seen = np.asarray(data.seen)[..., 0] > 0
     unit = np.broadcast_to(time[:, None], data.mask.shape)[seen]
     value = data.y[..., 0][seen]
     if truth is None:
         axis.plot(unit, value, ".", color="#555555", markersize=3)
     else:
-        for k, state in enumerate(model.states):
+        for k, state in enumerate(model.state_labels):
             chosen = np.broadcast_to(truth[:, None] == k, data.mask.shape)[seen]
             axis.plot(unit[chosen], value[chosen], ".", color=STATE_COLORS[k], markersize=4, label=f"true {state}")
         axis.legend(ncols=2, loc="upper right", bbox_to_anchor=(1, 1.25))
@@ -176,9 +176,9 @@ def predictive(model, data, replicated, bins=30):
     """
     columns = list(model.columns)
     figure, axes = plt.subplots(1, len(columns), figsize=(4.5 * len(columns), 3.2), squeeze=False)
-    seen = np.asarray(data.mask) > 0
     for j, (axis, column) in enumerate(zip(axes[0], columns)):
-        observed, samples = np.asarray(data.y)[seen][:, j], [r[seen][:, j] for r in replicated]
+        seen = np.asarray(data.seen)[..., j] > 0
+        observed, samples = np.asarray(data.y)[seen, j], [r[seen, j] for r in replicated]
         both = np.concatenate([observed, samples[0]])  # draws that overflowed replicate nothing that could be shown
         low, high = np.quantile(both[np.isfinite(both)], [0.0, 0.995])
         edges = _edges(model.columns[column], low, high, bins)

@@ -88,7 +88,7 @@ def reliability(model, excess):
     figure, axes = plt.subplots(1, len(excess), figsize=(2.9 * len(excess), 3.1), sharey=True, squeeze=False)
     for axis, (head, entry) in zip(axes[0], excess.items()):
         axis.plot([0, 1], [0, 1], color=COLORS["truth"], linewidth=1, linestyle="--")
-        curves = zip(model.states, STATE_COLORS, entry["predicted"], entry["observed"])
+        curves = zip(model.state_labels, STATE_COLORS, entry["predicted"], entry["observed"])
         for state, color, predicted, observed in curves:
             axis.plot(predicted, observed, ".-", color=color, linewidth=1, label=state)
         axis.set_title(f"{head.replace('_', ' ')}\nECE {entry['ece']:.4f}", fontsize=10)

@@ -62,7 +62,7 @@ def _states(axis, found):
         axis.set_visible(False)
         return
     unit = np.arange(usable.shape[1]) + 1
-    for k, state in enumerate(found.model.states[1:], 1):
+    for k, state in enumerate(found.model.state_labels[1:], 1):
         low, high = usable[..., k].min(0), usable[..., k].max(0)
         axis.vlines(unit, low, high, color=STATE_COLORS[k], linewidth=1.5)
         axis.plot(unit, usable[..., k].mean(0), "o", markersize=2, color=STATE_COLORS[k], label=f"P({state})")

@@ -5,7 +5,7 @@ flow                  the networks' own draws, before any weight
 sample_stats          log_q, log_joint, log_weight of the flow's draws; divergences and more for MCMC
 latent_probabilities  each head (statistic, unit, state) over the draws of ``posterior``
 log_likelihood        of each unit (chain, draw, unit), where it is known
-observed_data         y (unit, observation, variable), mask, x, sequence
+observed_data         y (unit, observation, variable), mask, x, sequence, components
 """
 
 import json
@@ -65,7 +65,7 @@ def build(model, table, theta, stats, latent, attrs, flow=None, log_likelihood=N
         "sample_stats": xr.Dataset({k: (DIMS, v) for k, v in stats.items()}, _draws(next(iter(stats.values())))),
         "latent_probabilities": xr.Dataset(
             {head: (("statistic", "unit", "state"), p) for head, p in latent.items()},
-            {"statistic": list(STATISTICS), "state": list(model.states), **unit},
+            {"statistic": list(STATISTICS), "state": list(model.state_labels), **unit},
         ),
         "observed_data": _observed(model, table.data, unit),
     }
@@ -129,6 +129,8 @@ def _observed(model, data, unit):
         coords["covariate"] = list(model.covariates)
     if data.sequence is not None:
         fields["sequence"] = ("unit", np.asarray(data.sequence, np.float32))
+    if data.components is not None:
+        fields["components"] = (("unit", "observation", "variable"), np.asarray(data.components, np.float32))
     return xr.Dataset(fields, coords)
 
 

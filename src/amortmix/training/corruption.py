@@ -37,7 +37,9 @@ def contaminate(model, key, theta, data, key_other):
     bijection = model.bijection(data)
     u, v = bijection.inverse(theta), model.bijection(other_data).inverse(other)
     far = jax.random.uniform(key_far)
-    y, _ = model.simulate(key_y, bijection.forward(u + far * (v - u)), data.mask, data.x, data.sequence)
+    y, _ = model.simulate(
+        key_y, bijection.forward(u + far * (v - u)), data.mask, data.x, data.sequence, data.components
+    )
     share = jax.random.uniform(key_share) * (FEWEST + (MOST - FEWEST) * (1 - far))
     chosen = jax.random.bernoulli(key_which, share, data.observed.shape) & (data.observed > 0)
     return filled(data._replace(y=jnp.where(chosen[:, None, None], y, data.y)))
@@ -57,6 +59,9 @@ def rearrange(key, data, state, n_states):
         score = b * _ranks(place, state, n_states) + jnp.sqrt(1 - b**2) * jax.random.normal(key_more, (n,))
         source, place = _order(_level(data, components - 1), state), _order(score, state)
         data = data._replace(y=data.y.at[place, :, -1].set(data.y[source, :, -1]))
+        if data.components is not None:
+            there = data.components
+            data = data._replace(components=there.at[place, :, -1].set(there[source, :, -1]))
     return filled(data)
 
 

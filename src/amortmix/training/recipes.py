@@ -11,6 +11,8 @@ STEPS = (10_000, 6_000)
 BATCH, PARTICLES = 32, 16
 #: Largest share of missing units, and most sequences of a chain.
 HOLES, SEQUENCES = 0.2, 4
+#: Largest share of observations that lack a column.
+PARTS = 0.2
 
 
 def designed(model, recipe):
@@ -25,7 +27,7 @@ def designed(model, recipe):
     if "varied" in given:
         given["varied"] = {k: tuple(v) for k, v in given["varied"].items()}
         declared.check_varied(model, given["varied"])
-    if unknown := set(given) - {"units", "observations", "holes", "sequences", "padding", "varied"}:
+    if unknown := set(given) - {"units", "observations", "holes", "sequences", "padding", "varied", "parts"}:
         raise BadInput(
             f"{model.name}: design has {', '.join(sorted(unknown))}; expected units, observations, holes, ..."
         )
@@ -40,6 +42,8 @@ def designed(model, recipe):
         raise BadInput(
             f"{model.name}: holes {design.holes}, sequences {design.sequences}; expected a share and a number"
         )
+    if design.parts and not (0 < design.parts < 1 and model.divisible):
+        raise BadInput(f"{model.name}: parts {design.parts}; expected a share, for columns that can be missing alone")
     return model.changed(design=design) if given else model
 
 
@@ -58,8 +62,11 @@ def default_recipe(model, smoke=False):
         ``design``, ``local``, ``summary``, ``flow``, ``classifier``, ``classified_share``, ``schedule``.
     """
     size = _SMOKE if smoke else _FULL
+    design = {"holes": HOLES}
+    design |= {"sequences": SEQUENCES} if model.dependent else {}
+    design |= {"parts": PARTS} if model.divisible else {}
     return {
-        "design": {"holes": HOLES} | ({"sequences": SEQUENCES} if model.dependent else {}),
+        "design": design,
         "local": _local(model, size),
         "summary": _summary(model, size),
         "flow": {
