@@ -15,6 +15,7 @@ from scipy import stats
 
 import amortmix as am
 from amortmix.model import hmm, shown, tables
+from amortmix.model.arcs import Arcs
 from amortmix.model.data import as_numpy, complete
 from amortmix.storage.files import BadInput
 
@@ -237,6 +238,44 @@ def test_states_that_last(float64):
     rest = lengths[which == 0]
     for d, p in ((1, 0.0), (2, 0.5), (3, 0.5 * 0.25), (4, 0.5 * 0.75 * 0.25)):
         assert abs((rest == d).mean() - p) <= 4.5 * np.sqrt(p * (1 - p) / len(rest))
+
+
+@pytest.mark.parametrize("varies", [False, True])
+def test_sums_over_neighbours_are_those_over_all_states(varies, float64):
+    """Recursions of a sparse chain of nine states with and without its arcs, also where each unit has a matrix."""
+    rng = np.random.default_rng(5)
+    possible = np.eye(9, k=1) + np.eye(9, k=-2) + np.eye(9) * (np.arange(9) % 2) + np.eye(9, k=8) > 0
+    size = (12,) if varies else ()
+    transitions = np.where(possible, rng.uniform(size=(*size, 9, 9)), 0)
+    transitions /= transitions.sum(-1, keepdims=True)
+    initial = rng.dirichlet(np.ones(9), size=size or None)
+    arcs = Arcs.of(possible)
+    assert arcs.before.shape == (3, 9)
+    starts = jnp.zeros(12).at[7].set(1)
+    # two draws at the end
+    given = [
+        np.stack([a, a[..., ::1]], -1)
+        for a in (np.log(initial), np.where(possible, np.log(transitions + ~possible), -np.inf))
+    ]
+    arguments = *map(jnp.asarray, given), jnp.asarray(rng.normal(size=(12, 9, 2)))
+    with_arcs, without = hmm.state_log_probs(*arguments, starts, arcs), hmm.state_log_probs(*arguments, starts)
+    for head, p in without.items():
+        np.testing.assert_allclose(np.exp(with_arcs[head]), np.exp(p), atol=1e-12)
+    found, expected = hmm.filter(*arguments, starts, arcs), hmm.filter(*arguments, starts)
+    np.testing.assert_allclose(found.log_units, expected.log_units, atol=1e-12)
+
+
+def test_arcs_of_a_declaration():
+    """A memory of four labels: each of 32 states leads to two, and two lead to it; few states have none."""
+    arcs = MEAN.arcs
+    assert arcs.before.shape == arcs.after.shape == (2, 32)
+    assert arcs.comes.all() and arcs.goes.all()
+    assert INTERCEPT.arcs is None
+    dense = MEAN.changed()
+    object.__setattr__(dense, "arcs", None)
+    theta, data, _ = jax.jit(MEAN.simulate_dataset)(jax.random.key(2))
+    for f in (lambda m: m.log_likelihood(theta, data), lambda m: jnp.exp(m.state_log_probs(theta, data)["smoothing"])):
+        np.testing.assert_allclose(f(MEAN), f(dense), rtol=2e-5, atol=2e-5)
 
 
 def test_a_stationary_distribution(float64):

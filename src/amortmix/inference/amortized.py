@@ -231,7 +231,7 @@ class Amortized(Engine):
             return shown.path(self.model.states, jnp.argmax(self._log_weights(theta) + log_lik + noise, axis=-1))
 
         (log_init, log_trans), log_lik = self._draws_last(theta, data, log_lik)
-        past = hmm.filter(log_init, log_trans, log_lik, data.starts).log_filter
+        past = hmm.filter(log_init, log_trans, log_lik, data.starts, self.model.arcs).log_filter
         z = hmm.sample_states(jnp.moveaxis(noise, 0, -1), log_trans, past, data.exists, data.starts).T
         return shown.path(self.model.states, z)
 

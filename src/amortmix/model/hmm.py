@@ -13,7 +13,8 @@ All functions work in log space on one data set:
     starts (N,)       nonzero where unit t begins a sequence, with p(z_1) in place of a transition; None: one sequence
 
 Where covariates drive the chain both have a leading axis of units: log_trans (N, K, K) leads from unit t to the next,
-the last matrix nowhere, and log_init (N, K) is p(z_t) where a sequence begins at t.
+the last matrix nowhere, and log_init (N, K) is p(z_t) where a sequence begins at t. `amortmix.model.arcs.Arcs` say of
+many states of which each leads to few which these are: sums are then over them alone.
 
 All but `simulate_states` also take further axes at the end, such as draws of theta, and are twice as fast that way as
 under ``vmap``: the few states of a step then lie apart, each in one piece of memory.
@@ -24,6 +25,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.nn import log_softmax
+
+from amortmix.model.arcs import into, logsumexp, message, out_of, predicted
 
 
 class Filtered(NamedTuple):
@@ -48,12 +51,6 @@ def two_state(stay):
     """Transition matrix (..., 2, 2) from the probabilities (..., 2) of staying in each state."""
     first, second = stay[..., 0], stay[..., 1]
     return jnp.stack([jnp.stack([first, 1 - first], axis=-1), jnp.stack([1 - second, second], axis=-1)], axis=-2)
-
-
-def _logsumexp(x, axis=0):
-    """log sum exp over the states, -inf where all are; fewer operations than ``jax.nn.logsumexp``."""
-    top = jax.lax.stop_gradient(jnp.maximum(jnp.max(x, axis, keepdims=True), jnp.finfo(x.dtype).min))
-    return jnp.squeeze(top, axis) + jnp.log(jnp.sum(jnp.exp(x - top), axis))
 
 
 def _at(values, z):
@@ -89,56 +86,59 @@ def _of_next(starts):
     return None if starts is None else jnp.concatenate([starts[1:], jnp.zeros_like(starts[:1])])
 
 
-def filter(log_init, log_trans, log_lik, starts=None) -> Filtered:
+def filter(log_init, log_trans, log_lik, starts=None, arcs=None) -> Filtered:
     """Filtering probabilities (eq. 16) and marginal likelihood of the data."""
 
     varies = _varies(log_init, log_lik[0])
+    moves = into(log_trans, arcs, varies)
 
     def step(log_predicted, inputs):
         log_lik_t, next_start, trans_t, next_init = inputs
         joint = log_predicted + log_lik_t
-        norm = _logsumexp(joint)
+        norm = logsumexp(joint)
         log_filter = joint - norm
-        inside = _logsumexp(log_filter[:, None] + _or(trans_t, log_trans))
+        inside = predicted(log_filter, _or(trans_t, moves), arcs)
         return _at_start(next_start, _or(next_init, log_init), inside), (norm, log_filter)
 
-    inputs = log_lik, _of_next(starts), *_steps(log_trans, log_init, varies)
+    inputs = log_lik, _of_next(starts), *_steps(moves, log_init, varies)
     _, (norms, log_filters) = jax.lax.scan(step, log_init[0] if varies else log_init, inputs)
     return Filtered(norms.sum(0), log_filters, norms)
 
 
-def log_marginals(log_init, log_trans, n, starts=None, varies=False):
+def log_marginals(log_init, log_trans, n, starts=None, varies=False, arcs=None):
     """log p(z_t | theta) for t = 1..n, before any data: (n, K); ``varies`` where the chain has a row for each unit."""
+    moves = into(log_trans, arcs, varies)
 
     def step(log_p, inputs):
         next_start, trans_t, next_init = inputs
         # normalized, or rounding errors of hundreds of steps add up
-        inside = log_softmax(_logsumexp(log_p[:, None] + _or(trans_t, log_trans)), axis=0)
+        inside = log_softmax(predicted(log_p, _or(trans_t, moves), arcs), axis=0)
         return _at_start(next_start, _or(next_init, log_init), inside), log_p
 
-    inputs = _of_next(starts), *_steps(log_trans, log_init, varies)
+    inputs = _of_next(starts), *_steps(moves, log_init, varies)
     return jax.lax.scan(step, log_init[0] if varies else log_init, inputs, length=n)[1]
 
 
-def log_future(log_trans, log_lik, starts=None):
+def log_future(log_trans, log_lik, starts=None, arcs=None):
     """log p(y_t+1:N | z_t) up to a constant in z_t, for every t: (N, K); zero at the end of each sequence."""
+    varies = log_trans.ndim > log_lik.ndim
+    moves = out_of(log_trans, arcs, varies)
 
     def step(log_beta, inputs):
         log_lik_t, start, trans_before = inputs
-        message = _logsumexp(_or(trans_before, log_trans) + (log_lik_t + log_beta)[None, :], axis=1)
-        inside = message - _logsumexp(message)
+        inside = message(log_lik_t + log_beta, _or(trans_before, moves), arcs)
+        inside = inside - logsumexp(inside)
         return _at_start(start, jnp.zeros_like(inside), inside), log_beta
 
     # turned round by hand: the export to ONNX knows no scan that runs backwards
     inputs = jnp.flip(log_lik, 0), None if starts is None else jnp.flip(starts, 0)
-    varies = log_trans.ndim > log_lik.ndim
     # that which leads to each unit; to the first one none does
-    inputs += (jnp.flip(jnp.concatenate([log_trans[-1:], log_trans[:-1]]), 0) if varies else None,)
+    inputs += (jnp.flip(jnp.concatenate([moves[-1:], moves[:-1]]), 0) if varies else None,)
     _, betas = jax.lax.scan(step, jnp.zeros_like(log_lik[0]), inputs)
     return jnp.flip(betas, 0)
 
 
-def state_log_probs(log_init, log_trans, log_lik, starts=None):
+def state_log_probs(log_init, log_trans, log_lik, starts=None, arcs=None):
     """Log probabilities of the states, each (N, K).
 
     Returns
@@ -149,9 +149,9 @@ def state_log_probs(log_init, log_trans, log_lik, starts=None):
         filter of the time-reversed chain; ``marginal`` p(z_t | theta); ``smoothing`` p(z_t | y_1:N). Of several
         sequences each has its own past and future.
     """
-    past = filter(log_init, log_trans, log_lik, starts).log_filter
-    future = log_future(log_trans, log_lik, starts)
-    marginal = log_marginals(log_init, log_trans, log_lik.shape[0], starts, _varies(log_init, log_lik[0]))
+    past = filter(log_init, log_trans, log_lik, starts, arcs).log_filter
+    future = log_future(log_trans, log_lik, starts, arcs)
+    marginal = log_marginals(log_init, log_trans, log_lik.shape[0], starts, _varies(log_init, log_lik[0]), arcs)
     ahead = log_softmax(marginal + future, axis=1)
     return {
         "filtering": past,
@@ -196,7 +196,7 @@ def evidence_of_filter(log_init, log_trans, log_filter, starts=None):
     """log p(y_t | z_t) up to a constant in z_t, (N, K), of filtering probabilities: filter over prediction."""
     varies = _varies(log_init, log_filter[0])
     initial = log_init if varies else log_init[None]
-    predicted = _logsumexp(log_filter[:-1, :, None] + (log_trans[:-1] if varies else log_trans), axis=1)
+    predicted = logsumexp(log_filter[:-1, :, None] + (log_trans[:-1] if varies else log_trans), axis=1)
     if starts is not None:
         begins = starts[1:].reshape(-1, *[1] * (predicted.ndim - 1))
         predicted = _at_start(begins, initial[1:] if varies else initial, predicted)

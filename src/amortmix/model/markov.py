@@ -10,10 +10,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from amortmix.model import emissions, hmm
+from amortmix.model.arcs import FEWEST, Arcs
 from amortmix.model.declare import Model
 from amortmix.storage.files import BadInput
+
+#: Draws of the prior, and units of each with covariates, at which it is seen which transitions are possible.
+DRAWS, COVARIATES = 200, 10
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -82,6 +87,20 @@ class HiddenMarkov(Model):
         """Whether covariates drive the chain, so that each unit has a matrix of its own."""
         return any(emissions.takes_covariates(f) for f in (self.transitions, self.initial) if f is not None)
 
+    @cached_property
+    def arcs(self):
+        """`Arcs`, which of many states lead to which, or None; seen at draws of the prior."""
+        if len(self.states) < FEWEST:
+            return None
+
+        def possible(key):
+            key_theta, key_x = jax.random.split(key)
+            return jnp.exp(self.chain(self.sample_prior(key_theta), self.sample_covariates(key_x, COVARIATES))[1]) > 0
+
+        with jax.ensure_compile_time_eval():
+            found = np.asarray(jax.jit(jax.vmap(possible))(jax.random.split(jax.random.key(0), DRAWS)))
+        return Arcs.of(found.reshape(-1, *found.shape[-2:]).any(0))
+
     def _chain(self, p, x):
         """log p(z_1) (K,) and the log transition matrix (K, K), or those of every unit, (N, K) and (N, K, K)."""
         k = len(self.states)
@@ -103,20 +122,20 @@ class HiddenMarkov(Model):
 
     def log_likelihood(self, theta, data):
         """log p(y | theta), all paths of states summed out."""
-        return hmm.filter(*self._recursion(theta, data), data.starts).log_marginal
+        return hmm.filter(*self._recursion(theta, data), data.starts, self.arcs).log_marginal
 
     def log_likelihoods(self, theta, data):
         """log p(y | theta) of many theta (S, D): (S,)."""
         parts = jax.vmap(self._recursion, in_axes=(0, None))(theta, data)
-        return hmm.filter(*(jnp.moveaxis(x, 0, -1) for x in parts), data.starts).log_marginal
+        return hmm.filter(*(jnp.moveaxis(x, 0, -1) for x in parts), data.starts, self.arcs).log_marginal
 
     def log_units(self, theta, data):
         """log p(y_t | y_1:t-1, theta) of each unit (N,), zero where there is none; they sum to the log likelihood."""
-        return hmm.filter(*self._recursion(theta, data), data.starts).log_units
+        return hmm.filter(*self._recursion(theta, data), data.starts, self.arcs).log_units
 
     def state_log_probs(self, theta, data):
         """Log probabilities of the states, {head: (N, K)}; see `amortmix.model.hmm.state_log_probs`."""
-        return hmm.state_log_probs(*self._recursion(theta, data), data.starts)
+        return hmm.state_log_probs(*self._recursion(theta, data), data.starts, self.arcs)
 
     def most_probable_path(self, theta, data):
         """The most probable sequence of states (N,) (Viterbi)."""

@@ -43,6 +43,8 @@ def build_estimator(model, recipe, examples, seed):
     _check(model, recipe)
     keras.utils.set_random_seed(seed)
     arguments = {k: v for k, v in recipe["classifier"].items() if k != "kind"}
+    if recipe["classifier"]["kind"] == "emission" and model.arcs is not None:
+        arguments["arcs"] = [a.tolist() for a in model.arcs]
     parts = {
         "summary_network": MixtureSummary(recipe["local"], recipe["summary"], model.design.irregular),
         "inference_network": WhitenedFlow(**recipe["flow"]),

@@ -18,6 +18,7 @@ from bayesflow.utils.serialization import serializable
 from jax.nn import log_softmax
 
 from amortmix.model import hmm
+from amortmix.model.arcs import Arcs
 from amortmix.networks.layers import PACKAGE, GatedRecurrence, LongShortTermMemory, dense_stack, shift
 
 
@@ -177,10 +178,12 @@ class EmissionClassifier(keras.Layer):
     along the series, and a unit costs two small layers instead of two recurrent states.
 
     ``known`` is the place of the first of K conditions that are such log densities already: training starts from them.
+    ``arcs`` are those of the chain as lists, see `amortmix.model.arcs.Arcs`.
     """
 
-    def __init__(self, n_states, widths, known=None, **kwargs):
+    def __init__(self, n_states, widths, known=None, arcs=None, **kwargs):
         super().__init__(**kwargs)
+        self.arc_lists, self.arcs = arcs, None if arcs is None else Arcs.from_lists(arcs)
         self.n_states, self.widths, self.known = n_states, list(widths), known
         self.unit = dense_stack(widths)
         self.emission = keras.layers.Dense(n_states, kernel_initializer="glorot_uniform" if known is None else "zeros")
@@ -194,7 +197,7 @@ class EmissionClassifier(keras.Layer):
         # data sets last, as the recursions like it
         chain, e, starts = jax.tree.map(lambda a: jnp.moveaxis(a, 0, -1), (chain, e, places.starts))
         initial, transitions = (chain[0], chain[1:]) if chain.ndim == 3 else (chain[:, 0], chain[:, 1:])
-        found = hmm.state_log_probs(initial, transitions, e, starts)
+        found = hmm.state_log_probs(initial, transitions, e, starts, self.arcs)
         heads = {k: jnp.moveaxis(v, -1, 0) for k, v in found.items()}
         # uniform after the last unit, as in `FilterClassifier`
         heads["reversed"] = log_softmax(heads["reversed"] * places.exists[..., None], axis=-1)
@@ -208,7 +211,8 @@ class EmissionClassifier(keras.Layer):
         self.built = True
 
     def get_config(self):
-        return super().get_config() | {"n_states": self.n_states, "widths": self.widths, "known": self.known}
+        config = {"n_states": self.n_states, "widths": self.widths, "known": self.known}
+        return super().get_config() | config | ({} if self.arcs is None else {"arcs": self.arc_lists})
 
 
 @serializable(PACKAGE)

@@ -99,7 +99,7 @@ def _summary(model, size):
     shared = {"width": size["width"], "mix": size["mix"], "dim": 4 * model.free + 4}
     if not model.dependent:
         return {"kind": "deep_set", "depth": 2, **shared}
-    k = len(model.states)
+    k = len(model.state_labels)
     return {"kind": "states", "blocks": 2, "states": 2 * k + 2, "rough": k, **shared}
 
 
