@@ -38,14 +38,14 @@ class Arcs(NamedTuple):
         if k < FEWEST or 2 * most > k:
             return None
         # what is possible first, in the order of the states
-        before, after = (np.argsort(~a, axis=0, kind="stable")[:most] for a in (possible, possible.T))
+        before, after = (np.argsort(~a, axis=0, kind="stable")[:most].astype(np.int32) for a in (possible, possible.T))
         comes, goes = (np.take_along_axis(a, i, 0) for a, i in ((possible, before), (possible.T, after)))
         return cls(before, comes, after, goes)
 
     @classmethod
     def from_lists(cls, known):
         """Of what a file keeps: a list of lists of numbers for each attribute."""
-        return cls(*(np.asarray(a, kind) for a, kind in zip(known, (int, bool, int, bool))))
+        return cls(*(np.asarray(a, kind) for a, kind in zip(known, (np.int32, bool, np.int32, bool))))
 
 
 def logsumexp(x, axis=0):
@@ -55,21 +55,18 @@ def logsumexp(x, axis=0):
 
 
 def into(log_trans, arcs, varies):
-    """The log transitions that `predicted` takes: all of (K, K, ...), or (M, K, ...) of the arcs; maybe of each unit."""
-    return (
-        log_trans
-        if arcs is None
-        else _of_arcs(log_trans, arcs.before, np.arange(arcs.before.shape[1]), arcs.comes, varies)
-    )
+    """The log transitions that `predicted` takes: (K, K, ...), or of arcs (M, K, ...), maybe with an axis of units."""
+    return log_trans if arcs is None else _of_arcs(log_trans, arcs.before, _all(arcs.before), arcs.comes, varies)
 
 
 def out_of(log_trans, arcs, varies):
     """The same for `message`."""
-    return (
-        log_trans
-        if arcs is None
-        else _of_arcs(log_trans, np.arange(arcs.after.shape[1]), arcs.after, arcs.goes, varies)
-    )
+    return log_trans if arcs is None else _of_arcs(log_trans, _all(arcs.after), arcs.after, arcs.goes, varies)
+
+
+def _all(neighbours):
+    """The states, (K,)."""
+    return np.arange(neighbours.shape[1], dtype=np.int32)
 
 
 def _of_arcs(log_trans, first, second, there, varies):

@@ -43,7 +43,7 @@ def past(model, data):
     """
     if not model.lags:
         return None
-    shifted = [jnp.concatenate([data.y[:1]] * lag + [data.y[:-lag]]) for lag in range(1, model.lags + 1)]
+    shifted = [jnp.concatenate([data.y[:1]] * lag + [data.y])[: len(data.y)] for lag in range(1, model.lags + 1)]
     found = jnp.stack(shifted)  # (L, N, 1, D)
     return {name: found[..., j, None] for j, name in enumerate(model.columns)}
 
