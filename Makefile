@@ -7,11 +7,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := PATH="$(abspath $(BIN)):$$PATH"
 
-.PHONY: help setup paper smoke test benchmark ablation components epidemic factorization one_network points ensembles lint lock ship publish clean
+.PHONY: help setup paper smoke test docs benchmark ablation components epidemic factorization one_network points ensembles lint lock ship publish clean
 
 help:
 	@grep -E '^# make|^#  ' Makefile | sed 's/^# //'
 	@echo 'make smoke   the whole workflow in minutes, results not meaningful'
+	@echo 'make docs    the documentation site, docs/_build/html/index.html'
 	@echo 'make benchmark   training against BayesFlow, fits against Stan, memory, growth'
 	@echo 'make ablation    each choice of the recipes changed by itself'
 	@echo 'make components  how many classes or states: probabilities of K and whether they are right'
@@ -84,9 +85,13 @@ ensembles: setup
 one_network: setup
 	$(RUN) python benchmarks/one_network.py
 
+# the documentation site, docs/_build/html/index.html: no network, warnings are errors
+docs: setup
+	$(RUN) sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
 lint: setup
-	$(RUN) ruff check --quiet src workflow tests benchmarks models
-	$(RUN) ruff format --quiet --check src workflow tests benchmarks models
+	$(RUN) ruff check --quiet src workflow tests benchmarks models docs
+	$(RUN) ruff format --quiet --check src workflow tests benchmarks models docs
 	$(RUN) snakefmt --check Snakefile workflow/rules
 
 # new pins for pyproject.toml; names no download address
@@ -111,4 +116,4 @@ publish:
 
 clean:
 	find results -mindepth 1 -maxdepth 1 ! -name published -exec rm -rf {} + 2>/dev/null || true
-	rm -rf logs .snakemake .cache
+	rm -rf logs .snakemake .cache docs/_build docs/generated

@@ -1,0 +1,20 @@
+"""Figures of the tutorial, drawn from a fit of the participant that it fits."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import pandas as pd  # noqa: E402
+
+import amortmix as am  # noqa: E402
+
+PARTICIPANT = "data/dutilh2011/dutilh_2010_subject_A.csv"
+
+
+def draw(root, folder):
+    """`states.png` and `posterior.png`, unless they are there."""
+    if all((folder / f"{name}.png").is_file() for name in ("states", "posterior")):
+        return
+    fit = am.load("evidence_accumulation").fit(pd.read_csv(root / PARTICIPANT))
+    for name, figure in {"states": fit.plot_states(), "posterior": fit.plot_posterior()}.items():
+        figure.savefig(folder / f"{name}.png", dpi=110, bbox_inches="tight")
