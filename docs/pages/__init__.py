@@ -1,4 +1,4 @@
-"""Pages of the site that are made from the code and from published files; `write` makes them at the start of a build."""
+"""Pages of the site that are made from the code and from published files, at the start of a build."""
 
 from pathlib import Path
 

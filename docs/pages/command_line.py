@@ -3,9 +3,9 @@
 import re
 
 import typer
-from pages.markdown import code, table
 
 from amortmix.cli import app
+from pages.markdown import code, table
 
 
 def commands():
@@ -18,8 +18,8 @@ def page(root):
     sections = "\n".join(section(name, command) for name, command in commands().items())
     return (
         "# Command line\n\n"
-        "`amortmix COMMAND --help` prints the same. Wrong input ends with exit code 1 and one line; where several data sets are "
-        f"fitted, with a line for each that cannot be read.\n\n{sections}"
+        "`amortmix COMMAND --help` prints the same. Wrong input ends with exit code 1 and one line; where several data "
+        f"sets are fitted, with a line for each that cannot be read.\n\n{sections}"
     )
 
 

@@ -4,6 +4,7 @@ import json
 import re
 
 import yaml
+
 from pages.markdown import code, table
 
 SCHEMAS = "src/amortmix_paper/schemas"
@@ -37,23 +38,23 @@ def page(root):
 TEXT = """\
 # Configuration of the workflow
 
-Every key can be changed on the command line: `snakemake --cores all --config preset=smoke priors=reference`. A value that does
-not fit stops the run with one line that names the key.
+Every key can be changed on the command line: `snakemake --cores all --config preset=smoke priors=reference`. A value
+that does not fit stops the run with one line that names the key.
 
 ## config/config.yaml
 
 {keys}
 ## Settings of the presets
 
-A file in `config/presets/` sets budgets (`settings`) and recipes of networks (`recipes`); a key that a preset leaves out (–) has the
-value of `default`. Other presets are `wide` (networks for many designs and priors), `likelihood_free`
-(networks alone, no density in the training).
+A file in `config/presets/` sets budgets (`settings`) and recipes of networks (`recipes`). States are those of all
+draws where `abi.states` is not set (–). Other presets are `wide` (networks for many designs and priors) and
+`likelihood_free` (networks alone, no density in the training).
 
 {settings}
 ## config/models.yaml
 
-Changes of a model without Python, under its name: other ranges of N and P, hyperparameters of its prior, and entries of the recipe
-of its networks.
+Changes of a model without Python, under its name: other ranges of N and P, hyperparameters of its prior, and entries
+of the recipe of its networks.
 
 ```yaml
 gaussian_hmm:

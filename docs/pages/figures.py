@@ -8,7 +8,7 @@ import pandas as pd  # noqa: E402
 
 import amortmix as am  # noqa: E402
 
-PARTICIPANT = "data/dutilh2011/dutilh_2010_subject_A.csv"
+PARTICIPANT = "data/dutilh2011/dutilh_2010_subject_C.csv"
 
 
 def draw(root, folder):

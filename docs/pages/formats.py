@@ -35,12 +35,12 @@ TEXT = """\
 
 ## A fit: fit.nc, abi.nc, stan.nc
 
-`fit.save("fit.nc")`, `amortmix fit` and the workflow (`abi.nc` by networks, `stan.nc` by MCMC) write the same NetCDF file, an
-ArviZ `DataTree`; `am.load_fit(path)` reads it, and so does `xarray.open_datatree`.
+`fit.save("fit.nc")`, `amortmix fit` and the workflow (`abi.nc` by networks, `stan.nc` by MCMC) write the same NetCDF
+file, an ArviZ `DataTree`; `am.load_fit(path)` reads it, and so does `xarray.open_datatree`.
 
 {groups}
-Each variable, with its dimensions. `statistic` is `mean`, `median` or a quantile (`q005` is the 0.5 % quantile), `unit` has your
-own labels.
+Each variable, with its dimensions. `statistic` is `mean`, `median` or a quantile (`q005` is the 0.5 % quantile),
+`unit` has your own labels.
 
 {variables}
 Attributes of the tree:
@@ -48,15 +48,16 @@ Attributes of the tree:
 {attributes}
 ## Many fits: all.nc
 
-`fits.save("all.nc")` writes a tree with the dimension `dataset`: `posterior` has the draws of each parameter (dataset, draw), `summary`
-the columns of `fits.summary()`.
+`fits.save("all.nc")` writes a tree with the dimension `dataset`: `posterior` has the draws of each parameter
+(dataset, draw), `summary` the columns of `fits.summary()`.
 
 ## Networks
 
-A folder of networks has `bundle.keras` (the networks), `card.json` (what they are), `history.csv` (the learning curve: losses of training
-and of held-out data sets at each report), `reference.npz` (what simulated data sets look like), `exported.zip` (programs that need no
-JAX), `metrics.json` and `recovery.nc` (their validation; the latter has truth, rank, median, interval, mean and sd of every held-out
-data set), `points.keras` and `points.json` (answers without draws, if trained), `density.npz` (a learned density, if there is one).
+A folder of networks has `bundle.keras` (the networks), `card.json` (what they are), `history.csv` (the learning
+curve: losses of training and of held-out data sets at each report), `reference.npz` (what simulated data sets look
+like), `exported.zip` (programs that need no JAX), `metrics.json` and `recovery.nc` (their validation; the latter has
+truth, rank, median, interval, mean and sd of every held-out data set), `points.keras` and `points.json` (answers
+without draws, if trained), `density.npz` (a learned density, if there is one).
 
 ### card.json
 

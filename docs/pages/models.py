@@ -8,24 +8,31 @@ import jax
 import numpy as np
 from numpyro import distributions as dist
 from numpyro import handlers
-from pages.markdown import code, number, table
 
 from amortmix.model import distributions, registry
+from amortmix.storage.files import span
+from pages.markdown import code, number, table
 
 DRAWS = 4000
 
 
+def meanings():
+    """{model: {parameter: meaning}} of `meanings.toml`, and what each model is."""
+    return tomllib.loads(Path(__file__).with_name("meanings.toml").read_text(encoding="utf-8"))
+
+
 def page(root):
     """All models of the library."""
-    meanings = tomllib.loads((Path(__file__).parent / "meanings.toml").read_text(encoding="utf-8"))
-    sections = [section(registry.find(name), meanings[name]) for name in order()]
+    known = meanings()
+    sections = [section(registry.find(name), known[name]) for name in order()]
     return "# The models\n\n" + INTRODUCTION + "\n" + "\n".join(sections)
 
 
 INTRODUCTION = """\
-What comes with the library, as its declarations say it. *Range* is where a parameter can lie; *95 % of the prior* are quantiles of
-4,000 draws from the prior that is named first. Hyperparameters are the arguments that you can give in `prior={...}` where
-[the networks know a range of them](networks.md). Your own model is [a page of its own](../howto/own-model.md).
+What comes with the library, as its declarations say it. *Range* is where a parameter can lie; *95 % of the prior*
+are quantiles of 4,000 draws from the prior that is named first. Hyperparameters are the numbers of the prior; in
+`prior={...}` you can give those of which [the networks know a range](networks.md). Your own model is [a page of its
+own](../howto/own-model.md).
 """
 
 
@@ -37,7 +44,7 @@ def order():
 
 def section(model, meaning):
     """One model: what it says, its table of parameters, its columns and its priors."""
-    kind = "hidden Markov model" if model.dependent else "mixture model, exchangeable units"
+    kind = "a chain of hidden states" if model.dependent else "exchangeable units"
     density = "likelihood known" if model.has_density else "a simulator, no likelihood"
     units, observations = model.units, model.observations
     columns = "; ".join(f"`{name}`: {kind.expected}" for name, kind in model.columns.items())
@@ -48,8 +55,8 @@ def section(model, meaning):
             f"{model.title}: {kind}; {density}. {meaning['model']}\n",
             f"- **Columns**: {columns}",
             f"- **States**: {', '.join(model.states)}",
-            f"- **Size in the paper's design**: {units[0]} to {units[1]} units of {observations[0]} to "
-            f"{observations[1]} observations; other sizes: [the pretrained networks](networks.md)\n",
+            f"- **Size in the paper**: {span(units)} units with {span(observations)} observations each; other sizes: "
+            "[the pretrained networks](networks.md)\n",
             table(
                 ["symbol", "name", "meaning", "unit", "prior", "range", "95 % of the prior"],
                 parameter_rows(model, meaning),
@@ -80,7 +87,7 @@ def parameter_rows(model, meaning):
                     p.unit,
                     prior_text(found, place, model.parameters[site.start].name),
                     f"0 to the smallest {code(above)}" if above else range_text(found),
-                    f"{number(low[j])} to {number(high[j])}",
+                    f"{number(low[j], 2)} to {number(high[j], 2)}",
                 ]
             )
     return rows

@@ -30,29 +30,29 @@ def page(root):
 TEXT = """\
 # Pretrained networks
 
-`am.load(name)`, `amortmix fit NAME` and a run with `networks=shipped` use these; `am.models()` and `amortmix models` list them. Those of
-the design `wide` are the default: they take many numbers of units, missing units and sequences, and are told the prior
-([how to choose one](../howto/priors.md)). `am.load(name, design="paper")` takes those for the paper's numbers of units, which are closer
-to the posterior there.
+`am.load(name)`, `amortmix fit NAME` and a run with `networks=shipped` use these; `am.models()` and `amortmix models`
+list them. Those of the design `wide` are the default: they take many numbers of units, missing units and sequences,
+and are told the prior ([how to choose one](../howto/priors.md)). `am.load(name, design="paper")` takes those for the
+paper's numbers of units, which are closer to the posterior there.
 
 {networks}
 ## How good they are
 
-On held-out data sets of the design: the [amortization gap](../explanation/gap.md) and the divergence in nats per data set with standard
-errors, how many data sets had weights that cannot be relied on, the largest excess cross-entropy of a head in nats per
-unit, and whether the ranks of all parameters are inside simultaneous 95 % bands. Where no likelihood is known there is no gap:
-the last but one column is then the calibration error of the states.
+On held-out data sets of the design: the [amortization gap](../explanation/gap.md) and the divergence in nats per
+data set with standard errors, how many data sets had weights that cannot be relied on, the largest excess
+cross-entropy of a head in nats per unit, and whether the ranks of all parameters are inside simultaneous 95 % bands.
+Where no likelihood is known there is no gap: the last but one column is then the calibration error of the states.
 
 {quality}
 Networks of the design `wide`, for one number of units and one prior each:
 
 {single}
-Importance weights correct the draws of every fit whose likelihood is known, and [the verdict](../howto/trust.md) says where
-they cannot. At 1,000 units, and for half the power of a prior, the gap is larger.
+Importance weights correct the draws of every fit whose likelihood is known, and [the verdict](../howto/trust.md)
+says where they cannot. At 1,000 units, and for half the power of a prior, the gap is larger.
 
-Each folder in `src/amortmix/pretrained/` has a [card, a learning curve and the validation](files.md#networks), with checksums in
-`index.json`; networks are refused for a model that has changed. The networks of `leaky_accumulator` simulate at every fit and so need the
-extra `train`.
+Each folder in `src/amortmix/pretrained/` has a [card, a learning curve and the validation](files.md#networks), with
+checksums in `index.json`; networks are refused for a model that has changed. The networks of `leaky_accumulator`
+simulate at every fit and so need the extra `train`.
 """
 
 

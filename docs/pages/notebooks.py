@@ -5,8 +5,8 @@ import json
 INTRODUCTION = """\
 # Notebooks
 
-Pages of the workflow: what was asked, what you should see, the answer, and claims that are checked while the notebook runs.
-`make paper` executes all of them into `results/`.
+Pages of the workflow: what was asked, what you should see, the answer, and claims that are checked while the
+notebook runs. `make paper` executes all of them into `results/`.
 """
 
 

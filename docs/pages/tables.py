@@ -3,6 +3,7 @@
 import json
 
 import pandas as pd
+
 from pages.markdown import table
 
 PUBLISHED = "results/published"
@@ -34,7 +35,14 @@ def points(root):
                 f"{cost.training:.0f}",
             ]
         )
-    head = ["", "RMSE of the mean", "interval score", "coverage of 90 %", "data sets per second (draws)", "CPU s of training"]
+    head = [
+        "",
+        "RMSE of the mean",
+        "interval score",
+        "coverage of 90 %",
+        "data sets per second (draws)",
+        "CPU s of training",
+    ]
     return table(head, rows)
 
 
@@ -58,6 +66,9 @@ def smoothing(root):
         case, prior = CASES[path.parents[1].name], path.parents[2].name
         for source, words in (("exact_filters", "exact filters"), ("networks", "networks")):
             errors = metrics["smoothing_errors"]
-            found = [errors[rule][source]["mean_absolute_error"] for rule in ("exact", "filtering alone", "printed", "shifted")]
+            found = [
+                errors[rule][source]["mean_absolute_error"]
+                for rule in ("exact", "filtering alone", "printed", "shifted")
+            ]
             rows.append([f"{case}, {prior}", words, *(f"{e:.4f}" for e in found)])
     return table(["case study, priors", "with", "exact rule", "filtering alone", "printed rule", "shifted rule"], rows)
