@@ -12,6 +12,7 @@ stage() {
   echo "== $name: $(( (SECONDS - began) / 60 )) min $(( (SECONDS - began) % 60 )) s"
 }
 stage "lint" make --no-print-directory lint
+stage "documentation" make --no-print-directory docs
 stage "smoke run on the real participants and three models of a user" snakemake --cores all --quiet rules \
   --configfile config/presets/smoke.yaml --config datasets=tests/workflow/own_models.tsv
 stage "notebooks" pytest -q -n 2 --dist loadfile --nbval-lax --nbval-current-env results/smoke/paper/notebooks

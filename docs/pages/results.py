@@ -7,7 +7,7 @@ import pandas as pd
 from amortmix.model import registry
 from amortmix_paper import summary_page
 from amortmix_paper.table1 import cell
-from pages.markdown import number, table
+from pages.markdown import code, number, table
 
 RUN = "results/published/default_shipped"
 
@@ -15,7 +15,7 @@ RUN = "results/published/default_shipped"
 def page(root):
     """Targets, the paper's numbers, eleven participants, speed, and where the rest is."""
     run = root / RUN
-    titles = {n: registry.find(n).title for n in registry.names()}
+    titles = {n: code(n) for n in registry.names()}
     listed = pd.read_csv(root / "config" / "datasets.tsv", sep="\t", index_col="dataset")["source"]
     comparisons = {p.name: fitted(p, listed) for p in sorted(run.iterdir())}
     return TEXT.format(
@@ -91,7 +91,7 @@ def without_small_heads(rows):
     """Of the excess cross-entropies of a model's heads the largest alone."""
     excess = rows[rows.quantity.str.startswith("excess cross-entropy")]
     size = excess.measured.str.split().str[0].astype(float)
-    return rows.drop(excess.index.difference(size.groupby(excess.model).idxmax()))
+    return rows.drop(excess.index.difference(size.groupby(excess.model).idxmax())).reset_index(drop=True)
 
 
 def frame_table(frame):

@@ -51,9 +51,9 @@ def ablation(root):
     found = pd.read_csv(root / PUBLISHED / "ablation" / "ablation.csv")
     found = found[found.variant != "recipe as it is"]
     cells = {(r.variant, r.case): f"{r.loss:+.2f} ± {r.loss_se:.2f}" for r in found.itertuples()}
-    variants = dict.fromkeys(found.variant)
-    rows = [[v, *(cells.get((v, case), "–") for case in CASES)] for v in variants]
-    return table(["changed", *CASES.values()], rows)
+    choices = dict(zip(found.variant, found.group))
+    rows = [[group, v, *(cells.get((v, case), "–") for case in CASES)] for v, group in choices.items()]
+    return table(["choice", "in place of the recipe's", *CASES.values()], rows)
 
 
 def smoothing(root):
