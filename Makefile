@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := PATH="$(abspath $(BIN)):$$PATH"
 
-.PHONY: help setup paper smoke test docs benchmark ablation components epidemic factorization one_network points ensembles lint lock ship publish clean
+.PHONY: help setup paper smoke test docs benchmark ablation components epidemic factorization fields one_network points ensembles lint lock ship publish clean
 
 help:
 	@grep -E '^# make|^#  ' Makefile | sed 's/^# //'
@@ -21,6 +21,7 @@ help:
 	@echo 'make ensembles   two small networks averaged, or one that was trained twice as long'
 	@echo 'make one_network  the pretrained network of all priors against those of one prior each, and NUTS'
 	@echo 'make epidemic    an outbreak from simulator to forecast, beside NUTS'
+	@echo 'make fields      recessions, elk and penguins: published data, beside NUTS'
 	@echo 'Options:     CORES=2, and CONFIG="priors=reference participants=simulated"'
 
 setup: $(VENV)/.ready
@@ -68,6 +69,10 @@ components: setup
 # an outbreak from simulator to forecast: results/epidemic/, shown in the same way
 epidemic: setup
 	$(RUN) python benchmarks/epidemic.py
+
+# published data of other fields, each fitted by a short declaration: results/fields/, shown in the same way
+fields: setup
+	$(RUN) python benchmarks/fields.py
 
 # networks of both factorizations of the joint posterior, held against the exact one: results/factorization/*.csv
 factorization: setup

@@ -26,7 +26,18 @@ DATASETS = 2000
 LEVEL = 1e-6  # about thirty numbers in all: a false alarm in one of 30,000 runs
 
 
-PROGRAMS = ("ablation", "components", "ensembles", "epidemic", "factorization", "one_network", "parts", "points", "run")
+PROGRAMS = (
+    "ablation",
+    "components",
+    "ensembles",
+    "epidemic",
+    "factorization",
+    "fields",
+    "one_network",
+    "parts",
+    "points",
+    "run",
+)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

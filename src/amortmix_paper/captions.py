@@ -59,6 +59,7 @@ LAST = (
     "How many components",
     "Indicators first",
     "An epidemic",
+    "Published data of other fields",
     "Spatial example",
     "Break-even",
     "Workflow",

@@ -31,6 +31,7 @@ PAGES = (
     "components",
     "factorization",
     "epidemic",
+    "fields",
     "spatial",
     "break_even",
 )

@@ -2,7 +2,8 @@
 
 #: saved results of `make NAME`; each page is made where they are
 SAVED = {
-    name: f"results/published/{name}/{name}.csv" for name in ("ablation", "components", "epidemic", "factorization")
+    name: f"results/published/{name}/{name}.csv"
+    for name in ("ablation", "components", "epidemic", "factorization", "fields")
 }
 
 

@@ -202,7 +202,12 @@ def _edges(kind, low, high, bins):
 
 def predicted_counts(axis, edges, samples):
     """Median and 95 % band of the histograms of replicated samples."""
-    low, middle, high = np.quantile([np.histogram(r, edges)[0] for r in samples], [0.025, 0.5, 0.975], axis=0)
+    quantiles = np.quantile([np.histogram(r, edges)[0] for r in samples], [0.025, 0.5, 0.975], axis=0)
+    predicted_counts_of(axis, edges, *quantiles)
+
+
+def predicted_counts_of(axis, edges, low, middle, high):
+    """The same, from the quantiles."""
     axis.stairs(high, edges, baseline=low, fill=True, color=COLORS["ABI"], alpha=0.25, label="predicted, 95 %")
     axis.stairs(middle, edges, color=COLORS["ABI"], linewidth=1, label="predicted, median")
     axis.tick_params(labelsize=7)

@@ -1,0 +1,180 @@
+"""Published data of other fields, fitted by declarations of forty lines: `make fields`, shown by the page `fields`.
+
+    recessions   growth of the gross national product (Hamilton 1989), against recessions as NBER dates them
+    elk          steps and turns of four elk (Morales et al. 2004), transitions by the distance to water
+    penguins     four measures of three species (Gorman et al. 2014), against species that nothing has seen
+
+Networks of the derived recipe are trained for each, fitted to the data, and compared with NUTS under the same
+declaration. Seconds are of CPU, of this process. Each field writes ``{field}.json`` (numbers), and as CSV
+``{field}_parameters``, ``{field}_units`` (data, probabilities of states) and ``{field}_predicted`` (histograms of
+replicated data).
+"""
+
+import argparse
+import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import pandas as pd
+from sklearn.metrics import adjusted_rand_score
+
+import amortmix as am
+from amortmix.mcmc import engine
+from amortmix.model import shown
+from amortmix.storage import files
+from amortmix.storage import tree as trees
+from amortmix_paper.job import measured
+
+DATA = Path("data/fields")
+MINUTES, DRAWS, REPLICATIONS, BINS = 16, 4000, 200, 25
+NUTS = {"chains": 4, "warmup": 1000, "draws": 1000, "adapt_delta": 0.9}
+
+
+#: Numbers of a field that the table of all repeats.
+SUMMARY = ("verdict", "pareto_k", "largest_shift_sd", "training_seconds", "data_sets", "fit_seconds", "mcmc_seconds")
+
+
+class Field(NamedTuple):
+    """A table, how it is read, and what is known of each unit that no model has seen."""
+
+    frame: pd.DataFrame
+    reading: dict[str, Any]
+    truth: pd.Series
+
+
+def recessions():
+    frame = pd.read_csv(DATA / "gnp.csv")
+    labels = frame["nber_recession"].map({1: "recession", 0: "expansion"})
+    return Field(frame[["quarter", "growth"]], {}, labels)
+
+
+def elk():
+    frame = pd.read_csv(DATA / "elk.csv")
+    water = (frame["water_km"] - frame["water_km"].mean()) / frame["water_km"].std()
+    frame = frame.assign(water=water).rename(columns={"step_km": "step", "turn_rad": "turn"})
+    return Field(frame[["elk", "step", "turn", "water"]], {"sequence": "elk"}, frame["elk"])
+
+
+def penguins():
+    frame = pd.read_csv(DATA / "penguins.csv")
+    names = {"bill_length_mm": "bill_length", "bill_depth_mm": "bill_depth", "flipper_length_mm": "flipper"}
+    measures = frame.rename(columns=names).assign(mass=frame["body_mass_g"] / 1000)
+    return Field(measures[[*names.values(), "mass"]], {}, frame["species"])
+
+
+FIELDS = {"recessions": recessions, "elk": elk, "penguins": penguins}
+
+
+def states_of(model, theta, data):
+    """Mean probabilities (N, L) of the labels given all data, exact, over draws theta (S, D)."""
+    run = jax.jit(lambda t: jax.lax.map(lambda x: model.state_log_probs(x, data)[model.heads[-1]], t))
+    return shown.probabilities(model.states, np.exp(np.asarray(run(theta)))).mean(0)
+
+
+def predicted(fit, model, data):
+    """Histograms of each column: observed numbers, and quantiles of those of replicated data."""
+    y, _ = fit.replicate(REPLICATIONS, seed=1)
+    rows = []
+    for j, column in enumerate(model.columns):
+        there = np.asarray(data.seen)[..., j] > 0
+        ours, theirs = np.asarray(data.y)[there, j], [r[there, j] for r in y]
+        edges = np.linspace(ours.min(), np.quantile(ours, 0.995), BINS + 1)
+        counts = np.quantile([np.histogram(r, edges)[0] for r in theirs], [0.025, 0.5, 0.975], axis=0)
+        found = {"low": edges[:-1], "high": edges[1:], "observed": np.histogram(ours, edges)[0]}
+        found |= dict(zip(("q025", "median", "q975"), counts))
+        rows.append(pd.DataFrame(found).assign(column=column))
+    return pd.concat(rows)
+
+
+def agreement(name, truth, p):
+    """How well probabilities (N, L) of labels agree with what is known: {name: number}."""
+    if name == "recessions":
+        seen = slice(4, None)  # the first four quarters are given
+        brier = np.mean((p["P(recession)"][seen] - (truth[seen] == "recession")) ** 2)
+        share = (truth[seen] == "recession").mean()
+        return {"brier": brier, "brier of the share alone": share * (1 - share)}
+    if name == "penguins":
+        most = p.to_numpy().argmax(1)
+        species = pd.crosstab(most, truth.to_numpy()).to_numpy()
+        return {
+            "adjusted Rand index": adjusted_rand_score(truth, most),
+            "with most of their class": int(species.max(1).sum()),
+        }
+    return {}
+
+
+def one(name, out, minutes, steps):
+    """Train, fit, compare and write the files of a field."""
+    field = FIELDS[name]()
+    nets, trained = measured(
+        lambda: am.train(
+            f"models/{name}.py", minutes=None if steps else minutes, steps=steps, folder=out / name, assess=False
+        )
+    )
+    quality = nets.validate().metrics
+    nets.fit(field.frame, draws=DRAWS, seed=1, **field.reading)  # compiles
+    fit, spent = measured(lambda: nets.fit(field.frame, draws=DRAWS, seed=1, **field.reading))
+    model, data = nets.model, trees.observed(fit.tree)
+    nuts, spent_nuts = measured(lambda: engine.sample(model, data, seed=1, engine="numpyro", **NUTS))
+    theirs = nuts.theta.reshape(-1, nuts.theta.shape[-1]).astype(np.float32)
+    parameters = pd.DataFrame(
+        {
+            "parameter": model.parameter_names,
+            **{
+                f"networks {s}": getattr(np, {"mean": "mean", "sd": "std"}[s])(fit.theta, axis=0)
+                for s in ("mean", "sd")
+            },
+            **{f"NUTS {s}": getattr(np, {"mean": "mean", "sd": "std"}[s])(theirs, axis=0) for s in ("mean", "sd")},
+        }
+    )
+    ours = fit.states()[[f"P({label})" for label in model.state_labels]]
+    units = field.frame.assign(known=field.truth.to_numpy(), **ours)
+    exact = states_of(model, theirs[:: len(theirs) // 500], data)
+    units = units.assign(**{f"{c}, NUTS": exact[:, k] for k, c in enumerate(ours.columns)})
+    shift = (parameters["networks mean"] - parameters["NUTS mean"]).abs() / parameters["NUTS sd"]
+    numbers = {
+        "verdict": fit.verdict,
+        "reason": fit.reason,
+        **{k: fit.tree.attrs.get(k) for k in ("pareto_k", "ess", "mmd_p", "log_evidence", "log_evidence_se")},
+        "notes": fit.tree.attrs.get("notes"),
+        "largest_shift_sd": float(shift.max()),
+        "largest_state_difference": float(np.abs(ours.to_numpy() - exact).max()),
+        "rhat_max": float(nuts.rhat_max),
+        "divergences": int(nuts.stats["diverging"].sum()),
+        "training_seconds": trained,
+        "data_sets": nets.card["data_sets"],
+        "fit_seconds": spent,
+        "mcmc_seconds": spent_nuts,
+        "gap_nats": quality["gap_nats"],
+        "sbc_inside": quality["sbc"]["inside"],
+        **agreement(name, field.truth, ours),
+    }
+    for part, frame in (
+        ("parameters", parameters),
+        ("units", units),
+        ("predicted", predicted(fit, model, data)),
+    ):
+        with files.atomic(out / f"{name}_{part}.csv") as temporary:
+            frame.to_csv(temporary, index=False, float_format="%.5g")
+    files.write_json(out / f"{name}.json", numbers)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("fields", nargs="*", help=f"by default all: {', '.join(FIELDS)}")
+    parser.add_argument("--out", default="results/fields", type=Path)
+    parser.add_argument("--minutes", default=MINUTES, type=float, help="of each training")
+    parser.add_argument("--steps", type=int, help="of each training, in the place of minutes")
+    o = parser.parse_args()
+    warnings.simplefilter("ignore", UserWarning)  # verdicts are saved, whatever they are
+    for name in o.fields or FIELDS:
+        one(name, o.out, o.minutes, o.steps)
+    known = {name: files.read_json(path) for name in FIELDS if (path := o.out / f"{name}.json").is_file()}
+    with files.atomic(o.out / "fields.csv") as temporary:
+        pd.DataFrame(known).T[list(SUMMARY)].to_csv(temporary, index_label="field")
+
+
+if __name__ == "__main__":
+    main()
