@@ -27,7 +27,7 @@ def steps_and_turns(p, x):
     shape, ahead, aside = p["ratio"] ** -2, p["drift"][:, 0], p["drift"][:, 1]
     return {
         "step": am.ZeroInflated(dist.Gamma(shape, shape / p["mean"]), gate=p["still"]),
-        "turn": dist.VonMises(jnp.arctan2(aside, ahead), jnp.sqrt(ahead**2 + aside**2 + 1e-6)),
+        "turn": dist.VonMises(jnp.arctan2(aside, ahead), jnp.sqrt(ahead**2 + aside**2)),
     }
 
 

@@ -61,14 +61,7 @@ INTERCEPT = am.HiddenMarkov(
     emission=with_intercepts,
     **SHARED,
 )
-MEAN = am.HiddenMarkov(
-    name="switching_mean",
-    states=MEMORY.states,
-    transitions=lambda p: MEMORY.transitions(chain(p)),
-    initial=lambda p: MEMORY.initial(am.stationary(chain(p)), chain(p)),
-    emission=around_means,
-    **SHARED,
-)
+MEAN = am.find(Path(__file__).parents[1] / "models" / "recessions.py").changed(units=(20, 30))
 ONE = am.Memory(("low", "high"), 1)
 
 

@@ -18,39 +18,9 @@ from amortmix.model.data import as_numpy
 from amortmix.storage.files import BadInput
 from amortmix.storage.tree import observed
 
-DATA = Path(__file__).parents[1] / "data" / "fields"
-
-
-def positive(name):
-    return sample(name, dist.LogNormal(0, 1).expand([2]).to_event(1))
-
-
-def elk_prior():
-    found = {name: positive(name) for name in ("mean", "kappa")}
-    found["ratio"] = sample("ratio", dist.LogNormal(0, 0.2).expand([2]).to_event(1))
-    found["zero"] = sample("zero", dist.Beta(1, 50).expand([2]).to_event(1))
-    normal = dist.Normal(0, 1).expand([2]).to_event(1)
-    return found | {name: sample(name, normal) for name in ("turn", "a", "b")}
-
-
-def steps_and_turns(p, x):
-    shape, rate = p["ratio"] ** -2, 1 / p["mean"] / p["ratio"] ** 2
-    return {
-        "turn": dist.VonMises(p["turn"], p["kappa"]),
-        "step": am.ZeroInflated(dist.Gamma(shape, rate), gate=p["zero"]),
-    }
-
-
-ELK = am.HiddenMarkov(
-    name="elk",
-    states=("encamped", "exploring"),
-    prior=elk_prior,
-    transitions=lambda p, x: am.two_state(1 - jax.nn.sigmoid(p["a"] + p["b"] * x["water"])),
-    emission=steps_and_turns,
-    columns={"step": am.NonNegative(), "turn": am.Angle()},
-    covariates={"water": dist.Normal(0, 1)},
-    units=(100, 750),
-)
+ROOT = Path(__file__).parents[1]
+DATA = ROOT / "data" / "fields"
+ELK = am.find(ROOT / "models" / "elk.py")
 
 
 def elk_table():
@@ -67,8 +37,10 @@ def test_elk_declared_are_as_other_programs_say(float64):
     data = as_numpy(tables.read(ELK, frame, sequence="elk", columns=names).data, np.float64)
     y = np.stack([frame["step_km"], ELK.columns["turn"].usual(frame["turn_rad"].fillna(0))], axis=-1)
     data = data._replace(y=y[:, None], x=frame[["water"]].to_numpy())
-    known["parameters"]["ratio"] = np.divide(known["parameters"]["sd"], known["parameters"]["mean"])
-    theta = jnp.concatenate([jnp.asarray(known["parameters"][site.name]) for site in ELK.sites])
+    p = {name: np.array(value) for name, value in known["parameters"].items()}
+    p["ratio"], p["still"] = p["sd"] / p["mean"], p["zero"]
+    p["drift"] = np.ravel(np.stack([p["kappa"] * np.cos(p["turn"]), p["kappa"] * np.sin(p["turn"])], axis=-1))
+    theta = jnp.concatenate([p[site.name] for site in ELK.sites])
     assert data.components.sum(0)[0].tolist() == [len(frame), frame["turn_rad"].notna().sum()]
     assert float(ELK.log_likelihood(theta, data)) == pytest.approx(known["log_likelihood"], abs=1e-5)
     smoothed = np.exp(ELK.state_log_probs(theta, data)["smoothing"][:, 1])
