@@ -21,8 +21,11 @@ def label_of(states):
 
 def probabilities(states, p):
     """Probabilities of labels (..., L), of NumPy or JAX, from those of states (..., K)."""
-    of = label_of(states)
-    return p if len(labels(states)) == len(of) else p @ np.eye(len(labels(states)), dtype=p.dtype)[of]
+    of, arrays = label_of(states), p.__array_namespace__()
+    if len(labels(states)) == len(of):
+        return p
+    # of many states that share a label the sum may be rounded up
+    return arrays.minimum(p @ np.eye(len(labels(states)), dtype=p.dtype)[of], 1.0)
 
 
 def log_probabilities(states, log_p):
