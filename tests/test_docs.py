@@ -32,9 +32,8 @@ SHORTER = {
     "minutes=5)": "steps=20)",
     "units=(50, 200)": "units=(20, 30)",
     "units=(100, 250)": "units=(20, 30)",
-    "nets.validate()": "nets.validate(datasets=20, draws=20, gap_datasets=2, gap_draws=50, share_draws=20)",
-    "nets.mcmc(frame)": "nets.mcmc(frame, engine='numpyro', chains=2, warmup=5, draws=20)",
     'nets.mcmc("me.csv")': "nets.mcmc('me.csv', engine='numpyro', chains=2, warmup=5, draws=20)",
+    '.load("evidence_accumulation").save(': '.load("evidence_accumulation", design="paper").save(',
     "fit.check()": "fit.check(simulations=10)",
     "fit.sensitivity()": "fit.sensitivity(draws=100)",
     "fit.plot_predictive()": "fit.plot_predictive(replications=10)",
@@ -44,8 +43,13 @@ SHORTER = {
 
 
 def small(model):
-    """A recipe of few weights and small batches."""
-    return default_recipe(model, smoke=True)
+    """A recipe of few layers, which is compiled in seconds."""
+    recipe = default_recipe(model, smoke=True)
+    if recipe["summary"]["kind"] == "states":
+        recipe["summary"] |= {"blocks": 1, "states": 2, "rough": 0}
+    recipe["flow"] |= {"depth": 1}
+    recipe["schedule"] |= {"optimizer": "adam", "phases": [[2, 8]], "reports": 1}
+    return recipe
 
 
 #: Constants and defaults of the library -> what they are here.
