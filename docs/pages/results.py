@@ -31,7 +31,7 @@ TEXT = """\
 
 From the published run, `results/published/`: preset `default`, networks of the library for the paper's numbers of
 units, seed 2026, two CPU cores. Nothing on this page is written by hand. What the words mean: [amortization gap,
-divergence and C2ST](../explanation/gap.md); what the networks that ship now reach on other data sets: [pretrained
+divergence and C2ST](../explanation/gap.md); what the networks that ship reach on other data sets: [pretrained
 networks](networks.md).
 
 ## Targets, printed priors
