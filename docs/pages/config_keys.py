@@ -84,10 +84,11 @@ def leaves(schema, path):
 
 def allowed(entry, schema):
     """What a schema's entry accepts, in words."""
+    if "$ref" in entry:
+        number, _ = schema["definitions"][entry["$ref"].rsplit("/", 1)[1]]["oneOf"]
+        return f"{allowed(number, schema)}, {entry['description']}"
     if "description" in entry:
         return entry["description"]
-    if "$ref" in entry:
-        return allowed(schema["definitions"][entry["$ref"].rsplit("/", 1)[1]], schema)
     if "enum" in entry:
         return ", ".join(code(v) for v in entry["enum"])
     if "oneOf" in entry:
