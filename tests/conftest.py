@@ -27,7 +27,7 @@ if "JAX_DISABLE_MOST_OPTIMIZATIONS" not in os.environ:
     jax.config.update("jax_disable_most_optimizations", True)
 
 #: The files that take longest, in the order in which two processes take them: the last to start decides when all end.
-LONGEST = ("test_slurm", "test_training", "test_install", "test_examples", "test_faults", "test_dag")
+LONGEST = ("test_slurm", "test_docs", "test_training", "test_install", "test_examples", "test_faults", "test_dag")
 LONGEST += ("test_varied", "test_learned", "test_diagnostics", "test_engines", "test_api", "test_fitting")
 LONGEST += ("test_driven", "test_points", "test_population")
 
