@@ -105,14 +105,18 @@ def agreement(name, truth, p):
     return {}
 
 
+def networks(name, folder, minutes, steps):
+    """Networks of a field: those that are there, or trained."""
+    path = f"models/{name}.py"
+    if (folder / "card.json").is_file():
+        return am.load(folder, model=path)
+    return am.train(path, minutes=None if steps else minutes, steps=steps, folder=folder, assess=False)
+
+
 def one(name, out, minutes, steps):
     """Train, fit, compare and write the files of a field."""
     field = FIELDS[name]()
-    nets, trained = measured(
-        lambda: am.train(
-            f"models/{name}.py", minutes=None if steps else minutes, steps=steps, folder=out / name, assess=False
-        )
-    )
+    nets = networks(name, out / name, minutes, steps)
     quality = nets.validate().metrics
     nets.fit(field.frame, draws=DRAWS, seed=1, **field.reading)  # compiles
     fit, spent = measured(lambda: nets.fit(field.frame, draws=DRAWS, seed=1, **field.reading))
@@ -143,7 +147,7 @@ def one(name, out, minutes, steps):
         "largest_state_difference": float(np.abs(ours.to_numpy() - exact).max()),
         "rhat_max": float(nuts.rhat_max),
         "divergences": int(nuts.stats["diverging"].sum()),
-        "training_seconds": trained,
+        "training_seconds": nets.card["cpu_seconds"],
         "data_sets": nets.card["data_sets"],
         "fit_seconds": spent,
         "mcmc_seconds": spent_nuts,
