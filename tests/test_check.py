@@ -153,8 +153,8 @@ class Wide(dist.Normal):
 
 
 class Swapped(Mixture):
-    def simulate(self, key, theta, mask, x=None, sequence=None):
-        y, z = super().simulate(key, theta, mask, x, sequence)
+    def simulate(self, key, theta, mask, *design):
+        y, z = super().simulate(key, theta, mask, *design)
         return y, 1 - z
 
 
