@@ -21,7 +21,7 @@ help:
 	@echo 'make ensembles   two small networks averaged, or one that was trained twice as long'
 	@echo 'make one_network  the pretrained network of all priors against those of one prior each, and NUTS'
 	@echo 'make epidemic    an outbreak from simulator to forecast, beside NUTS'
-	@echo 'make fields      recessions, elk and penguins: published data, beside NUTS'
+	@echo 'make fields      recessions and elk: published data, beside NUTS'
 	@echo 'Options:     CORES=2, and CONFIG="priors=reference participants=simulated"'
 
 setup: $(VENV)/.ready

@@ -2,7 +2,6 @@
 
     recessions   growth of the gross national product (Hamilton 1989), against recessions as NBER dates them
     elk          steps and turns of four elk (Morales et al. 2004), transitions by the distance to water
-    penguins     four measures of three species (Gorman et al. 2014), against species that nothing has seen
 
 Networks of the derived recipe are trained for each, fitted to the data, and compared with NUTS under the same
 declaration. Seconds are of CPU, of this process. Each field writes ``{field}.json`` (numbers), and as CSV
@@ -18,7 +17,6 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 import pandas as pd
-from sklearn.metrics import adjusted_rand_score
 
 import amortmix as am
 from amortmix.mcmc import engine
@@ -57,14 +55,7 @@ def elk():
     return Field(frame[["elk", "step", "turn", "water"]], {"sequence": "elk"}, frame["elk"])
 
 
-def penguins():
-    frame = pd.read_csv(DATA / "penguins.csv")
-    names = {"bill_length_mm": "bill_length", "bill_depth_mm": "bill_depth", "flipper_length_mm": "flipper"}
-    measures = frame.rename(columns=names).assign(mass=frame["body_mass_g"] / 1000)
-    return Field(measures[[*names.values(), "mass"]], {}, frame["species"])
-
-
-FIELDS = {"recessions": recessions, "elk": elk, "penguins": penguins}
+FIELDS = {"recessions": recessions, "elk": elk}
 
 
 def states_of(model, theta, data):
@@ -95,13 +86,6 @@ def agreement(name, truth, p):
         brier = np.mean((p["P(recession)"][seen] - (truth[seen] == "recession")) ** 2)
         share = (truth[seen] == "recession").mean()
         return {"brier": brier, "brier of the share alone": share * (1 - share)}
-    if name == "penguins":
-        most = p.to_numpy().argmax(1)
-        species = pd.crosstab(most, truth.to_numpy()).to_numpy()
-        return {
-            "adjusted Rand index": adjusted_rand_score(truth, most),
-            "with most of their class": int(species.max(1).sum()),
-        }
     return {}
 
 

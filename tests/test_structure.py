@@ -98,7 +98,7 @@ def test_a_module_opens_with_a_docstring_and_is_short(path):
 
 LIMITS = {p: 90 for p in (SOURCE / "amortmix" / "library").glob("*.py")} | {
     # the epidemic declares the curve of an outbreak as well, and models of published data say what each parameter is
-    p: {"epidemic": 60, "recessions": 45, "elk": 45, "penguins": 45}.get(p.stem, 25)
+    p: {"epidemic": 60, "recessions": 45, "elk": 45}.get(p.stem, 25)
     for p in (ROOT / "models").glob("*.py")
 }
 

@@ -1,11 +1,11 @@
-"""Figures of the page on published data of other fields: labels over time, tracks of animals, measures by class."""
+"""Figures of the page on published data of other fields: labels over time, tracks of animals."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
 from amortmix.plots.posterior import predicted_counts_of
-from amortmix.plots.style import COLORS, STATE_COLORS
+from amortmix.plots.style import COLORS
 
 
 def recessions(units):
@@ -32,7 +32,7 @@ def _shade(axis, time, where):
 
 
 def tracks(units):
-    """Tracks of the elk, from steps and turns, coloured by the probability that a day was spent exploring."""
+    """Tracks of the elk, from steps and turns, coloured by the probability, by NUTS, that a day was spent exploring."""
     animals = list(units["elk"].unique())
     figure, axes = plt.subplots(1, len(animals), figsize=(3.1 * len(animals), 3.6), layout="constrained")
     for axis, animal in zip(axes, animals):
@@ -40,37 +40,11 @@ def tracks(units):
         heading = np.cumsum(own["turn"].fillna(0.0))
         x, y = (np.concatenate([[0.0], np.cumsum(own["step"] * f(heading))]) for f in (np.cos, np.sin))
         axis.plot(x, y, color="#cccccc", linewidth=0.5)
-        points = axis.scatter(x[1:], y[1:], c=own["P(exploring)"], cmap="viridis", vmin=0, vmax=1, s=7)
+        points = axis.scatter(x[1:], y[1:], c=own["P(exploring), NUTS"], cmap="viridis", vmin=0, vmax=1, s=7)
         axis.set_aspect("equal", adjustable="datalim")
         axis.set_title(animal, fontsize=10)
         axis.set_xlabel("km")
     figure.colorbar(points, ax=axes, label="P(exploring)", shrink=0.8)
-    return figure
-
-
-def measures(units):
-    """Bill and flipper of the penguins: colour of the most probable class, shape of the species."""
-    classes = [c for c in units if c.startswith("P(") and not c.endswith("NUTS")]
-    known = units.dropna(subset=["bill_length", "flipper"])
-    most = known[classes].to_numpy().argmax(1)
-    figure, axis = plt.subplots(figsize=(6.5, 4.2))
-    for shape, (species, own) in zip("o^s", known.groupby("known")):
-        for k, name in enumerate(classes):
-            chosen = own[most[known.index.get_indexer(own.index)] == k]
-            label = f"{species}, {name[2:-1]}"
-            axis.scatter(
-                chosen["flipper"],
-                chosen["bill_length"],
-                s=16,
-                marker=shape,
-                color=STATE_COLORS[k],
-                alpha=0.7,
-                label=label,
-            )
-    axis.set_xlabel("flipper (mm)")
-    axis.set_ylabel("bill (mm)")
-    axis.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
-    figure.tight_layout()
     return figure
 
 
