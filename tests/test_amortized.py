@@ -12,7 +12,7 @@ from numpyro import distributions as dist
 from numpyro import sample
 
 from amortmix.inference.amortized import Amortized
-from amortmix.model import emissions, registry
+from amortmix.model import emissions, registry, streams
 from amortmix.model.data import Data, as_numpy, existing
 from amortmix.model.distributions import OrderedNormal
 from amortmix.networks.classifiers import RULES, smoothing
@@ -68,7 +68,8 @@ def without_density(model):
     """The same model declared by a simulator of one unit in the place of its emission."""
 
     def simulate_unit(key, p, z):
-        y = emissions.draw(model.emission(p), key, z[None], (1, model.observations[1]))
+        found = streams.streams(model.emission(p), tuple(model.columns))
+        y = emissions.draw(found, key, z[None], (1, model.observations[1]))
         return y[0]
 
     return model.changed(emission=None, simulate_unit=simulate_unit, stan=None)
