@@ -64,6 +64,7 @@ def export(amortized, folder):
     if not model.has_density:
         raise ExportFailed(f"{model.name}: not exported, for a verdict without a density needs simulations, and so JAX")
     # all of JAX's part first: once jax2onnx is imported, functions of jax.numpy are not what they were
+    description = Description.of(model, identity.parts(model))
     traced = {}
     for place, frame in enumerate(model.design.frames):
         cases = _cases(amortized, model.in_frame(place))
@@ -72,7 +73,7 @@ def export(amortized, folder):
     outputs = {name: t.outputs for (name, _), t in traced.items()}
     for (name, file), t in traced.items():
         _check(name, t, session(programs[file]))
-    write(folder, Description.of(model, identity.parts(model)), outputs, amortized.card["sha256"], programs)
+    write(folder, description, outputs, amortized.card["sha256"], programs)
 
 
 class _Traced(NamedTuple):
