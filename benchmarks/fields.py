@@ -89,6 +89,14 @@ def agreement(name, truth, p):
     return {}
 
 
+def means_of(model, draws):
+    """Mean and sd of each parameter under each method, {method: theta (S, D)}: a table."""
+    columns = {
+        f"{m} {s}": f(theta, axis=0) for m, theta in draws.items() for s, f in (("mean", np.mean), ("sd", np.std))
+    }
+    return pd.DataFrame({"parameter": model.parameter_names, **columns})
+
+
 def networks(name, folder, minutes, steps):
     """Networks of a field: those that are there, or trained."""
     path = f"models/{name}.py"
@@ -107,16 +115,7 @@ def one(name, out, minutes, steps):
     model, data = nets.model, trees.observed(fit.tree)
     nuts, spent_nuts = measured(lambda: engine.sample(model, data, seed=1, engine="numpyro", **NUTS))
     theirs = nuts.theta.reshape(-1, nuts.theta.shape[-1]).astype(np.float32)
-    parameters = pd.DataFrame(
-        {
-            "parameter": model.parameter_names,
-            **{
-                f"networks {s}": getattr(np, {"mean": "mean", "sd": "std"}[s])(fit.theta, axis=0)
-                for s in ("mean", "sd")
-            },
-            **{f"NUTS {s}": getattr(np, {"mean": "mean", "sd": "std"}[s])(theirs, axis=0) for s in ("mean", "sd")},
-        }
-    )
+    parameters = means_of(model, {"networks": fit.theta, "NUTS": theirs})
     ours = fit.states()[[f"P({label})" for label in model.state_labels]]
     units = field.frame.assign(known=field.truth.to_numpy(), **ours)
     exact = states_of(model, theirs[:: len(theirs) // 500], data)

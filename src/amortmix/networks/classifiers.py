@@ -183,7 +183,7 @@ class EmissionClassifier(keras.Layer):
 
     def __init__(self, n_states, widths, known=None, arcs=None, **kwargs):
         super().__init__(**kwargs)
-        self.arc_lists, self.arcs = arcs, None if arcs is None else Arcs.from_lists(arcs)
+        self.arcs = None if arcs is None else Arcs.from_lists(arcs)
         self.n_states, self.widths, self.known = n_states, list(widths), known
         self.unit = dense_stack(widths)
         self.emission = keras.layers.Dense(n_states, kernel_initializer="glorot_uniform" if known is None else "zeros")
@@ -212,7 +212,7 @@ class EmissionClassifier(keras.Layer):
 
     def get_config(self):
         config = {"n_states": self.n_states, "widths": self.widths, "known": self.known}
-        return super().get_config() | config | ({} if self.arcs is None else {"arcs": self.arc_lists})
+        return super().get_config() | config | ({} if self.arcs is None else {"arcs": [a.tolist() for a in self.arcs]})
 
 
 @serializable(PACKAGE)
