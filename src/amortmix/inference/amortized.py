@@ -209,26 +209,26 @@ class Amortized(Engine):
             raise BadInput(f"{model.name} has no density: paths need its networks, so ask the fit they return")
         heads = self._heads(data, model.bijection(data).inverse(theta))
         if not model.dependent:
-            return heads["classification"] - self._log_weights(theta)
+            return heads["classification"] - self._log_weights(data, theta)
         chain, past = self._draws_last(theta, data, heads["filtering"])
         return jnp.moveaxis(hmm.evidence_of_filter(*chain, past, data.starts), -1, 0)
 
-    def _log_weights(self, theta):
-        """log pi of a mixture (S, 1, K)."""
-        return jax.vmap(lambda t: self.model.log_weights(self.model.natural(t)))(theta)[:, None]
+    def _log_weights(self, data, theta):
+        """log pi of a mixture (S, 1, K), or of each unit (S, N, K)."""
+        return jax.vmap(lambda t: jnp.atleast_2d(self.model.log_weights(t, data.x)))(theta)
 
     def _path(self, data, u):
         theta = self.model.bijection(data).forward(u)
         log_lik = self._log_lik(data, theta)
         if not self.model.dependent:
-            return shown.path(self.model.states, jnp.argmax(self._log_weights(theta) + log_lik, axis=-1))
+            return shown.path(self.model.states, jnp.argmax(self._log_weights(data, theta) + log_lik, axis=-1))
         chain, log_lik = self._draws_last(theta, data, log_lik)
         return shown.path(self.model.states, hmm.most_probable_path(*chain, log_lik, data.exists, data.starts).T)
 
     def _paths(self, data, theta, noise):
         log_lik = self._log_lik(data, theta)
         if not self.model.dependent:
-            return shown.path(self.model.states, jnp.argmax(self._log_weights(theta) + log_lik + noise, axis=-1))
+            return shown.path(self.model.states, jnp.argmax(self._log_weights(data, theta) + log_lik + noise, axis=-1))
 
         (log_init, log_trans), log_lik = self._draws_last(theta, data, log_lik)
         past = hmm.filter(log_init, log_trans, log_lik, data.starts, self.model.arcs).log_filter

@@ -84,10 +84,10 @@ def chain(c):
     def probabilities(theta, data):
         if model.dependent:
             return dict(zip(("initial", "transitions"), map(jnp.exp, model.chain(theta, data.x))))
-        return {"weights": jnp.exp(model.log_weights(model.natural(theta)))}
+        return {"weights": jnp.exp(model.log_weights(theta, data.x))}
 
     worst, found = 0.0, batched(probabilities)(theta, data)
-    units = data.mask.shape[1:2] if model.dependent and model.driven else ()
+    units = data.mask.shape[1:2] if model.driven else ()
     for name, values in found.items():
         expected = (*units, k, k) if name == "transitions" else (*units, k)
         if values.shape[1:] != expected:
@@ -124,7 +124,7 @@ def enumeration(c):
         # shares that were rounded to single precision sum to one again
         bijection = model.bijection(data)
         theta = bijection.forward(bijection.inverse(theta))
-        log_prior = model.chain(theta, data.x) if model.dependent else model.log_weights(model.natural(theta))
+        log_prior = (model.chain if model.dependent else model.log_weights)(theta, data.x)
         return log_prior, model.log_densities(theta, data), answers(model, theta, data)
 
     worst, run = 0.0, compiled(one)
@@ -150,7 +150,7 @@ def _enumerated(paths, log_prior, log_lik, heads):
         else:
             prior = initial[paths[:, 0]] + transitions[paths[:, :-1], paths[:, 1:]].sum(1)
     else:
-        prior = log_prior[paths].sum(1)
+        prior = np.broadcast_to(log_prior, log_lik.shape)[np.arange(n), paths].sum(1)
     log_lik_paths = log_lik[np.arange(n), paths]
 
     def given(seen):

@@ -93,8 +93,9 @@ def states(c):
         return _bounded((given * (event - probability)).sum((0, 1)), variance.sum((0, 1)))
 
     if not model.dependent:
-        weights = np.exp(batched(lambda t: model.log_weights(model.natural(t)))(theta))
-        return _answer(total(one_hot, np.broadcast_to(weights[:, None], one_hot.shape)), "classes and weights")
+        weights = np.exp(batched(lambda t, d: model.log_weights(t, d.x))(theta, data))
+        weights = weights if model.driven else weights[:, None]
+        return _answer(total(one_hot, np.broadcast_to(weights, one_hot.shape)), "classes and weights")
     initial, transitions = (np.exp(a) for a in batched(lambda t, d: model.chain(t, d.x))(theta, data))
     if model.driven:
         initial, transitions = initial[:, 0], transitions[:, :-1]

@@ -103,8 +103,8 @@ class Model:
     bound: Mapping[str, Any] | None = None
     checked: bool = True
 
-    #: How many observations that came before an emission reads; of a chain alone.
-    lags = 0
+    #: Fields that give probabilities of classes or states; how many observations that came before an emission reads.
+    hidden, lags = (), 0
 
     def __post_init__(self):
         if self.name == UNNAMED:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from amortmix.model import sites, varied
+from amortmix.model import emissions, sites, varied
 from amortmix.model.description import Parameter
 from amortmix.storage.files import BadInput
 
@@ -31,6 +31,9 @@ def check(model):
         raise BadInput(
             f"{where}: expected either `emission`, a distribution, or `simulate_unit`, a simulator of a unit"
         )
+    for function in model.hidden:
+        if _takes(model, function) and not model.covariates:
+            raise BadInput(f"{where}: {function} takes covariates; expected `covariates`, or a function of p alone")
     _check_variants(model)
     check_varied(model, model.varied)
     names = [p.name for p in model.parameters]
@@ -44,6 +47,16 @@ def check(model):
     for site, column in model.below.items():
         if column not in model.columns:
             raise BadInput(f"{where}: {site} is below {column!r}; expected one of {', '.join(model.columns)}")
+
+
+def _takes(model, name):
+    function = getattr(model, name)
+    return function is not None and emissions.takes_covariates(function)
+
+
+def driven(model):
+    """Whether covariates drive the classes or the chain, so that each unit has probabilities of its own."""
+    return any(_takes(model, name) for name in model.hidden)
 
 
 def name_of_file(prior):

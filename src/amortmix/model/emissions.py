@@ -28,12 +28,15 @@ def of(model, p, x, past=None):
     ----------
     p : dict
     x : (N, C) or None
-        Covariates, where the model has any.
+        Covariates, where the model has any; an emission that does not take them is not given them.
     past : {column: (L, N, 1, 1)}, optional
         Observations that came before, where it has lags: the last one first.
     """
     given = [{name: x[:, j, None, None] for j, name in enumerate(model.covariates)}] if model.covariates else []
-    return model.emission(p, *given, *([past] if model.lags else []))
+    given += [past] if model.lags else []
+    if model.covariates and _positional(model.emission) == len(given):
+        given = given[1:]  # covariates that drive the states alone
+    return model.emission(p, *given)
 
 
 def past(model, data):
@@ -50,8 +53,12 @@ def past(model, data):
 
 def takes_covariates(function):
     """Whether a function of a declaration takes covariates beside what the prior returns."""
+    return _positional(function) > 1
+
+
+def _positional(function):
     parameters = inspect.signature(function).parameters.values()
-    return sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters) > 1
+    return sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
 
 
 def given(model, function, p, x):

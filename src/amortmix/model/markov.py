@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from amortmix.model import emissions, hmm
+from amortmix.model import declared, emissions, hmm
 from amortmix.model.arcs import FEWEST, Arcs
 from amortmix.model.declare import Model
 from amortmix.storage.files import BadInput
@@ -63,13 +63,11 @@ class HiddenMarkov(Model):
     dependent = True
     ragged = True
     heads = ("filtering", "backward_filtering", "smoothing")
+    hidden = ("transitions", "initial")
+    driven = cached_property(declared.driven)
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ("transitions", "initial"):
-            function = getattr(self, name)
-            if function is not None and emissions.takes_covariates(function) and not self.covariates:
-                raise BadInput(f"{self.name}: {name} takes covariates; expected `covariates`, or a function of p alone")
         if self.lags:
             self._check_lags()
 
@@ -81,11 +79,6 @@ class HiddenMarkov(Model):
         if set(self.first) != set(self.columns):
             theirs, ours = (", ".join(names) or "nothing" for names in (self.first, self.columns))
             raise BadInput(f"{self.name}: first has {theirs}; expected {ours}, with lags")
-
-    @cached_property
-    def driven(self):
-        """Whether covariates drive the chain, so that each unit has a matrix of its own."""
-        return any(emissions.takes_covariates(f) for f in (self.transitions, self.initial) if f is not None)
 
     @cached_property
     def arcs(self):

@@ -1,15 +1,19 @@
 """Mixtures of exchangeable units.
 
 p(y | theta) = prod_i sum_k pi_k p(y_i | z_i = k)   (eq. 4),    p(z_i = k | y, theta) ∝ pi_k p(y_i | z_i = k)
+
+Where covariates drive the classes, pi_k is pi_ik = p(z_i = k | theta, x_i): a mixture of experts.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import jax
 import jax.numpy as jnp
 from jax.nn import log_softmax, logsumexp
 
+from amortmix.model import declared, emissions
 from amortmix.model.declare import Model
 
 
@@ -20,7 +24,8 @@ class Mixture(Model):
     Parameters
     ----------
     weights : callable, optional
-        p -> shares (K,) of the classes; by default equal ones.
+        p -> shares (K,) of the classes; by default equal ones. Or, where covariates drive the classes, p and
+        {covariate: (N, 1)} -> (N, K), shares of each unit.
 
     For all others see `Model`.
 
@@ -41,18 +46,26 @@ class Mixture(Model):
     dependent = False
     ragged = False
     heads = ("classification",)
+    hidden = ("weights",)
+    driven = cached_property(declared.driven)
 
-    def log_weights(self, p):
-        """log pi (K,)."""
-        weights = jnp.ones(len(self.states)) if self.weights is None else self.weights(p)
-        return jnp.log(weights) - jnp.log(jnp.sum(weights))
+    def _log_weights(self, p, x):
+        """log pi (K,), or that of every unit (N, K)."""
+        k = len(self.states)
+        weights = jnp.ones(k) if self.weights is None else jnp.asarray(emissions.given(self, self.weights, p, x))
+        found = jnp.log(weights) - jnp.log(jnp.sum(weights, axis=-1, keepdims=True))
+        return jnp.broadcast_to(found, (len(x), k)) if self.driven else found
+
+    def log_weights(self, theta, x=None):
+        """What `_log_weights` gives at theta (D,), with covariates x (N, C) where the model has any."""
+        return self._log_weights(self.natural(theta), x)
 
     def _sample_states(self, key, p, n, starts, x):
-        return jax.random.categorical(key, self.log_weights(p), shape=(n,))
+        return jax.random.categorical(key, self._log_weights(p, x), shape=(n,))
 
     def _log_joint_units(self, theta, data):
         """log p(y_i, z_i = k | theta): (N, K)."""
-        return self.log_weights(self.natural(theta)) + self.log_densities(theta, data)
+        return self.log_weights(theta, data.x) + self.log_densities(theta, data)
 
     def log_likelihood(self, theta, data):
         """log p(y | theta), the classes summed out."""
