@@ -189,7 +189,8 @@ def test_networks_are_told_the_chain_of_every_unit():
 
 @pytest.fixture(scope="module")
 def nets(tmp_path_factory):
-    return am.train(MODEL, steps=600, recipe=smoke_recipe(MODEL), folder=tmp_path_factory.mktemp("driven"), assess=False)
+    recipe = smoke_recipe(MODEL)
+    return am.train(MODEL, steps=600, recipe=recipe, folder=tmp_path_factory.mktemp("driven"), assess=False)
 
 
 def frame_of(seed):

@@ -7,7 +7,7 @@ it may not be is wrong.
 import jax
 import numpy as np
 import pytest
-from conftest import optimizations
+from conftest import optimizations, smoke_recipe
 
 import amortmix as am
 from amortmix.mcmc import engine
@@ -23,7 +23,7 @@ NUTS = {"chains": 4, "warmup": 500, "draws": 1000, "adapt_delta": 0.9}
 def test_draws_that_are_trusted_agree_with_nuts(name, tmp_path):
     few = am.find(f"models/{name}.py").changed(units=UNITS)
     with optimizations():
-        nets = am.train(few, steps=STEPS, folder=tmp_path / name, assess=False)
+        nets = am.train(few, steps=STEPS, recipe=smoke_recipe(few), folder=tmp_path / name, assess=False)
     model = nets.model
     data = as_numpy(existing(jax.jit(model.simulate_dataset)(jax.random.key(3))[1]))
     fit = nets.fit(data, draws=2000, proposals=40_000)

@@ -10,6 +10,7 @@ import numpy as np
 import numpyro.distributions as dist
 import pandas as pd
 import pytest
+from conftest import smoke_recipe
 from numpyro import sample
 from scipy import stats
 
@@ -215,7 +216,7 @@ def test_every_check_passes(model):
 
 def test_a_fit_speaks_of_labels(tmp_path):
     """Trained for twenty steps: probabilities, paths, runs and the file have labels, and paths agree with them."""
-    nets = am.train(SMALL, steps=20, folder=tmp_path / "nets", seed=1)
+    nets = am.train(SMALL, steps=20, recipe=smoke_recipe(SMALL), folder=tmp_path / "nets", assess=False)
     rng = np.random.default_rng(3)
     frame = pd.DataFrame({"growth": rng.normal(size=25)})
     fit = nets.fit(frame, draws=200, seed=1)

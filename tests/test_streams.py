@@ -9,6 +9,7 @@ import numpy as np
 import numpyro.distributions as dist
 import pandas as pd
 import pytest
+from conftest import smoke_recipe
 from numpyro import sample
 from scipy import stats
 
@@ -172,7 +173,7 @@ def test_networks_see_what_is_missing():
 
 def test_a_fit_with_parts_missing(tmp_path):
     """Trained for twenty steps: the exact weights belong to the density of what is there, and a file keeps it."""
-    nets = am.train(MIXED, steps=20, folder=tmp_path / "nets", seed=1)
+    nets = am.train(MIXED, steps=20, recipe=smoke_recipe(MIXED), folder=tmp_path / "nets", assess=False)
     frame = pd.DataFrame({"unit": range(40), "a": np.linspace(-2, 2, 40), "b": 0.5, "kind": [0, 1] * 20, "n": 1})
     frame.loc[[3, 5, 8], "b"] = np.nan
     fit = nets.fit(frame, draws=100, seed=1)

@@ -83,7 +83,7 @@ def default_recipe(model, smoke=False):
 
 
 _FULL = {"width": 48, "mix": [128, 128], "depth": 5, "flow": 128, "bins": 8, "classifier": [48, 48], "local": [24]}
-_SMOKE = {"width": 16, "mix": [32], "depth": 2, "flow": 32, "bins": 4, "classifier": [16], "local": [8]}
+_SMOKE = {"width": 16, "mix": [32], "depth": 1, "flow": 32, "bins": 4, "classifier": [16], "local": [8]}
 
 
 def _local(model, size):
@@ -113,7 +113,7 @@ def _classifier(model, size):
 
 def _schedule(model, smoke):
     if smoke:
-        return {"phases": [[120, BATCH]], "optimizer": "muon", "learning_rate": 4e-3, "reports": 4}
+        return {"phases": [[120, BATCH]], "optimizer": "adam", "learning_rate": 4e-3, "reports": 4}
     first, second = STEPS
     phases = [[first, BATCH], [second, BATCH, PARTICLES]] if model.has_density else [[first + second, BATCH]]
     return {"phases": phases, "optimizer": "muon", "learning_rate": 2.5e-3}
