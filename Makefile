@@ -1,17 +1,21 @@
 # make paper   everything in the paper, into results/          make test    lint, unit tests, the smoke run
 # make clean   remove what the workflow made                   make help    more
+# make report  a finished run in one file, results/report.zip  make smoke   the workflow in minutes
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
+# Snakemake starts the Python of a job by its path, unquoted
+ifneq ($(words $(CURDIR)),1)
+$(error the path of this folder has a space, $(CURDIR), and Snakemake starts no Python below it: move the folder)
+endif
 CORES ?= all
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := PATH="$(abspath $(BIN)):$$PATH"
 
-.PHONY: help setup paper smoke test docs benchmark ablation components epidemic factorization fields one_network points ensembles lint lock ship publish clean
+.PHONY: help setup paper smoke report test docs benchmark ablation components epidemic factorization fields one_network points ensembles lint lock ship publish clean
 
 help:
 	@grep -E '^# make|^#  ' Makefile | sed 's/^# //'
-	@echo 'make smoke   the whole workflow in minutes, results not meaningful'
 	@echo 'make docs    the documentation site, docs/_build/html/index.html'
 	@echo 'make benchmark   training against BayesFlow, fits against Stan, memory, growth'
 	@echo 'make ablation    each choice of the recipes changed by itself'
@@ -43,11 +47,20 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	fi
 	@touch $@
 
-paper: setup
-	$(RUN) snakemake --cores $(CORES) $(if $(CONFIG),--config $(CONFIG))
+# what a job says is in its log, which Snakemake names when one fails
+SNAKEMAKE = $(RUN) snakemake --cores $(CORES) --quiet rules
+ASKED = $(if $(PRESET),--configfile config/presets/$(PRESET).yaml) $(if $(CONFIG),--config $(CONFIG))
 
+paper: setup
+	$(SNAKEMAKE) $(ASKED)
+
+smoke: PRESET := smoke
 smoke: setup
-	$(RUN) snakemake --cores $(CORES) --configfile config/presets/smoke.yaml $(if $(CONFIG),--config $(CONFIG))
+	$(SNAKEMAKE) $(ASKED)
+
+# notebooks, tables, figures and how each was made, of a finished run: `make report PRESET=smoke`, with the same CONFIG
+report: setup
+	$(SNAKEMAKE) $(ASKED) --report results/report.zip
 
 # each stage says how long it took; the last lines are pytest's summary
 test: setup
@@ -112,11 +125,11 @@ ship: setup
 	  mkdir -p $$target && cp -v $$folder/* $$run/validation/* $$target/; done
 	$(RUN) python -m amortmix_paper.shipping
 
-# the small copy of a run that is committed: report, pictures and numbers, no draws, no notebooks
+# the small copy of a run that is committed: start page, pictures and numbers, no draws, no other notebooks
 PUBLISH := default_shipped
 publish:
 	rm -rf results/published/$(PUBLISH)
-	cd results && find $(PUBLISH) -name '*.png' -o -name report.html -o -path '*/tables/*' -o -name card.json \
+	cd results && find $(PUBLISH) -name '*.png' -o -name overview.ipynb -o -path '*/tables/*' -o -name card.json \
 	  -o -name history.csv -o -name metrics.json -o -name comparison.json | tar -cf - -T - | tar -xf - -C published
 
 clean:

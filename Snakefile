@@ -6,6 +6,7 @@ snakemake --cores all --configfile config/presets/smoke.yaml        minutes, to 
 
 import os
 import sys
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
@@ -13,15 +14,25 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 # jobs in conda environments (--sdm conda), where the library is not installed, find it by the path of this process
-sys.path.insert(0, os.path.join(workflow.basedir, "src"))
+sys.path.insert(0, os.path.join(str(workflow.current_basedir), "src"))
 
 from amortmix.storage.files import BadInput
-from amortmix_paper import pretrained
+from amortmix_paper import pretrained, spatial
+from amortmix_paper.captions import captions_of
+from amortmix_paper.ending import failed, finished, say_at_the_end
+from amortmix_paper.places import in_project
 from amortmix_paper.planned_models import PAGES
 from amortmix_paper.run import Run
 
+if " " in sys.executable:
+    # Snakemake starts it by its path, unquoted
+    raise WorkflowError(f"the path of this Python has a space, {sys.executable}: no job would start; move its folder")
 
-configfile: "config/config.yaml"
+
+configfile: in_project("config/config.yaml")
+
+
+report: "workflow/report/workflow.rst"
 
 
 try:
@@ -41,6 +52,7 @@ wildcard_constraints:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/asked.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/validate.smk"
@@ -77,3 +89,11 @@ rule pages:
     input:
         results("pages"),
         problems("pages"),
+
+
+onsuccess:
+    say_at_the_end(finished([p for p in start_pages() if os.path.exists(p)]))
+
+
+onerror:
+    say_at_the_end(failed(Path(log[-1]).read_text(encoding="utf-8") if log else ""))

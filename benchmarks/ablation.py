@@ -39,7 +39,7 @@ from amortmix.training.loop import train
 from amortmix_paper.run import merged
 
 ROOT = Path(__file__).parents[1]
-RECIPES = yaml.safe_load((ROOT / "config" / "presets" / "default.yaml").read_text())["recipes"]
+RECIPES = yaml.safe_load((ROOT / "config" / "presets" / "default.yaml").read_text(encoding="utf-8"))["recipes"]
 HELD_OUT, SEED, REPORTS = 1000, 7, 8
 DEFAULT = "recipe as it is"
 
@@ -222,7 +222,7 @@ def main():
         name, variant = o.one
         found = train_variant(name, variant, DATA_SETS[name])
         with files.atomic(o.out / f"{name}-{list(VARIANTS[name]).index(variant)}.json") as temporary:
-            temporary.write_text(json.dumps(found))
+            temporary.write_text(json.dumps(found), encoding="utf-8")
         return
     with ThreadPoolExecutor(o.jobs) as pool:
         tasks = [(name, variant) for name in VARIANTS for variant in VARIANTS[name]]

@@ -249,7 +249,7 @@ def main():
     parser.add_argument("--out", default="results/one_network", type=Path)
     o = parser.parse_args()
     warnings.simplefilter("ignore", UserWarning)  # verdicts are saved, whatever they are
-    plan = Run(yaml.safe_load(Path("config/config.yaml").read_text()))
+    plan = Run(yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8")))
     for name in o.parts or PARTS:
         work, short = PARTS[name]
         rows = []

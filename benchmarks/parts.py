@@ -47,7 +47,7 @@ def _model(name):
 
 
 def _recipe(name, preset):
-    return yaml.safe_load(Path(f"config/presets/{preset}.yaml").read_text())["recipes"][name]
+    return yaml.safe_load(Path(f"config/presets/{preset}.yaml").read_text(encoding="utf-8"))["recipes"][name]
 
 
 def _shipped(name):

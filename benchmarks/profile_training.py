@@ -140,7 +140,7 @@ class Parts:
 def profile(name, preset, calls):
     """Rows of one model: for each phase the parts of a step."""
     model = registry.find(name)
-    recipe = yaml.safe_load(Path(f"config/presets/{preset}.yaml").read_text())["recipes"].get(name)
+    recipe = yaml.safe_load(Path(f"config/presets/{preset}.yaml").read_text(encoding="utf-8"))["recipes"].get(name)
     recipe = recipe or default_recipe(model)
     schedule = recipe["schedule"]
     estimator, run, key, _ = prepare(model, recipe, seed=1)

@@ -35,7 +35,7 @@ def measure(part, *arguments):
     environment = os.environ | threads | {"JAX_ENABLE_COMPILATION_CACHE": "false"}
     print("measuring", part, *arguments, flush=True)
     command = [sys.executable, str(Path(__file__).with_name("parts.py")), part, *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, encoding="utf-8", check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 

@@ -150,7 +150,7 @@ def test_people_that_cannot_be_split(tmp_path, models, source, by, message):
         read_datasets(path, models)
 
 
-DECLARATION = Path(WAITING).read_text()
+DECLARATION = Path(WAITING).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

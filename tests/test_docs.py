@@ -114,7 +114,7 @@ def run(text, namespace):
         text = text.replace(long, short)
     file = re.match(r"# (models/\w+\.py)", text)
     if file:
-        Path(file[1]).write_text(text)
+        Path(file[1]).write_text(text, encoding="utf-8")
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # verdicts of networks that were trained for two steps

@@ -1,5 +1,6 @@
 """Files appear whole or not at all, and damage to any of them is noticed and named."""
 
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import netCDF4
@@ -142,3 +143,18 @@ def test_an_interrupted_write_keeps_the_old_file(tmp_path):
         temporary.write_text("half")
         raise RuntimeError
     assert io.read_json(path) == [1] and [p.name for p in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_a_copy_inside_another_repository_has_no_commit(tmp_path, monkeypatch):
+    """That of the other project would be the wrong one; the top of a repository of its own has one."""
+    copy = tmp_path / "copy"
+    module = copy / "src" / "amortmix" / "storage" / "files.py"
+    module.parent.mkdir(parents=True)
+    monkeypatch.setattr(io, "__file__", str(module))
+    settings = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+    found = []
+    for folder in (tmp_path, copy):
+        subprocess.run(["git", "init", "-q", folder], check=True)
+        subprocess.run(["git", "-C", folder, *settings, "commit", "-q", "--allow-empty", "-m", "first"], check=True)
+        found.append(io.git_commit())
+    assert found[0] is None and len(found[1]) == 12, found

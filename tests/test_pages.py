@@ -18,6 +18,7 @@ from amortmix.mcmc.engine import sample
 from amortmix.mcmc.tree import tree_of
 from amortmix.model import registry
 from amortmix.model import tables as data_tables
+from amortmix_paper.schemas import defaults, load
 
 ROOT = Path(__file__).parents[1]
 
@@ -61,10 +62,26 @@ def test_every_key_of_the_configuration_is_listed():
     known = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     rows = {key: re.search(rf"^\| `{key}` \|.*\| (.*) \|$", text, flags=re.MULTILINE) for key in known}
     assert all(row and row[1].strip() for row in rows.values())
-    preset = yaml.safe_load((ROOT / "config" / "presets" / "default.yaml").read_text())
+    preset = yaml.safe_load((ROOT / "config" / "presets" / "default.yaml").read_text(encoding="utf-8"))
     for group, keys in preset["settings"].items():
         assert all(f"| `settings.{group}.{key}` |" in text for key in keys)
     assert "| `seed` | a whole number at least 0 | `2026` |" in text
+
+
+def test_every_key_has_a_description_and_a_default():
+    """In the schema: that of the configuration file as it is, and of the preset that it names."""
+    schema = load("config")
+    settings = dict(config_keys.leaves(schema["properties"]["settings"], "settings"))
+    for key, entry in (schema["properties"] | settings).items():
+        assert entry["description"].strip() and "default" in entry, key
+    assert defaults("config") == yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8")) | {
+        "settings": {},
+        "recipes": {},
+    }
+    preset = yaml.safe_load((ROOT / "config/presets/default.yaml").read_text(encoding="utf-8"))["settings"]
+    for key, entry in settings.items():
+        _, section, name = key.split(".")
+        assert preset[section].get(name) == entry["default"], key
 
 
 @pytest.fixture(scope="module")

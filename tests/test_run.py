@@ -15,7 +15,7 @@ from amortmix_paper.models import bound_model
 from amortmix_paper.run import Run, merged
 
 WAITING = "tests/workflow/waiting_2.py"
-CONFIG = yaml.safe_load(Path("config/config.yaml").read_text())
+CONFIG = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
 
 
 def run_of(tmp_path, models=None, rows=(), **config):
@@ -143,7 +143,7 @@ def test_changes_that_make_no_sense_are_one_line(tmp_path, change, message):
 def test_a_model_that_changes_while_a_run_goes_on_is_refused(tmp_path):
     """Its jobs would else be made of two declarations."""
     path = tmp_path / "waiting.py"
-    path.write_text(Path(WAITING).read_text())
+    path.write_text(Path(WAITING).read_text(encoding="utf-8"))
     run = run_of(tmp_path, rows=[f"b\t{path}\tprior:1\t"])
     path.write_text(path.read_text().replace("dist.Beta(8, 2)", "dist.Beta(4, 2)"))
     with pytest.raises(BadInput, match=r"waiting\.py: changed since this run was planned; expected the same file"):
@@ -160,7 +160,7 @@ def test_a_network_of_another_kind_is_replaced_whole():
 def test_a_few_settings_are_changed_and_the_others_stay(tmp_path):
     """What comes with the project for thousands of data sets, over the preset; a bad value is named with its place."""
     preset = run_of(tmp_path).settings
-    changes = yaml.safe_load(Path("config/thousands.yaml").read_text())
+    changes = yaml.safe_load(Path("config/thousands.yaml").read_text(encoding="utf-8"))
     run = run_of(tmp_path, **changes)
     assert run.settings == preset | changes["settings"] and run.settings["validation"] == preset["validation"]
     with pytest.raises(BadInput, match=r"settings\.abi\.proposals: .*expected"):

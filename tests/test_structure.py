@@ -96,6 +96,31 @@ def test_a_module_opens_with_a_docstring_and_is_short(path):
     assert text.count("\n") <= 300, f"{path} has {text.count(chr(10))} lines; expected at most 300"
 
 
+def unnamed_encodings(path):
+    """Lines of a file that read or write text in whatever encoding the user's locale has."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call) or any(k.arg == "encoding" for k in node.keywords):
+            continue
+        name = getattr(node.func, "attr", getattr(node.func, "id", None))
+        owner = getattr(getattr(node.func, "value", None), "id", None)
+        binary = any(isinstance(a, ast.Constant) and "b" in str(a.value) for a in node.args[1:])
+        text = any(k.arg in ("text", "universal_newlines") for k in node.keywords)
+        named = name == "read_text" and node.args
+        if (
+            (name in ("read_text", "write_text") and not named)
+            or (name == "open" and owner != "os" and not binary)
+            or text
+        ):
+            yield node.lineno
+
+
+@pytest.mark.parametrize("room", ["src", "workflow", "docs", "benchmarks", "models"])
+def test_every_text_file_has_a_named_encoding(room):
+    """Results and models are UTF-8 in every locale."""
+    found = {str(p): list(unnamed_encodings(p)) for p in (ROOT / room).rglob("*.py")}
+    assert not {path: lines for path, lines in found.items() if lines}
+
+
 LIMITS = {p: 90 for p in (SOURCE / "amortmix" / "library").glob("*.py")} | {
     # the epidemic declares the curve of an outbreak as well, and models of published data say what each parameter is
     p: {"epidemic": 60, "recessions": 45, "elk": 45}.get(p.stem, 25)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from amortmix.model import registry
 from amortmix_paper import pretrained, summary_page, table1
-from amortmix_paper.captions import Figures, ModelFigures, clear_figures, figure_gallery
+from amortmix_paper.captions import ModelFigures, captions_of
 from amortmix_paper.notebook_html import to_html, with_mathml
 from amortmix_paper.statements import card_lines, chosen_data_sets, table_answer, validation_line
 
@@ -88,42 +88,23 @@ def test_captions_say_what_a_figure_shows_and_whether_the_paper_has_it(tmp_path)
     for dataset in sources:
         figures.add(plt.figure(), "joint", dataset)
     figures.add(plt.figure(), "recovery", part="poorly separated states")
-    found = {p.stem: json.loads(p.read_text())["caption"] for p in tmp_path.glob("*.json")}
-    assert set(found) == {
-        "fig15_joint_people_B",
-        "evidence_accumulation_joint_dutilh_C",
-        "evidence_accumulation_joint_sim_A",
-        "fig13_recovery_poorly",
-    }
-    assert "Joint posterior, people_B: " in found["fig15_joint_people_B"]
+    found = captions_of(tmp_path)
+    assert (
+        set(found)
+        == {p.stem for p in tmp_path.glob("*.png")}
+        == {
+            "fig15_joint_people_B",
+            "evidence_accumulation_joint_dutilh_C",
+            "evidence_accumulation_joint_sim_A",
+            "fig13_recovery_poorly",
+        }
+    )
+    assert "Joint posterior, people_B. " in found["fig15_joint_people_B"]
     assert {n for n, words in found.items() if "of the paper" in words} == {
         "fig15_joint_people_B",
         "fig13_recovery_poorly",
     }
-    plt.close("all")
-
-
-def test_figures_of_own_models_have_a_heading_of_their_own(tmp_path):
-    model = registry.find("tests/workflow/waiting_2.py")
-    for page, heading in (("table1", "Participants"), ("gaussian_mixture", "Gaussian mixture model")):
-        Figures(tmp_path / "figures", page, heading).save(plt.figure(), page, "words < & >")
-    ModelFigures(tmp_path / "figures", model, {"exp1_A": "file:a.csv"}).add(plt.figure(), "joint", "exp1_A")
-    plt.close("all")
-    gallery = figure_gallery(tmp_path / "figures", tmp_path)
-    headings = re.findall("<h3>(.*)</h3>", gallery)
-    assert headings == ["Gaussian mixture model", "Waiting times, by a simulator alone", "Participants"]
-    assert 'src="figures/waiting_2_joint_exp1_A.png"' in gallery and "words &lt; &amp; &gt;." in gallery
-
-
-def test_a_page_clears_the_figures_of_its_earlier_runs_and_no_others(tmp_path):
-    """Those of data sets that it no longer shows would stay in the report."""
-    for page, name in (("waiting_2", "waiting_2_joint_a"), ("waiting_2", "waiting_2_gap"), ("waiting", "waiting_2")):
-        Figures(tmp_path, page, "heading").save(plt.figure(), name, "words")
-    (tmp_path / "my_own.png").touch()
-    plt.close("all")
-    clear_figures(tmp_path, "waiting_2")
-    kept = {f"waiting_2{suffix}" for suffix in (".json", ".pdf", ".png")}
-    assert {path.name for path in tmp_path.iterdir()} == {"my_own.png"} | kept
+    assert not plt.get_fignums() and captions_of(tmp_path / "nowhere") == {}
 
 
 TITLES = {
@@ -157,7 +138,7 @@ def test_own_models_and_data_sets_have_rows_and_no_targets():
     assert list(rows.index) == list(comparisons) and rows.loc["exp1_A", "verdict"] == "UNRELIABLE"
     assert rows.loc["exp1_A", "model"] == "My model"
     assert not len(summary_page.published_rows({"paper": comparisons}))
-    assert "exp1_A" in summary_page.table(rows)
+    assert "exp1_A" in summary_page.shown(rows).to_html()
 
 
 def test_the_papers_numbers_stand_beside_ours_by_source():
@@ -168,6 +149,19 @@ def test_the_papers_numbers_stand_beside_ours_by_source():
         "Table 1, C: k-hat at most 0.7": "yes",
         "Table 1, C: MMD p at most 0.1": "yes",
     }
+
+
+def test_a_number_that_is_better_than_the_papers_says_so():
+    """Participant B has C2ST 0.62 and k-hat 0.49 there, A 0.99 and 3.81."""
+    found = {
+        "b": comparison("b", "participant:B", c2st=0.50, pareto_k=0.8),
+        "a": comparison("a", "participant:A", c2st=0.98, pareto_k=0.6),
+    }
+    agree = summary_page.published_rows({"reference": found})["agree"]
+    assert agree["Table 1, B: C2ST"] == "better" and agree["Table 1, B: k-hat at most 0.7"] == "no"
+    assert agree["Table 1, A: C2ST"] == "yes" and agree["Table 1, A: k-hat at most 0.7"] == "better"
+    worse = summary_page.published_rows({"reference": {"b": comparison("b", "participant:B", c2st=0.7)}})["agree"]
+    assert worse["Table 1, B: C2ST"] == "no"
 
 
 def test_all_data_sets_are_shown_but_of_many_participants_four():
@@ -211,6 +205,6 @@ def test_the_report_counts_the_steps_that_were_left_out():
     name, titles = "gaussian_mixture", {"gaussian_mixture": "mixture"}
     rows = summary_page.time_rows({name: card | {"skipped": 4}}, {}, titles)
     assert rows.loc["mixture", "steps left out"] == 4
-    assert '<th class="number">steps left out</th>' in summary_page.table(rows)
+    assert "steps left out" in summary_page.shown(rows).to_html()
     unknown = summary_page.time_rows({name: {k: v for k, v in card.items() if k != "skipped"}}, {}, titles)
     assert table1.cell("steps left out", unknown.loc["mixture", "steps left out"]) == "–"

@@ -1,34 +1,32 @@
-"""The keys of the configuration, from the schemas, the configuration file, its comments, and the presets."""
+"""The keys of the configuration, from the schemas and the presets."""
 
 import json
-import re
 
 import yaml
 
+from amortmix_paper.schemas import load
 from pages.markdown import code, table
 
-SCHEMAS = "src/amortmix_paper/schemas"
 PRESETS = ("smoke", "default", "longer", "paper")
 
 
 def page(root):
     """Keys of ``config/config.yaml``, of its settings in each preset, and of ``config/models.yaml``."""
-    schema, models = (json.loads((root / SCHEMAS / f"{n}.schema.json").read_text()) for n in ("config", "models"))
-    text = (root / "config" / "config.yaml").read_text()
-    known, comments = yaml.safe_load(text), comments_of(text)
+    schema, models = load("config"), load("models")
     keys = [
-        [code(key), allowed(entry, schema), code(_short(known[key])), comments.get(key, "")]
+        [code(key), allowed(entry, schema), code(_short(entry["default"])), entry["description"]]
         for key, entry in schema["properties"].items()
-        if key in known
     ]
-    presets = {n: yaml.safe_load((root / "config" / "presets" / f"{n}.yaml").read_text()) for n in PRESETS}
+    presets = {
+        n: yaml.safe_load((root / "config" / "presets" / f"{n}.yaml").read_text(encoding="utf-8")) for n in PRESETS
+    }
     settings = [
-        [code(path), allowed(entry, schema), *(_setting(presets[n], path) for n in PRESETS)]
+        [code(path), allowed(entry, schema), *(_setting(presets[n], path) for n in PRESETS), entry["description"]]
         for path, entry in leaves(schema["properties"]["settings"], "settings")
     ]
     return TEXT.format(
         keys=table(["key", "values", "default", "meaning"], keys),
-        settings=table(["key", "values", *(f"`{n}`" for n in PRESETS)], settings),
+        settings=table(["key", "values", *(f"`{n}`" for n in PRESETS), "meaning"], settings),
         models=table(
             ["key", "values"], [[code(p), allowed(e, models)] for p, e in leaves(models["additionalProperties"], "")]
         ),
@@ -67,11 +65,6 @@ gaussian_hmm:
 {models}"""
 
 
-def comments_of(text):
-    """{key: comment} of a YAML file whose comments stand behind the values."""
-    return {m[1]: m[2].strip() for m in re.finditer(r"^(\w+):[^#\n]*#\s*(.*)$", text, flags=re.MULTILINE)}
-
-
 def leaves(schema, path):
     """(key, entry) of every key that is not an object with keys of its own."""
     for name, entry in schema.get("properties", {}).items():
@@ -86,9 +79,9 @@ def allowed(entry, schema):
     """What a schema's entry accepts, in words."""
     if "$ref" in entry:
         number, _ = schema["definitions"][entry["$ref"].rsplit("/", 1)[1]]["oneOf"]
-        return f"{allowed(number, schema)}, {entry['description']}"
-    if "description" in entry:
-        return entry["description"]
+        return f"{allowed(number, schema)}, {entry['expected']}"
+    if "expected" in entry:
+        return entry["expected"]
     if "enum" in entry:
         return ", ".join(code(v) for v in entry["enum"])
     if "oneOf" in entry:
@@ -96,7 +89,13 @@ def allowed(entry, schema):
     kind = entry.get("type", "")
     if kind == "array":
         return f"a list of {entry['minItems']}" if entry.get("minItems") == entry.get("maxItems", 0) else "a list"
-    words = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "string": "text"}
+    words = {
+        "integer": "a whole number",
+        "number": "a number",
+        "boolean": "true or false",
+        "string": "text",
+        "object": "a table of keys",
+    }
     bounds = [f"at least {entry['minimum']}"] if "minimum" in entry else []
     bounds += [f"above {entry['exclusiveMinimum']}"] if "exclusiveMinimum" in entry else []
     bounds += [f"below {entry['exclusiveMaximum']}"] if "exclusiveMaximum" in entry else []

@@ -9,7 +9,7 @@ PRETRAINED = "src/amortmix/pretrained"
 
 def page(root):
     """A table of all networks, and one of their quality at single numbers of units and priors."""
-    rows = json.loads((root / PRETRAINED / "index.json").read_text())
+    rows = json.loads((root / PRETRAINED / "index.json").read_text(encoding="utf-8"))
     found = [(row, *_files(root, row)) for row in rows]
     return TEXT.format(
         networks=table(
@@ -58,7 +58,7 @@ simulate at every fit and so need the extra `train`.
 
 def _files(root, row):
     folder = root / PRETRAINED / row["folder"] / row["model"]
-    return (json.loads((folder / name).read_text()) for name in ("card.json", "metrics.json"))
+    return (json.loads((folder / name).read_text(encoding="utf-8")) for name in ("card.json", "metrics.json"))
 
 
 def network_row(row, card):

@@ -14,9 +14,9 @@ def pages(root):
     """{path: text}: an index, and a copy of each notebook."""
     executed = {p.stem: p for p in sorted((root / "results" / "published").glob("*/*/notebooks/*.ipynb"))}
     sources = {p.stem: p for p in sorted((root / "notebooks").glob("*.ipynb"))}
-    chosen = executed or sources
+    chosen = sources | executed
     copies = {f"notebooks/{name}.ipynb": _plain(path) for name, path in chosen.items()}
-    words = "Executed in the published run:" if executed else "Text and code, not executed:"
+    words = "Executed, where the published run has a page; else text and code:" if executed else "Text and code:"
     toctree = "\n".join(["```{toctree}", ":maxdepth: 1", "", *(f"notebooks/{name}" for name in chosen), "```"])
     return {"notebooks.md": f"{INTRODUCTION}\n{words}\n\n{toctree}\n", **copies}
 

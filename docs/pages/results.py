@@ -20,6 +20,7 @@ def page(root):
     comparisons = {p.name: fitted(p, listed) for p in sorted(run.iterdir())}
     return TEXT.format(
         **{f"targets_{p}": targets(run / p, comparisons[p], titles) for p in comparisons},
+        judged=summary_page.JUDGED,
         published=frame_table(summary_page.published_rows(comparisons)),
         table1=frame_table(pd.read_csv(run / "reference" / "tables" / "table1.csv", index_col=0)),
         speed=table(["measured", "method", "mean of repeats", "unit"], speed_rows(root)),
@@ -47,10 +48,8 @@ networks](networks.md).
 
 ## The paper's numbers and ours
 
-Table 1 of the paper was made with the priors called `reference`: agreement is judged there. C2ST agrees within 0.05;
-k-hat and the p-value of the MMD agree on the same side of their limit; a time agrees if it is not longer. The
-paper's machine is not named, its demonstration data sets are not ours, and the fits of this run shared their machine
-with other jobs.
+{judged} The paper's machine is not named, its demonstration data sets are not ours, and the fits of this run shared
+their machine with other jobs.
 
 {published}
 ## Eleven participants
@@ -72,7 +71,7 @@ def fitted(folder, listed):
     """{data set: comparison.json} of one prior, each with its model; files of version 0.1 do not name their source."""
     return {
         path.parent.name: {"source": listed.get(path.parent.name)}
-        | json.loads(path.read_text())
+        | json.loads(path.read_text(encoding="utf-8"))
         | {"case": path.parents[2].name}
         for path in sorted(folder.glob("*/fits/*/comparison.json"))
     }
@@ -81,7 +80,8 @@ def fitted(folder, listed):
 def targets(folder, comparisons, titles):
     """Targets of the networks that ship beside what was measured."""
     metrics = {
-        path.parents[1].name: json.loads(path.read_text()) for path in sorted(folder.glob("*/validation/metrics.json"))
+        path.parents[1].name: json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(folder.glob("*/validation/metrics.json"))
     }
     rows = summary_page.target_rows(metrics, comparisons, titles, "shipped").reset_index()
     return frame_table(without_small_heads(rows))

@@ -60,7 +60,7 @@ def smoothing(root):
     """Errors of the smoothing rules in the published run."""
     rows = []
     for path in sorted((root / PUBLISHED / "default_shipped").glob("*/*/validation/metrics.json")):
-        metrics = json.loads(path.read_text())
+        metrics = json.loads(path.read_text(encoding="utf-8"))
         if "smoothing_errors" not in metrics:
             continue
         case, prior = CASES[path.parents[1].name], path.parents[2].name

@@ -15,7 +15,8 @@ import importlib.util
 import logging
 import os
 
-os.environ.setdefault("KERAS_BACKEND", "jax")
+# whatever another project needs: these networks are written for JAX
+os.environ["KERAS_BACKEND"] = "jax"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 # libraries that report their set-up would bury the answers of a notebook

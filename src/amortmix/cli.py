@@ -87,9 +87,9 @@ def new(
     path = folder / f"{name}.py"
     if path.exists():
         raise BadInput(f"{path}: exists already; expected a new name")
-    text = (TEMPLATES / f"{'simulator' if simulator else 'density'}.py.txt").read_text()
+    text = (TEMPLATES / f"{'simulator' if simulator else 'density'}.py.txt").read_text(encoding="utf-8")
     with atomic(path) as temporary:
-        temporary.write_text(text.replace("NAME", name.replace("_", " ")))
+        temporary.write_text(text.replace("NAME", name.replace("_", " ")), encoding="utf-8")
     print(f"{path} written; next: amortmix check {path}, then amortmix train {path} --minutes 10")
 
 

@@ -130,7 +130,7 @@ def export(folder):
     It takes about a minute, and a process of its own: the tool that converts changes functions of JAX.
     """
     command = [sys.executable, "-m", "amortmix.cli", "export", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode:
         print((done.stderr.strip().splitlines() or ["the export ended without a word"])[-1])
     return done.returncode == 0

@@ -1,14 +1,14 @@
-"""Every figure of a run with its caption, under the heading where a reader looks for it.
+"""Every figure of a run with its caption, which says what cannot be guessed, and the paper's number where it has one.
 
-The page that draws a figure writes ``NAME.json`` beside ``NAME.pdf`` and ``NAME.png``: the page, a heading, a caption
-and, where the paper has this figure, its number. Nothing is read from names, which are the users'.
+A page has a folder of its own with ``NAME.pdf``, ``NAME.png`` and the captions of all. Nothing is read from names,
+which are the users'.
 """
 
-import html
 from pathlib import Path
 
 from amortmix.storage.files import read_json, write_json
 
+CAPTIONS_FILE = "captions.json"
 #: Figures of the paper: (model, content) -> number.
 FIGURES = {
     ("gaussian_mixture", "calibration"): 4,
@@ -30,64 +30,59 @@ DATA_SET_FIGURES = {
     ("participant:A", "joint"): 16,
     **{(f"participant:{letter}", "states"): 17 for letter in "ABCDEFGHIJK"},
 }
-#: What a figure of one model shows; {} is the data set, or the part of the data sets.
+#: What a figure of one model shows, and what a reader cannot guess; {} is the data set, or the part of the data sets.
 CAPTIONS = {
-    "calibration": "Simulation-based calibration: ranks of the truth among posterior draws, as ECDF minus uniform, in "
-    "simultaneous 95 % bands",
-    "recovery": "Recovery: posterior median and 95 % interval of held-out simulations against the truth{}; intervals "
-    "that leave the panel are cut",
-    "joint": "Joint posterior{}: ABI, MCMC where it ran, the prior, and ABI corrected by importance weights (PSIS) "
-    "where these can be relied on",
-    "states": "Hidden classes or states{}: median and band of their probabilities over posterior draws",
-    "predictive": "Posterior predictive check{}: observations, and data sets simulated from the fit",
-    "gap": "Amortization gap in six parts of the range of each parameter, with two standard errors",
-    "learning_curve": "Losses on training batches and on held-out simulations",
-    "reliability": "How often a state is the true one, against its predicted probability; ECE is the mean distance",
-    "cost": "CPU seconds of one fit by each method, and of many fits with training included",
+    "calibration": "Simulation-based calibration: ranks of the truth among posterior draws, as ECDF minus uniform. The"
+    " grey ellipse is no error of the curve: 95 % of the curves of a right posterior lie in it over their whole length",
+    "recovery": "Recovery{}: posterior median and 95 % interval of the first held-out simulations, 500 at most, "
+    "against the truth; intervals that leave the panel are cut",
+    "joint": "Joint posterior{}. ABI: raw draws of the networks; PSIS: draws chosen among more of theirs by importance"
+    " weight, where the weights can be relied on; MCMC where it ran; the prior on the diagonal alone. 1,200 draws of "
+    "each are points, all make the curves; axes hold the central 99 % of the draws of every method",
+    "states": "Hidden classes or states{}: lines are medians, bands hold the central 95 % (classes) or 99 % (states) "
+    "of a unit's probabilities over posterior draws; those of ABI were chosen by importance weight, where the weights "
+    "can be relied on. Ticks and coloured points: the truth, where it is known",
+    "predictive": "Posterior predictive check{}: observations, and 400 data sets simulated from the fit, as the median"
+    " and the central 95 % of the counts in each bin",
+    "contraction": "What the data teach: posterior z-score against contraction, a point for each held-out simulation; "
+    "at 0 the data say nothing beyond the prior, at 1 all",
+    "gap": "Amortization gap by region: the true values of each parameter in six parts with equally many held-out data"
+    " sets, means with two standard errors",
+    "learning_curve": "Losses on training batches and on held-out simulations. The two need not agree, for they are "
+    "not of the same data sets: what is trained on may be simulated from a proposal or corrupted, as the list above "
+    "says, which moves the posterior's loss by some tenths of a nat; the MMD of a small batch is larger than that of "
+    "many data sets by chance alone. Panels end where the upper 15 % of the values begin",
+    "reliability": "How often a state is the true one, against its predicted probability, over all units of the held-"
+    "out simulations; ECE is the mean distance from the diagonal",
+    "cost": "CPU seconds of one core: a fit by each method, a point for each data set, and many fits with the training"
+    " of the networks included",
 }
-#: Headings that come first in the report, in this order.
-FIRST = (
-    "Gaussian mixture model",
-    "Gaussian hidden Markov model",
-    "Latent switches in cognitive processing",
-    "Latent switches between guessing and leaky competing accumulators",
-)
-LAST = (
-    "Participants",
-    "Smoothing",
-    "Ablation",
-    "How many components",
-    "Indicators first",
-    "An epidemic",
-    "Published data of other fields",
-    "Spatial example",
-    "Break-even",
-    "Workflow",
-)
 
 
 class Figures:
-    """Writes the figures of one page, each with its caption.
+    """Writes the figures of one page, and what `CAPTIONS_FILE` keeps beside them.
 
     Parameters
     ----------
     folder : path
-    page : str
-        The page that draws them, which clears them before it draws again.
-    heading : str
-        Under which the report shows them.
+        Of this page alone.
     """
 
-    def __init__(self, folder, page, heading):
-        self.folder, self.page, self.heading = Path(folder), page, heading
+    def __init__(self, folder):
+        self.folder, self.captions = Path(folder), {}
 
-    def save(self, figure, name, caption, number=None):
-        """Write a figure; ``number`` is that of the paper's figure with this content."""
+    def save(self, figure, name, caption):
+        """Write a figure and its caption, and show both in the page."""
+        import matplotlib.pyplot as plt
+        from IPython.display import Markdown, display
+
         from amortmix.plots.style import save
 
         save(figure, self.folder, name)
-        entry = {"page": self.page, "heading": self.heading, "caption": caption, "number": number}
-        write_json(self.folder / f"{name}.json", entry)
+        self.captions[name] = caption
+        write_json(self.folder / CAPTIONS_FILE, self.captions)
+        display(figure, Markdown(f"*{caption}.*"))
+        plt.close(figure)
 
 
 class ModelFigures(Figures):
@@ -102,7 +97,7 @@ class ModelFigures(Figures):
     """
 
     def __init__(self, folder, model, sources):
-        super().__init__(folder, model.name, model.title)
+        super().__init__(folder)
         self.model, self.sources = model, sources
 
     def add(self, figure, kind, dataset=None, part=None):
@@ -117,35 +112,10 @@ class ModelFigures(Figures):
         caption = CAPTIONS[kind].format(f", {about}" if about else "")
         if number:
             caption += f" (as figure {number} of the paper)"
-        self.save(figure, f"{name}_{about.split()[0]}" if about else name, caption, number)
+        self.save(figure, f"{name}_{about.split()[0]}" if about else name, caption)
 
 
-def _entries(folder):
-    """(path without suffix, manifest) of every figure of a folder that has a caption, in order of their names."""
-    return [(p.with_suffix(""), read_json(p)) for p in sorted(Path(folder).glob("*.json"))]
-
-
-def clear_figures(folder, page):
-    """Remove the figures that an earlier run of a page drew: of other data sets, which nobody would draw again."""
-    for path, entry in _entries(folder):
-        if entry["page"] == page:
-            for suffix in (".pdf", ".png", ".json"):
-                Path(f"{path}{suffix}").unlink(missing_ok=True)
-
-
-def figure_gallery(folder, page_folder):
-    """Every figure of a folder with its caption, as links relative to the page, the paper's models first."""
-    groups = {heading: [] for heading in FIRST}
-    # figures with the paper's numbers first
-    entries = sorted(_entries(folder), key=lambda e: (e[1]["number"] or 99, e[0].name))
-    headings = [e["heading"] for _, e in entries]
-    for heading in [*(h for h in headings if h not in LAST), *LAST]:
-        groups.setdefault(heading, [])
-    for path, entry in entries:
-        source = Path(f"{path}.png").relative_to(page_folder).as_posix()
-        source, words = html.escape(source), html.escape(entry["caption"])
-        groups[entry["heading"]].append(
-            f'<figure><a href="{source}"><img loading="lazy" src="{source}" alt="{words}"></a>'
-            f"<figcaption>{words}.</figcaption></figure>"
-        )
-    return "\n".join(f"<h3>{html.escape(h)}</h3>\n" + "\n".join(parts) for h, parts in groups.items() if parts)
+def captions_of(folder):
+    """{figure: caption} of a page's folder, empty as long as the page has drawn nothing."""
+    path = Path(folder) / CAPTIONS_FILE
+    return read_json(path) if path.is_file() else {}

@@ -11,25 +11,6 @@ import traceback
 from amortmix.storage.files import BadInput
 
 
-class _Tee:
-    """The terminal's stream, with a copy of everything in the log."""
-
-    def __init__(self, log, terminal):
-        self.log, self.terminal = log, terminal
-
-    def write(self, text):
-        # libraries keep the stream and may still write at exit
-        if not self.log.closed:
-            self.log.write(text)
-        return self.terminal.write(text)
-
-    def close(self):
-        """The terminal is not ours to close."""
-
-    def __getattr__(self, name):
-        return getattr(self.terminal, name)
-
-
 def limit_threads(threads):
     """Keep XLA to ``threads`` threads; must run before JAX starts. Jobs side by side otherwise fight for cores."""
     os.environ["NPROC"] = str(threads)  # the size of XLA's pool; no flag of XLA limits it
@@ -55,27 +36,45 @@ def _disk_is_full(error):
     return isinstance(error, OSError) and (error.errno == errno.ENOSPC or "No space left" in str(error))
 
 
+def _in_a_line(error, snakemake):
+    """What went wrong, for the terminal."""
+    if isinstance(error, BadInput) or (isinstance(error, SystemExit) and isinstance(error.code, str)):
+        return str(error)
+    if _disk_is_full(error):
+        return f"no space left to write {snakemake.output}: free some and run again"
+    return f"{type(error).__name__}: {error}".split("\n")[0] + f"; see {snakemake.log[0]}"
+
+
+def _into(path):
+    """Send what this process and those that it starts write to the terminal into a file; returns the terminal.
+
+    File descriptors are changed, since compilers, kernels and chains know nothing of ``sys.stdout``; until the process
+    ends, for libraries keep the streams and may still write at exit.
+    """
+    terminal = os.fdopen(os.dup(2), "w", encoding="utf-8")
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+        os.dup2(log, stream.fileno())
+        stream.reconfigure(encoding="utf-8", line_buffering=True)
+    os.close(log)
+    return terminal
+
+
 @contextlib.contextmanager
 def job(snakemake):
-    """Run a rule's script: output goes to the log and the terminal, bad input ends in one line."""
+    """Run a rule's script: what it says goes to the log, and an error as one line to the terminal as well."""
     limit_threads(snakemake.threads)
     os.environ.setdefault("MPLBACKEND", "Agg")
     logging.getLogger("jax").setLevel(logging.ERROR)
-    with open(snakemake.log[0], "w", buffering=1) as log:
-        out, err = sys.stdout, sys.stderr
-        sys.stdout, sys.stderr = _Tee(log, out), _Tee(log, err)
-        try:
-            cache_compilations()
-            yield
-        except BadInput as error:
-            print(f"error: {error}", file=sys.stderr)
-            sys.exit(1)
-        except Exception as error:
-            # into the log as well; the exception itself goes on
-            log.write(traceback.format_exc())
-            if _disk_is_full(error):
-                print(f"error: no space left to write {snakemake.output}: free some and run again", file=sys.stderr)
-                sys.exit(1)
-            raise
-        finally:
-            sys.stdout, sys.stderr = out, err
+    terminal = _into(snakemake.log[0])
+    try:
+        cache_compilations()
+        yield
+    except (Exception, SystemExit) as error:  # whatever it is, its text belongs into the log
+        if not isinstance(error, BadInput):
+            traceback.print_exc()
+        line = f"error: {_in_a_line(error, snakemake)}"
+        print(line)
+        print(line, file=terminal, flush=True)
+        sys.exit(1)

@@ -24,13 +24,15 @@ def with_mathml(markdown):
     return FORMULA.sub(mathml, markdown)
 
 
-def to_html(notebook):
+def to_html(notebook, code=True):
     """The HTML of an executed notebook.
 
     Parameters
     ----------
     notebook : nbformat.NotebookNode
         Left as it is.
+    code : bool
+        Whether the page shows its code, and not only what it says.
     """
     notebook = copy.deepcopy(notebook)
     tags = [cell.metadata.get("tags", []) for cell in notebook.cells]
@@ -39,5 +41,5 @@ def to_html(notebook):
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = with_mathml(cell.source)
-    exporter = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True)
+    exporter = HTMLExporter(exclude_input=not code, exclude_input_prompt=True, exclude_output_prompt=True)
     return SCRIPT.sub("", exporter.from_notebook_node(notebook)[0])

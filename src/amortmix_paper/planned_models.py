@@ -14,6 +14,7 @@ import yaml
 
 import amortmix
 from amortmix.storage.files import BadInput, plain, read_json, write_json
+from amortmix_paper.places import in_project
 from amortmix_paper.schemas import check
 
 CACHE = Path(".cache/models")
@@ -21,20 +22,21 @@ PACKAGE = Path(amortmix.__file__).parent
 LIBRARY = PACKAGE / "library"
 #: What the facts follow from, beside the declaration.
 DERIVED_BY = ("model/*.py", "training/recipes.py")
-#: Names of pages that are about no single model.
-PAGES = (
-    "table1",
-    "all_trials",
-    "smoothing",
-    "errata",
-    "ablation",
-    "components",
-    "factorization",
-    "epidemic",
-    "fields",
-    "spatial",
-    "break_even",
-)
+#: Pages that are about no single model: name -> title.
+PAGES = {
+    "table1": "Table 1",
+    "all_trials": "All trials",
+    "smoothing": "Smoothing",
+    "errata": "Errata",
+    "ablation": "Ablation",
+    "components": "How many components",
+    "factorization": "Indicators first",
+    "epidemic": "An epidemic",
+    "fields": "Published data of other fields",
+    "spatial": "One field, every method",
+    "break_even": "Break-even",
+    "overview": "Start here",
+}
 
 
 class Facts(NamedTuple):
@@ -83,6 +85,7 @@ class Models:
 
     def find(self, source, where):
         """The name of the model that a row names, by its name or by its file; thousands of rows name the same."""
+        source = in_project(source) if source.endswith(".py") else source
         if source not in self._found:
             self._found[source] = self._find(source, where)
         return self._found[source]
@@ -134,7 +137,7 @@ class Models:
     def _known(self, source, file):
         """Facts of a model, derived only once for the same text and changes."""
         # the name, to which changes belong, stands in the declaration: all of them are part of the key
-        key = json.dumps([source, file.read_text(), self.settings, derivation()])
+        key = json.dumps([source, file.read_text(encoding="utf-8"), self.settings, derivation()])
         path = CACHE / f"{hashlib.sha256(key.encode()).hexdigest()[:20]}.json"
         if not path.is_file():
             write_json(path, _derive(source, self.settings, self._where)._asdict())
@@ -176,7 +179,7 @@ def read_settings(path):
     if not Path(path).is_file():
         raise BadInput(f"{path}: no such file; expected changes of models, or an empty file")
     try:
-        content = yaml.safe_load(Path(path).read_text()) or {}
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
     except yaml.YAMLError as error:
         raise BadInput(f"{path}: not YAML ({' '.join(str(error).split())})") from None
     check(content, "models", path)

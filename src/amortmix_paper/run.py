@@ -12,11 +12,11 @@ from amortmix.storage.files import BadInput
 from amortmix_paper import pretrained
 from amortmix_paper.datasets import read_datasets
 from amortmix_paper.participants import find_participants, simulated_participants
+from amortmix_paper.places import in_project
 from amortmix_paper.planned_models import Models
 from amortmix_paper.problems import find_problems
-from amortmix_paper.schemas import check
+from amortmix_paper.schemas import check, defaults
 
-PRESETS = Path("config/presets")
 #: Words of YAML that Snakemake leaves as text where they are given on the command line.
 BOOLEANS = {"true": True, "false": False}
 
@@ -55,19 +55,20 @@ class Run:
     """
 
     def __init__(self, config, download=False):
-        config = {k: BOOLEANS.get(v, v) if isinstance(v, str) else v for k, v in config.items()}
+        given = {k: BOOLEANS.get(v, v) if isinstance(v, str) else v for k, v in config.items()}
+        config = defaults("config") | given
         check(config, "config", "config")
         self.config, self.preset, self.seed = config, config["preset"], config["seed"]
-        path = PRESETS / f"{self.preset}.yaml"
-        preset = yaml.safe_load(path.read_text())
+        path = preset_file(self.preset)
+        preset = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
         # settings may be given as --configfile: a preset's, or the sections that differ
-        self.settings = preset["settings"] | config.get("settings", {})
-        self._recipes = config.get("recipes") or preset["recipes"]
+        self.settings = preset["settings"] | config["settings"]
+        self._recipes = config["recipes"] or preset["recipes"]
         check(config | {"settings": self.settings}, "config", path)
         check({name: {"recipe": recipe} for name, recipe in self._recipes.items()}, "models", path)
         self.priors = config["priors"] if isinstance(config["priors"], list) else [config["priors"]]
-        self.models = Models(config["models"])
-        self._listed = read_datasets(config["datasets"], self.models)
+        self.models = Models(in_project(config["models"]))
+        self._listed = read_datasets(in_project(config["datasets"]), self.models)
         self.models.check_settings()
         datasets = self._listed
         if config["participants"] == "simulated":
@@ -82,7 +83,9 @@ class Run:
 
     def _find_files(self, datasets, download):
         wanted = {d.name for d in datasets.values() if d.kind == "participant"}
-        found, self.trouble = find_participants(wanted, self.config["participant_files"], download)
+        found, self.trouble = find_participants(
+            wanted, [in_project(f) for f in self.config["participant_files"]], download
+        )
         self.files, self.datasets = {}, {}
         for name, item in datasets.items():
             if item.kind == "participant" and item.name not in found:
@@ -215,9 +218,14 @@ class Run:
         }
 
 
+def preset_file(name):
+    """Where the budgets and recipes of a preset are."""
+    return in_project(f"config/presets/{name}.yaml")
+
+
 def preset_recipes(preset):
     """{model: recipe} of a preset."""
-    return yaml.safe_load((PRESETS / f"{preset}.yaml").read_text())["recipes"]
+    return yaml.safe_load(Path(preset_file(preset)).read_text(encoding="utf-8"))["recipes"]
 
 
 def merged(recipe, changes):

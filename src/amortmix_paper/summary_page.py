@@ -1,16 +1,10 @@
-"""One page to open: the numbers against their targets and against the paper, every figure, and how it was made.
+"""Tables of the start page and of the results: numbers against their targets and against the paper, and what they took.
 
-The page is HTML that refers to ``figures/`` and ``notebooks/`` beside it: it works from the file system.
+A number of the paper agrees with ours, or ours is better, or neither; see `published_rows`.
 """
 
-import html
-import json
 import math
-import re
 import statistics
-import subprocess
-import sys
-import tempfile
 from typing import NamedTuple
 
 import pandas as pd
@@ -55,16 +49,14 @@ PUBLISHED_SECONDS = {"seconds_abi": ("ABI", 40), "seconds_stan": ("Stan", 900)}
 #: Two values of C2ST are said to agree within this.
 C2ST_TOLERANCE = 0.05
 PARETO_K_LIMIT = 0.7
-
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2rem auto; padding: 0 1rem; color: #222 }
-table { border-collapse: collapse; margin: 1rem 0; font-size: 14px }
-th, td { padding: 0.25rem 0.7rem; text-align: right; border-bottom: 1px solid #ddd }
-th:first-child, td:first-child, .words { text-align: left }
-.yes { color: #00664b } .no { color: #a33f00; font-weight: 600 }
-figure { margin: 1.5rem 0 } img { max-width: 100% } figcaption { color: #555; font-size: 14px }
-nav a { margin-right: 1rem } .warning { background: #fff3cd; padding: 0.5rem 1rem }
-"""
+#: How `published_rows` judges, in words.
+JUDGED = (
+    "Table 1 of the paper was made under the priors called `reference`: agreement is judged there, if they ran. C2ST "
+    f"agrees within {C2ST_TOLERANCE}, and is better where it is lower; k-hat and the p-value of the MMD agree on the "
+    "same side of their limit, and k-hat is better where ours alone is below it; less time is better."
+)
+#: Colours of what a table says in one word.
+WORDS = {"yes": "#00664b", "better": "#00664b", "no": "#a33f00"}
 
 
 def target_rows(metrics, comparisons, titles, networks="trained"):
@@ -91,6 +83,17 @@ def target_rows(metrics, comparisons, titles, networks="trained"):
     return frame.set_index("model")
 
 
+def answer(targets, comparisons):
+    """The sentence of the start page: how many targets are reached, and what the verdicts are."""
+    asked = targets[targets["reached"] != "–"]
+    sentences = [f"{(asked['reached'] == 'yes').sum()} of {len(asked)} targets are reached."]
+    if comparisons:
+        verdicts = pd.Series([c["verdict"] for c in comparisons.values()]).value_counts()
+        words = ", ".join(f"{name} for {n}" for name, n in verdicts.items())
+        sentences.append(f"Verdicts on {len(comparisons)} data sets: {words}.")
+    return " ".join(sentences)
+
+
 def _validation_targets(name, m, targets):
     """(model, quantity, target, measured in words, measured) from held-out simulations."""
     if "gap_nats" in m:
@@ -98,7 +101,7 @@ def _validation_targets(name, m, targets):
         text = f"{gap['mean']:.3f} ± {gap['se']:.3f}"
         yield name, "amortization gap (nats)", targets.gap.get(name), text, gap["mean"]
     for head, e in m.get("excess_ce", {}).items():
-        text = f"{e['mean']:.5f} ± {e['se']:.5f}"
+        text = f"{round(e['mean'], 5) + 0.0:.5f} ± {e['se']:.5f}"  # 0.0: no sign of a zero
         target = targets.excess if name in targets.gap else None
         yield name, f"excess cross-entropy, {head.replace('_', ' ')}", target, text, e["mean"]
     inside = m["sbc"]["inside"]
@@ -159,11 +162,11 @@ def _reached(target, value):
 
 
 def published_rows(comparisons):
-    """Every number of the paper that a run can be held against: published, ours, and whether they agree.
+    """Every number of the paper that a run can be held against: published, ours, and ``yes``, ``better`` or ``no``.
 
     C2ST agrees within `C2ST_TOLERANCE`; of the MMD test only the decision at 10 % can agree, since the statistic
-    depends on the network; a time agrees if it is not longer. Agreement is judged under the priors ``reference``,
-    which made the published Table 1, where the run has them.
+    depends on the network. Better are a lower C2ST, weights that alone can be relied on, and less time. Agreement is
+    judged under the priors ``reference``, which made the published Table 1, where the run has them.
 
     Parameters
     ----------
@@ -194,12 +197,13 @@ def _beside_the_paper(comparisons):
     for key, (method, value) in PUBLISHED_SECONDS.items():
         if len(people) == len(PUBLISHED) and all(c[key] is not None for c in people.values()):
             ours = sum(c[key] for c in people.values())
-            yield f"seconds, eleven participants, {method}", value, ours, "yes" if ours <= value else "no"
+            yield f"seconds, eleven participants, {method}", value, ours, "better" if ours < value else "no"
     for letter, c in people.items():
         _, p, k, c2st = PUBLISHED[letter]
         row = f"Table 1, {letter}"
         yield f"{row}: C2ST", c2st, c["c2st"], _close(c2st, c["c2st"])
         same = _same_side(k, c["pareto_k"], PARETO_K_LIMIT)
+        same = "better" if same == "no" and c["pareto_k"] <= PARETO_K_LIMIT else same
         yield f"{row}: k-hat at most {PARETO_K_LIMIT}", k, c["pareto_k"], same
         yield f"{row}: MMD p at most {MMD_ALPHA}", p, c["mmd_p"], _same_side(p, c["mmd_p"], MMD_ALPHA)
 
@@ -207,7 +211,9 @@ def _beside_the_paper(comparisons):
 def _close(published, ours):
     if ours is None:
         return "MCMC: not run"
-    return "yes" if abs(published - ours) <= C2ST_TOLERANCE else "no"
+    if abs(published - ours) <= C2ST_TOLERANCE:
+        return "yes"
+    return "better" if ours < published else "no"
 
 
 def _same_side(published, ours, limit):
@@ -231,53 +237,34 @@ def time_rows(cards, comparisons, titles):
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def rule_edges(config):
-    """Which rule feeds which, as Snakemake sees it: a set of (rule, rule); rules made per model count as one."""
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        file.write(json.dumps(config))
-        file.flush()
-        command = [sys.executable, "-m", "snakemake", "--cores", "1", "--forceall", "--rulegraph", "dot"]
-        done = subprocess.run([*command, "--configfile", file.name], capture_output=True, text=True, check=True)
-    names = dict(re.findall(r'^\s*(\d+)\s*\[.*?label\s*=\s*"(\w+)', done.stdout, flags=re.MULTILINE))
-    common = {k: re.sub(r"^(train|shipped|validated|data|fit_abi)_.*", r"\1", v) for k, v in names.items()}
-    edges = {(common[a], common[b]) for a, b in re.findall(r"(\d+)\s*->\s*(\d+)", done.stdout)}
-    return {edge for edge in edges if "all" not in edge}
-
-
-def page(title, warnings, sections):
-    """The HTML page.
+def made_rows(metrics, cards, validated):
+    """How the networks of each model were made: commit, seeds, device and versions of packages.
 
     Parameters
     ----------
-    title : str
-    warnings : list of str
-        Shown at the top.
-    sections : list of (heading, HTML)
+    metrics, cards : dict
+        Model name -> metrics.json, card.json.
+    validated : list of str
+        Models whose validation came with their networks.
     """
-    links = " ".join(f'<a href="#s{i}">{html.escape(h)}</a>' for i, (h, _) in enumerate(sections))
-    body = "".join(f'<h2 id="s{i}">{html.escape(h)}</h2>\n{content}\n' for i, (h, content) in enumerate(sections))
-    boxes = "".join(f'<p class="warning">{html.escape(w)}</p>\n' for w in warnings)
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
-        f'<link rel="icon" href="data:,"><style>{STYLE}</style></head>\n<body><h1>{html.escape(title)}</h1>\n{boxes}'
-        f"<nav>{links}</nav>\n{body}</body></html>\n"
-    )
+    found = {
+        name: {
+            "commit": card["git_commit"],
+            "seed": str(card["seed"]),
+            "seed of the validation": f"{metrics[name]['seed']}{' (shipped)' if name in validated else ''}",
+            "device": card["device"],
+            **card["versions"],
+        }
+        for name, card in cards.items()
+    }
+    return pd.DataFrame(found)
 
 
-def table(frame):
-    """A DataFrame as HTML; yes and no in colour, a dash where a value is missing."""
-
-    wordy = {c for c in frame if frame[c].map(lambda x: isinstance(x, str) and x[:1].isalpha()).all()}
-
-    def td(column, value):
-        text = cell(column, value)
-        kind = text if text in ("yes", "no") else "words" if column in wordy else "number"
-        return f'<td class="{kind}">{html.escape(text)}</td>'
-
-    names = [(frame.index.name or "", "words"), *((str(c), "words" if c in wordy else "number") for c in frame)]
-    head = "".join(f'<th class="{kind}">{html.escape(name)}</th>' for name, kind in names)
-    rows = "".join(
-        f"<tr><td>{html.escape(str(i))}</td>{''.join(map(td, frame.columns, row))}</tr>"
-        for i, row in zip(frame.index, frame.values)
-    )
-    return f"<table><tr>{head}</tr>{rows}</table>"
+def shown(frame):
+    """A table as a page shows it: judgements in colour, a dash where a value is missing."""
+    table = frame.reset_index() if frame.index.name or not isinstance(frame.index, pd.RangeIndex) else frame
+    table = table.rename(columns={"index": ""})
+    text = table.astype(object).apply(lambda column: column.map(lambda value: cell(column.name, value)))
+    styled = text.style.hide(axis="index").map(lambda word: f"color: {WORDS[word]}" if word in WORDS else "")
+    wordy = [c for c in text if not text[c].str.fullmatch(r"[-–\d.,e+]*").all()]
+    return styled.set_table_styles({c: [{"selector": "th, td", "props": "text-align: left"}] for c in wordy})

@@ -104,7 +104,7 @@ def running(folder):
         for name in ("slurm.conf", "gres.conf"):
             (ETC / name).symlink_to(folder / name)
         for command in (["slurmctld", "-D", "-i"], ["slurmd", "-D", "-N", _host()]):
-            with open(folder / f"{command[0]}.out", "w") as out:
+            with open(folder / f"{command[0]}.out", "w", encoding="utf-8") as out:
                 daemons.append(subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL))
         _wait_for("slurmctld does not answer", ["scontrol", "ping"], "is UP")
         _wait_for("the node is not ready", ["sinfo", "-h", "-o", "%T"], "idle")

@@ -86,13 +86,13 @@ def test_second_run_does_nothing():
 
 
 def test_own_models_leave_the_papers_jobs_alone(tmp_path):
-    """Without them in the list the report and the page of all costs, which show them, are all that is made again."""
+    """Without them in the list the start page and that of all costs, which show them, are all that is made again."""
     rows = (ROOT / DATASETS.removeprefix("datasets=")).read_text().splitlines()
     papers = [row for row in rows if row.split("\t")[0] not in OWN_DATA_SETS.values()]
     (tmp_path / "list.tsv").write_text("\n".join(papers))
     code, output = snakemake(config=(f"datasets={tmp_path}/list.tsv",))
     assert code == 0, output
-    assert job_counts(output) == {"break_even": 1, "notebook": 1, "report": 1, "all": 1, "total": 4}, output
+    assert job_counts(output) == {"break_even": 1, "notebook": 2, "all": 1, "total": 4}, output
 
 
 def test_a_seed_changes_what_depends_on_it():
@@ -138,7 +138,7 @@ def finished(tmp_path_factory):
 def models_planned(output):
     """Models and pages whose files a dry run would write."""
     found = re.findall(r"results/smoke/paper/(?:notebooks/)?(\w+)[/.]", outputs(output))
-    return set(found) - {"tables", "report"}
+    return set(found) - {"tables", "figures", "overview"}
 
 
 def test_a_declaration_that_changes_makes_its_models_jobs_again_and_no_others(finished):
@@ -154,8 +154,8 @@ def test_a_declaration_that_changes_makes_its_models_jobs_again_and_no_others(fi
     path.write_text(text)
     assert code == 0 and models_planned(output) == {"waiting_2", "break_even"}, output
     once = ("train", "simulate", "validate", "data", "fit_abi", "fit_mcmc", "compare", "costs", "break_even")
-    once += ("report", "all")
-    assert job_counts(output) == dict.fromkeys(once, 1) | {"notebook": 2, "total": 13}
+    once += ("all",)
+    assert job_counts(output) == dict.fromkeys(once, 1) | {"notebook": 3, "total": 13}
 
 
 def test_hyperparameters_that_change_make_their_models_jobs_again_and_no_others(finished):

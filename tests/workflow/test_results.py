@@ -1,11 +1,15 @@
-"""What the smoke run has left: the contract of files, pages, tables and the report."""
+"""What the smoke run has left: the contract of files, pages, tables, the start page and the report."""
 
 import json
 import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
 
 import pandas as pd
 import xarray as xr
-from test_dag import OWN, OWN_DATA_SETS, PAPER, ROOT, SMOKE
+from test_dag import DATASETS, OWN, OWN_DATA_SETS, PAPER, ROOT, SMOKE
 
 from amortmix.model import registry
 from amortmix_paper.break_even import CPU, EPIDEMIC, FIELD
@@ -55,14 +59,28 @@ def test_a_model_without_a_density_says_why_it_has_no_mcmc():
 
 
 def test_own_data_sets_appear_as_such():
-    """In the report with figures and a row, under the title of their model; never as figures of the paper."""
-    page = (SMOKE / "report.html").read_text()
+    """On the start page with a row, and with figures under the name of their model; never as figures of the paper."""
+    page = (SMOKE / "notebooks" / "overview.html").read_text(encoding="utf-8")
     for name, dataset in OWN_DATA_SETS.items():
-        assert f"<td>{dataset}</td>" in page
+        assert re.search(rf"<td[^>]*>{dataset}</td>", page)
+        captions = json.loads((SMOKE / "figures" / name / "captions.json").read_text(encoding="utf-8"))
         for kind in ("joint", "states", "predictive"):
-            entry = json.loads((SMOKE / "figures" / f"{name}_{kind}_{dataset}.json").read_text())
-            assert entry["number"] is None and dataset in entry["caption"]
-            assert f"{name}_{kind}_{dataset}.png" in page and f"<h3>{entry['heading']}</h3>" in page
+            caption = captions[f"{name}_{kind}_{dataset}"]
+            assert dataset in caption and "of the paper" not in caption
+            assert (SMOKE / "figures" / name / f"{name}_{kind}_{dataset}.png").is_file()
+
+
+def test_every_figure_has_a_caption_below_it():
+    """In the page that draws it, as in its folder."""
+    for folder in (SMOKE / "figures").iterdir():
+        drawn = {path.stem for path in folder.glob("*.png")}
+        if not drawn:
+            continue
+        captions = json.loads((folder / "captions.json").read_text(encoding="utf-8"))
+        page = json.loads((SMOKE / "notebooks" / f"{folder.name}.ipynb").read_text(encoding="utf-8"))
+        shown = [o.get("data", {}).get("text/markdown", "") for c in page["cells"] for o in c.get("outputs", [])]
+        shown = {"".join(text) for text in shown}
+        assert set(captions) == drawn and {f"*{caption}.*" for caption in captions.values()} <= shown, folder
 
 
 def test_pages_show_their_figures():
@@ -109,13 +127,31 @@ def test_table_1_has_eleven_rows_and_says_it_is_not_meaningful():
         assert (SMOKE / "notebooks" / f"{name}.html").stat().st_size > 10_000
 
 
-def test_report_works_without_a_server_or_a_network():
+def test_the_start_page_works_without_a_server_or_a_network():
     """Every link of the page is a file beside it."""
-    page = SMOKE / "report.html"
-    links = re.findall(r'(?:src|href)="([^"#][^"]*)"', page.read_text())
-    files = [link for link in links if not link.startswith("data:")]
-    assert len(files) > 20 and all((page.parent / link).is_file() for link in files)
-    assert "not meaningful" in page.read_text()
+    page = SMOKE / "notebooks" / "overview.html"
+    text = page.read_text(encoding="utf-8")
+    links = re.findall(r'<a href="([^"#:]+)"', text)
+    assert len(links) > 15 and all((page.parent / link).is_file() for link in links)
+    assert "not meaningful" in text and "Start here" in text
+
+
+def test_snakemakes_report_has_every_page_and_figure(tmp_path):
+    """Made without a network; each figure has its caption there."""
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--configfile", "config/presets/smoke.yaml"]
+    command += ["--config", DATASETS, "--report", str(tmp_path / "report.zip")]
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    with zipfile.ZipFile(tmp_path / "report.zip") as found:
+        names = [Path(name).name for name in found.namelist()]
+        text = found.read("report/report.html").decode("utf-8")
+    for path in [
+        *(SMOKE / "notebooks").glob("*.html"),
+        *(SMOKE / "figures").rglob("*.png"),
+        SMOKE / "tables/table1.csv",
+    ]:
+        assert path.name in names, path
+    captions = json.loads((SMOKE / "figures" / "table1" / "captions.json").read_text(encoding="utf-8"))
+    assert all(caption[:40] in text for caption in captions.values())
 
 
 def test_nothing_half_written():

@@ -84,5 +84,5 @@ def test_the_smoke_run_through_the_profile(folder):
     output, _ = run.communicate(timeout=PATIENCE)
     assert run.returncode == 0, output
     assert "Group job validation" in output and output.count("Group job comparisons") == 1
-    assert (folder / "results/smoke/paper/report_simulated.html").is_file()
+    assert (folder / "results/smoke/paper/notebooks/overview_simulated.html").is_file()
     assert len(list((folder / "results/smoke/paper").glob("*/fits/*/comparison.json"))) == 1

@@ -1,39 +1,17 @@
 """What fits cost by networks, by Stan and by NUTS, and from how many data sets on training pays for itself."""
 
-#: data sets of a model whose fits are measured
-MEASURED = 1 if run_.preset == "smoke" else 3
-COSTS = f"costs{SUFFIX}.json"
-EPIDEMIC = "results/published/epidemic/numbers.json"
-
-
-def measured_data_sets(case):
-    """The first data sets of a model."""
-    return run_.of_case(case)[:MEASURED]
-
-
-def costs_of(priors, case):
-    """Where what the fits of a model cost is; nowhere without a data set."""
-    return [f"{RESULTS}/{priors}/{case}/{COSTS}"] if run_.of_case(case) else []
-
-
-def models_with_costs(priors):
-    """Models of a prior that have a data set."""
-    return [c for p, c in run_.pairs() if p == priors and run_.of_case(c)]
-
-
-def break_even_table(priors):
-    return f"{RESULTS}/{priors}/tables/break_even{SUFFIX}.csv"
+EPIDEMIC = in_project("results/published/epidemic/numbers.json")
 
 
 rule costs:
     input:
-        bundle=CASE + "/networks/bundle.keras",
-        card=CASE + "/networks/card.json",
-        reference=CASE + "/validation/reference.npz",
+        bundle=f"{CASE}/networks/bundle.keras",
+        card=f"{CASE}/networks/card.json",
+        reference=f"{CASE}/validation/reference.npz",
         data=lambda w: [f"{RESULTS}/{w.priors}/{w.case}/data/{d}.nc" for d in measured_data_sets(w.case)],
         stan=lambda w: [f"{RESULTS}/{w.priors}/{w.case}/fits/{d}/stan.nc" for d in measured_data_sets(w.case)],
     output:
-        CASE + "/" + COSTS,
+        f"{CASE}/{COSTS}",
     log:
         f"logs/{CASE}/costs{SUFFIX}.log",
     conda:
@@ -59,7 +37,12 @@ rule break_even:
         field=[f for f in spatial_files() if f.endswith(".json")],
         epidemic=[EPIDEMIC] if os.path.exists(EPIDEMIC) else [],
     output:
-        RESULTS + "/{priors}/tables/break_even" + SUFFIX + ".csv",
+        report(
+            f"{RESULTS}/{{priors}}/tables/break_even{SUFFIX}.csv",
+            caption="../report/break_even.rst",
+            category="Tables",
+            labels={"table": "Break-even", "priors": "{priors}"},
+        ),
     log:
         f"logs/{RESULTS}/{{priors}}/break_even{SUFFIX}.log",
     conda:

@@ -3,10 +3,10 @@
 
 rule compare:
     input:
-        abi=CASE + "/fits/{dataset}/abi.nc",
-        mcmc=CASE + "/fits/{dataset}/stan.nc",
+        abi=f"{CASE}/fits/{{dataset}}/abi.nc",
+        mcmc=f"{CASE}/fits/{{dataset}}/stan.nc",
     output:
-        CASE + "/fits/{dataset}/comparison.json",
+        f"{CASE}/fits/{{dataset}}/comparison.json",
     log:
         f"logs/{CASE}/fits/{{dataset}}/compare.log",
     priority: 2
@@ -28,8 +28,13 @@ rule table1:
     input:
         lambda w: participants(w.priors, "fits/{dataset}/comparison.json"),
     output:
-        csv=RESULTS + "/{priors}/tables/" + TABLE + ".csv",
-        md=RESULTS + "/{priors}/tables/" + TABLE + ".md",
+        csv=report(
+            f"{RESULTS}/{{priors}}/tables/{TABLE}.csv",
+            caption="../report/table1.rst",
+            category="Tables",
+            labels={"table": "Table 1", "priors": "{priors}"},
+        ),
+        md=f"{RESULTS}/{{priors}}/tables/{TABLE}.md",
     log:
         f"logs/{RESULTS}/{{priors}}/{TABLE}.log",
     conda:

@@ -64,9 +64,9 @@ rule compile_mcmc:
 rule fit_mcmc:
     input:
         engine="results/mcmc/{case}.json",
-        data=CASE + "/data/{dataset}.nc",
+        data=f"{CASE}/data/{{dataset}}.nc",
     output:
-        CASE + "/fits/{dataset}/stan.nc",
+        f"{CASE}/fits/{{dataset}}/stan.nc",
     log:
         f"logs/{CASE}/fits/{{dataset}}/mcmc.log",
     benchmark:

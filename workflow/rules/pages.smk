@@ -1,16 +1,5 @@
 """A page for each data set, and one of all: for a user's own data, in the form that the command line writes."""
 
-
-def data_set_pages():
-    """The pages of every model, the index last."""
-    found = []
-    for p, c in run_.pairs():
-        names = run_.of_case(c)
-        found += [f"{RESULTS}/{p}/{c}/pages/{d}.html" for d in names]
-        found += [f"{RESULTS}/{p}/{c}/pages/index.html"] if names else []
-    return found
-
-
 for priors_, case_, number_, chunk_ in run_.chunks():
     folder_ = f"{RESULTS}/{priors_}/{case_}"
 
@@ -42,7 +31,7 @@ rule pages_index:
     input:
         fits=lambda w: [f"{RESULTS}/{w.priors}/{w.case}/fits/{d}/abi.nc" for d in run_.of_case(w.case)],
     output:
-        CASE + "/pages/index.html",
+        f"{CASE}/pages/index.html",
     log:
         f"logs/{CASE}/pages_index.log",
     conda:

@@ -1,20 +1,10 @@
 """A spatial example by every method of a review: one job for each, which trains, answers and says what it took."""
 
-from amortmix_paper import spatial as spatial_
-
-SPATIAL = f"{RESULTS}/spatial"
-
-
-def spatial_files():
-    """What the page reads."""
-    names = ["fields", "mcmc", *spatial_.METHODS]
-    return [f"{SPATIAL}/{name}.{suffix}" for name in names for suffix in ("npz", "json")]
-
 
 rule spatial_fields:
     output:
-        fields=SPATIAL + "/fields.npz",
-        cost=SPATIAL + "/fields.json",
+        fields=f"{SPATIAL}/fields.npz",
+        cost=f"{SPATIAL}/fields.json",
     log:
         f"logs/{SPATIAL}/fields.log",
     conda:
@@ -33,10 +23,10 @@ rule spatial_fields:
 
 rule spatial_mcmc:
     input:
-        fields=SPATIAL + "/fields.npz",
+        fields=f"{SPATIAL}/fields.npz",
     output:
-        draws=SPATIAL + "/mcmc.npz",
-        cost=SPATIAL + "/mcmc.json",
+        draws=f"{SPATIAL}/mcmc.npz",
+        cost=f"{SPATIAL}/mcmc.json",
     log:
         f"logs/{SPATIAL}/mcmc.log",
     conda:
@@ -54,14 +44,14 @@ rule spatial_mcmc:
 
 rule spatial_method:
     input:
-        fields=SPATIAL + "/fields.npz",
+        fields=f"{SPATIAL}/fields.npz",
     output:
-        answers=SPATIAL + "/{method}.npz",
-        cost=SPATIAL + "/{method}.json",
+        answers=f"{SPATIAL}/{{method}}.npz",
+        cost=f"{SPATIAL}/{{method}}.json",
     log:
         f"logs/{SPATIAL}/{{method}}.log",
     wildcard_constraints:
-        method="|".join(m for m in spatial_.METHODS if m not in spatial_.RESTS_ON),
+        method="|".join(m for m in spatial.METHODS if m not in spatial.RESTS_ON),
     conda:
         "../../envs/networks.yaml"
     threads: 1
@@ -78,7 +68,7 @@ rule spatial_method:
 # the same with the likelihood of the fields of training, which another method has made
 use rule spatial_method as spatial_reverse_kl with:
     input:
-        fields=SPATIAL + "/fields.npz",
-        likelihood=lambda w: [f"{SPATIAL}/{spatial_.RESTS_ON[w.method]}.{suffix}" for suffix in ("npz", "json")],
+        fields=f"{SPATIAL}/fields.npz",
+        likelihood=lambda w: [f"{SPATIAL}/{spatial.RESTS_ON[w.method]}.{suffix}" for suffix in ("npz", "json")],
     wildcard_constraints:
-        method="|".join(spatial_.RESTS_ON),
+        method="|".join(spatial.RESTS_ON),

@@ -13,7 +13,12 @@ for rank_, case_ in enumerate(sorted(run_.cases, key=run_.simulated_units)):
             output:
                 bundle=f"{RESULTS}/{{priors}}/{case_}/networks/bundle.keras",
                 history=f"{RESULTS}/{{priors}}/{case_}/networks/history.csv",
-                card=f"{RESULTS}/{{priors}}/{case_}/networks/card.json",
+                card=report(
+                    f"{RESULTS}/{{priors}}/{case_}/networks/card.json",
+                    caption="../report/card.rst",
+                    category="Numbers",
+                    labels={"model": case_, "priors": "{priors}", "file": "card of the networks"},
+                ),
             log:
                 f"logs/{RESULTS}/{{priors}}/{case_}/shipped.log",
             wildcard_constraints:
@@ -24,8 +29,10 @@ for rank_, case_ in enumerate(sorted(run_.cases, key=run_.simulated_units)):
             resources:
                 mem_mb=gibibytes(1),
                 runtime=minutes(10),
+            params:
+                folder=lambda w, output: os.path.dirname(output.bundle),
             shell:
-                "cp -v {input} $(dirname {output.bundle}) > {log} 2>&1"
+                "cp -v {input:q} {params.folder:q} > {log:q} 2>&1"
 
     if run_.trained(case_):
 
@@ -37,7 +44,12 @@ for rank_, case_ in enumerate(sorted(run_.cases, key=run_.simulated_units)):
             output:
                 bundle=f"{RESULTS}/{{priors}}/{case_}/networks/bundle.keras",
                 history=f"{RESULTS}/{{priors}}/{case_}/networks/history.csv",
-                card=f"{RESULTS}/{{priors}}/{case_}/networks/card.json",
+                card=report(
+                    f"{RESULTS}/{{priors}}/{case_}/networks/card.json",
+                    caption="../report/card.rst",
+                    category="Numbers",
+                    labels={"model": case_, "priors": "{priors}", "file": "card of the networks"},
+                ),
             log:
                 f"logs/{RESULTS}/{{priors}}/{case_}/train.log",
             benchmark:

@@ -3,7 +3,7 @@
 
 rule simulate:
     output:
-        CASE + "/simulations/held_out.nc",
+        f"{CASE}/simulations/held_out.nc",
     log:
         f"logs/{CASE}/simulate.log",
     # what the longest chains of jobs begin with comes before what can fill the gaps
@@ -23,13 +23,18 @@ rule simulate:
 
 rule validate:
     input:
-        bundle=CASE + "/networks/bundle.keras",
-        card=CASE + "/networks/card.json",
-        held_out=CASE + "/simulations/held_out.nc",
+        bundle=f"{CASE}/networks/bundle.keras",
+        card=f"{CASE}/networks/card.json",
+        held_out=f"{CASE}/simulations/held_out.nc",
     output:
-        metrics=CASE + "/validation/metrics.json",
-        recovery=CASE + "/validation/recovery.nc",
-        reference=CASE + "/validation/reference.npz",
+        metrics=report(
+            f"{CASE}/validation/metrics.json",
+            caption="../report/metrics.rst",
+            category="Numbers",
+            labels={"model": "{case}", "priors": "{priors}", "file": "validation"},
+        ),
+        recovery=f"{CASE}/validation/recovery.nc",
+        reference=f"{CASE}/validation/reference.npz",
     log:
         f"logs/{CASE}/validate.log",
     benchmark:
@@ -61,7 +66,13 @@ for priors_, case_ in sorted(run_.validated):
         input:
             [str(pretrained.folder(case_, priors_) / file) for file in pretrained.VALIDATION],
         output:
-            [f"{RESULTS}/{priors_}/{case_}/validation/{file}" for file in pretrained.VALIDATION],
+            metrics=report(
+                f"{RESULTS}/{priors_}/{case_}/validation/{pretrained.VALIDATION[0]}",
+                caption="../report/metrics.rst",
+                category="Numbers",
+                labels={"model": case_, "priors": priors_, "file": "validation"},
+            ),
+            rest=[f"{RESULTS}/{priors_}/{case_}/validation/{file}" for file in pretrained.VALIDATION[1:]],
         log:
             f"logs/{RESULTS}/{priors_}/{case_}/validated.log",
         priority: 5
@@ -70,5 +81,7 @@ for priors_, case_ in sorted(run_.validated):
         resources:
             mem_mb=gibibytes(1),
             runtime=minutes(10),
+        params:
+            folder=lambda w, output: os.path.dirname(output.metrics),
         shell:
-            "cp -v {input} $(dirname {output[0]}) > {log} 2>&1"
+            "cp -v {input:q} {params.folder:q} > {log:q} 2>&1"

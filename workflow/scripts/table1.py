@@ -15,5 +15,5 @@ with job(snakemake):
         frame.to_csv(temporary)
     text = markdown(frame, notes)
     with files.atomic(snakemake.output.md) as temporary:
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")
     print(text)

@@ -59,15 +59,17 @@ def _numbers(folder):
 
 
 def _installation(folder):
-    found = re.search(r"^CMDSTAN_VERSION\s*:?=\s*(\S+)", (folder / "makefile").read_text(), re.MULTILINE)
+    found = re.search(
+        r"^CMDSTAN_VERSION\s*:?=\s*(\S+)", (folder / "makefile").read_text(encoding="utf-8"), re.MULTILINE
+    )
     return Installation(folder.resolve(), found[1] if found else "of unknown version")
 
 
 def program(model, installation):
     """Path of the model's compiled program, compiled if there is none that works."""
-    text = stan_file(model).read_text()
+    text = stan_file(model).read_text(encoding="utf-8")
     local = installation.folder / "make" / "local"
-    made_with = local.read_text() if local.is_file() else ""
+    made_with = local.read_text(encoding="utf-8") if local.is_file() else ""
     key = [text, "cmdstan", str(installation.folder), installation.version, made_with, programs.flags()]
     return programs.program(model.name, key, lambda folder: _build(text, installation, folder), _answers)
 
@@ -77,13 +79,13 @@ def _build(text, installation, folder):
     if shutil.which(make) is None:
         raise EngineBroken(f"it compiles with {make}, which is not found")
     target = folder / "model"
-    target.with_suffix(".stan").write_text(text)
+    target.with_suffix(".stan").write_text(text, encoding="utf-8")
     run = subprocess.run(
         [make, "--no-print-directory", "-C", str(installation.folder), str(target)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
         errors="replace",
     )
     if run.returncode or not target.is_file():
@@ -94,7 +96,7 @@ def _build(text, installation, folder):
 def _answers(path):
     """Whether a program starts and states its version, as every CmdStan program does when asked for ``info``."""
     try:
-        run = subprocess.run([path, "info"], capture_output=True, text=True, errors="replace", timeout=60)
+        run = subprocess.run([path, "info"], capture_output=True, encoding="utf-8", errors="replace", timeout=60)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return run.returncode == 0 and "stan_version" in run.stdout
@@ -124,9 +126,9 @@ def sample(program, block, starts, seed, settings, shapes):
     """
     with programs.scratch() as folder:
         try:
-            (folder / "data.json").write_text(json.dumps(block))
+            (folder / "data.json").write_text(json.dumps(block), encoding="utf-8")
             for i, start in enumerate(starts, 1):
-                (folder / f"start_{i}.json").write_text(json.dumps(start))
+                (folder / f"start_{i}.json").write_text(json.dumps(start), encoding="utf-8")
         except OSError as error:
             raise EngineBroken(f"{tempfile.gettempdir()} cannot hold its files ({error.strerror})") from error
         began = time.perf_counter()
@@ -151,7 +153,7 @@ def _run(commands, folder):
     running, cpu = [], 0.0
     try:
         for i, command in enumerate(commands, 1):
-            with (folder / f"chain_{i}.log").open("w") as log:
+            with (folder / f"chain_{i}.log").open("w", encoding="utf-8") as log:
                 running.append(subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log))
         for i, process in enumerate(running, 1):
             _, status, used = os.wait4(process.pid, 0)
@@ -170,12 +172,14 @@ def _run(commands, folder):
 def _why(chain, code, log):
     if code < 0:
         return f"chain {chain} of CmdStan was killed ({signal.Signals(-code).name})"
-    return one_line(f"chain {chain} of CmdStan failed: {telling_line(log.read_text(errors='replace'), last=True)}")
+    return one_line(
+        f"chain {chain} of CmdStan failed: {telling_line(log.read_text('utf-8', errors='replace'), last=True)}"
+    )
 
 
 def _read(path, chain, draws, shapes):
     """Draws of the sites and of `STATS` from one chain's file."""
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         rows = csv.reader(line for line in file if not line.startswith("#"))
         names = next(rows, [])
         values = [row for row in rows if len(row) == len(names)]

@@ -94,7 +94,9 @@ def _pystan(model):
     def run(program, data, seed, settings):
         names = [site.name for site in model.sites]
         block, starts = blocks.data_block(model, data), initial_values(model, data, settings.chains, seed)
-        return pystan.sample(program, blocks.stan_file(model).read_text(), block, starts, seed, settings, names)
+        return pystan.sample(
+            program, blocks.stan_file(model).read_text(encoding="utf-8"), block, starts, seed, settings, names
+        )
 
     return Engine("pystan", version, lambda: pystan.program(model, version), run)
 

@@ -60,7 +60,7 @@ def _commands(named):
 
 def program(model, version):
     """Path of the model's compiled program, compiled if there is none that works."""
-    text = stan_file(model).read_text()
+    text = stan_file(model).read_text(encoding="utf-8")
     key = [text, "pystan", version, sys.version, sys.executable, programs.flags()]
     return programs.program(model.name, key, lambda folder: _build(text, folder), _answers)
 
@@ -118,7 +118,7 @@ def log_density(model, data, points):
     points : list of dict
         Site -> value, where to evaluate.
     """
-    text = stan_file(model).read_text()
+    text = stan_file(model).read_text(encoding="utf-8")
     request = {"action": "log_density", "program": str(program(model, find())), "text": text, "points": points}
     return _answer(request | {"data": data_block(model, data)})["log_density"]
 
@@ -137,7 +137,7 @@ def _answer(request):
 def _ask(request, folder, answer):
     """Run the child in ``folder``; its exit status, and its message if that is not zero."""
     try:
-        (folder / "request.json").write_text(json.dumps(request | {"folder": str(folder)}))
+        (folder / "request.json").write_text(json.dumps(request | {"folder": str(folder)}), encoding="utf-8")
     except OSError as error:
         raise EngineBroken(f"{folder.parent} cannot hold its files ({error.strerror})") from error
     run = subprocess.run(
@@ -148,12 +148,12 @@ def _ask(request, folder, answer):
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         errors="replace",
     )
     said = Path(f"{answer}.error")
     if said.is_file():
-        return run.returncode, said.read_text()
+        return run.returncode, said.read_text(encoding="utf-8")
     if run.returncode < 0:
         return run.returncode, f"its process was killed ({signal.Signals(-run.returncode).name})"
     return run.returncode, run.stderr.strip().rsplit("\n", 1)[-1]

@@ -124,7 +124,7 @@ def sample(request):
 
 
 def main(request_file, answer_file):
-    request = json.loads(Path(request_file).read_text())
+    request = json.loads(Path(request_file).read_text(encoding="utf-8"))
     try:
         if request["action"] == "info":
             if not hasattr(load(request["program"]), "hmc_nuts_diag_e_adapt_wrapper"):
@@ -137,7 +137,7 @@ def main(request_file, answer_file):
             answer = {"sample": sample, "log_density": log_density}[request["action"]](request)
             np.savez(answer_file, **answer)
     except Exception as error:  # whatever it is, the parent gets it as one line
-        Path(f"{answer_file}.error").write_text(str(error) or repr(error))
+        Path(f"{answer_file}.error").write_text(str(error) or repr(error), encoding="utf-8")
         sys.exit(2 if isinstance(error, (ImportError, OSError)) else 1)
 
 

@@ -47,7 +47,7 @@ def load_file(path):
     path = Path(path)
     if not path.is_file():
         raise BadInput(f"{path}: no such file; expected a Python file that defines MODEL")
-    return load_source(path.read_text(), str(path))
+    return load_source(path.read_text(encoding="utf-8"), str(path))
 
 
 def load_source(text, origin):

@@ -56,7 +56,7 @@ def check_library(card, folder):
     """The same for networks of a model of the library, whose file says what it is; it takes no JAX."""
     path = Path(amortmix.__file__).parent / "library" / f"{card['model']}.py"
     if card["source"] is None and path.is_file():
-        _refuse(identity.difference_of_text(path.read_text(), card["identity"]), card, folder)
+        _refuse(identity.difference_of_text(path.read_text(encoding="utf-8"), card["identity"]), card, folder)
 
 
 def _refuse(found, card, folder):

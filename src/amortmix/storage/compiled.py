@@ -32,7 +32,7 @@ def processor():
     Nodes of a cluster share their folders, and JAX does not promise to tell their processors apart.
     """
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         known = sorted({line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))})
     except OSError:
         known = [platform.machine(), platform.processor()]

@@ -38,13 +38,13 @@ def atomic(path):
 def write_json(path, content):
     """Write ``content`` as JSON; NaN and infinity become null, which JSON has no other word for."""
     with atomic(path) as temporary:
-        temporary.write_text(json.dumps(_finite(content), indent=2, ensure_ascii=False) + "\n")
+        temporary.write_text(json.dumps(_finite(content), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_json(path):
     """Content of a JSON file; `BadInput` names the file and line if it is damaged."""
     try:
-        return json.loads(Path(path).read_text())
+        return json.loads(Path(path).read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise BadInput(f"{path}, line {error.lineno}: damaged, not valid JSON ({error.msg}); {REMAKE}") from error
 
@@ -122,15 +122,23 @@ def versions():
 
 
 def git_commit():
-    """Commit of the working tree, with ``+changes`` if it is not clean, or None outside git."""
-    here = Path(__file__).parent
+    """Commit of this project's working tree, with ``+changes`` if it is not clean; None without one of its own.
+
+    A copy inside the repository of something else has no commit: that of the other says nothing about it.
+    """
+    root = Path(__file__).resolve().parents[3]
     try:
-        commit = subprocess.run(
-            ["git", "rev-parse", "--short=12", "HEAD"], cwd=here, capture_output=True, text=True, check=True
-        ).stdout.strip()
-        dirty = subprocess.run(
-            ["git", "status", "--porcelain", "--untracked-files=no"], cwd=here, capture_output=True, text=True
-        ).stdout.strip()
+        if Path(_git(root, "rev-parse", "--show-toplevel")).resolve() != root:
+            return None
+        commit = _git(root, "rev-parse", "--short=12", "HEAD")
+        dirty = _git(root, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.CalledProcessError):
         return None
     return commit + ("+changes" if dirty else "")
+
+
+def _git(folder, *arguments):
+    """What git answers in a folder."""
+    command = ["git", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace", check=True)
+    return done.stdout.strip()

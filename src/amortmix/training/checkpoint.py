@@ -50,7 +50,7 @@ def load_checkpoint(path, state, spec):
 def write_history(path, history):
     """Learning curve as CSV, replaced atomically."""
     temporary = Path(f"{path}.part")
-    with open(temporary, "w", newline="") as file:
+    with open(temporary, "w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(history[0]))
         writer.writeheader()
         writer.writerows(history)

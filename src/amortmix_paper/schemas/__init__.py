@@ -8,11 +8,20 @@ import fastjsonschema
 from amortmix.storage.files import BadInput
 
 
+def load(name):
+    """The schema of a name: ``description`` says what a key means, ``expected`` the form of its values."""
+    return json.loads((Path(__file__).parent / f"{name}.schema.json").read_text(encoding="utf-8"))
+
+
+def defaults(name):
+    """{key: default} of the keys at the top of a schema."""
+    return {key: entry["default"] for key, entry in load(name)["properties"].items()}
+
+
 def check(content, schema, where):
     """Raise `BadInput` with one line if ``content`` does not fit the schema of a name."""
-    text = (Path(__file__).parent / f"{schema}.schema.json").read_text()
     try:
-        fastjsonschema.compile(json.loads(text))(content)
+        fastjsonschema.compile(load(schema), use_default=False)(content)
     except fastjsonschema.JsonSchemaValueException as error:
         place = ".".join(map(str, error.path[1:])) or "top level"
         raise BadInput(f"{where}, {place}: {_complaint(error)}") from None
@@ -27,8 +36,8 @@ def _complaint(error):
     if error.rule == "required":
         missing = ", ".join(k for k in error.rule_definition if k not in error.value)
         return f"no {missing}; expected {', '.join(error.rule_definition)}"
-    if "description" in error.definition:
-        return f"{error.value!r}; expected {error.definition['description']}"
+    if "expected" in error.definition:
+        return f"{error.value!r}; expected {error.definition['expected']}"
     if error.rule == "enum":
         return f"{error.value!r}; expected {' or '.join(map(str, error.rule_definition))}"
     return f"{error.value!r}; expected: {error.rule} {error.rule_definition}"
