@@ -20,6 +20,7 @@ from amortmix.storage.files import BadInput
 from amortmix_paper import pretrained, spatial
 from amortmix_paper.captions import captions_of
 from amortmix_paper.ending import failed, finished, say_at_the_end
+from amortmix_paper.participants import MODEL
 from amortmix_paper.places import in_project
 from amortmix_paper.planned_models import PAGES
 from amortmix_paper.run import Run

@@ -32,8 +32,8 @@ from amortmix.model.markov import HiddenMarkov
 from amortmix.networks.estimator import as_example
 from amortmix.storage.bundle import load_bundle
 from amortmix.training.loop import prepare
+from amortmix.training.phases import phases_of
 from amortmix.training.recipes import default_recipe
-from amortmix.training.schedule import phases_of
 from amortmix.training.step import state_of
 from amortmix_paper import pretrained
 from amortmix_paper.participants import CHECKSUMS, FOLDER, find_participants
@@ -65,9 +65,17 @@ def _seconds(work):
     return time.perf_counter() - began
 
 
+def _clocks(work):
+    """Seconds of ``work()`` by the clock, and CPU seconds of this process."""
+    began = time.process_time()
+    seconds = _seconds(work)
+    return seconds, time.process_time() - began
+
+
 def _rate(phases, seconds_per_step):
-    """Data sets per second over phases (steps, batch, particles); ``seconds_per_step``: one number for each."""
-    return sum(n * b for n, b, _ in phases) / sum(n * s for (n, *_), s in zip(phases, seconds_per_step, strict=True))
+    """Data sets per second over phases; ``seconds_per_step``: one number for each."""
+    seconds = sum(p.steps * each for p, each in zip(phases, seconds_per_step, strict=True))
+    return sum(p.data_sets for p in phases) / seconds
 
 
 def train(name, preset, steps):
@@ -81,7 +89,8 @@ def train(name, preset, steps):
     seconds, compilation = {False: [], True: []}, 0.0
     phases = phases_of(recipe["schedule"])
     total = sum(p.steps for p in phases)
-    for _, batch, particles in phases:
+    for phase in phases:
+        batch, particles = phase.batch, phase.particles
         began = time.perf_counter()
         state, _ = jax.block_until_ready(run(state, key, 0, 1, total, batch, particles))
         compilation += time.perf_counter() - began
@@ -91,7 +100,7 @@ def train(name, preset, steps):
         seconds[particles > 1].append((time.perf_counter() - began) / n)
     for density, part in ((False, "training"), (True, "training with the density")):
         if seconds[density]:
-            rate = _rate([p for p in phases if (p[2] > 1) == density], seconds[density])
+            rate = _rate([p for p in phases if (p.particles > 1) == density], seconds[density])
             yield row(part, name, "amortmix", None, rate, "data sets/s")
     yield row("compilation", name, "amortmix", None, compilation, "s")
 
@@ -125,7 +134,8 @@ def plain(name, preset, steps):
     model, recipe = _model(name), _recipe(name, preset)
     estimator, *_ = prepare(model, recipe, seed=1)
     seconds, phases = [], [p for p in phases_of(recipe["schedule"]) if p.particles == 1]
-    for _, batch, _ in phases:
+    for phase in phases:
+        batch = phase.batch
         n = max(2, int(steps) * 32 // batch)
         estimator.fit(dataset=_NumpyDataset(model, batch, 2), epochs=1, verbose=0)  # compiles
         data = _NumpyDataset(model, batch, n)
@@ -149,6 +159,10 @@ def _participants(model):
     return [tables.read(model, path, rows=TRIALS).data for path in _files()]
 
 
+#: Names of the same fits by the clock, on all cores, and in CPU seconds.
+ELEVEN = ("eleven fits", "eleven fits, CPU")
+
+
 def inference(fits):
     """Eleven participants x 4,000 draws with weights, states and verdict by the shipped networks, warm, and by MCMC."""
     from amortmix.mcmc import engine
@@ -158,14 +172,16 @@ def inference(fits):
     model, people = nets.model, _participants(nets.model)
     named = {str(i): data for i, data in enumerate(people)}
     nets.fit_many(named, draws=DRAWS)
-    yield row("eleven fits", name, "amortmix", 11, _seconds(lambda: len(nets.fit_many(named, draws=DRAWS))), "s")
+    for part, seconds in zip(ELEVEN, _clocks(lambda: len(nets.fit_many(named, draws=DRAWS)))):
+        yield row(part, name, "amortmix", 11, seconds, "s")
     settings = {"chains": 4, "warmup": 1000, "draws": 1000, "adapt_delta": 0.97}
     if int(fits):
         engine.compile_model(model)
     for method, only in (("Stan", None), ("NUTS of NumPyro", "numpyro")):
-        seconds = [engine.sample(model, d, 1, **settings, engine=only).seconds for d in people[: int(fits)]]
-        if seconds:
-            yield row("eleven fits", name, method, len(seconds), 11 * float(np.mean(seconds)), "s")
+        chains = [engine.sample(model, d, 1, **settings, engine=only) for d in people[: int(fits)]]
+        for part, seconds in zip(ELEVEN, np.array([(c.seconds, c.cpu_seconds) for c in chains]).reshape(-1, 2).T):
+            if len(seconds):
+                yield row(part, name, method, len(seconds), 11 * float(np.mean(seconds)), "s")
 
 
 def start(repeats):

@@ -203,8 +203,21 @@ def test_the_report_counts_the_steps_that_were_left_out():
     """A dash where the card does not say, as those of the pretrained networks."""
     card = json.loads((pretrained.folder("gaussian_mixture", "paper") / "card.json").read_text())
     name, titles = "gaussian_mixture", {"gaussian_mixture": "mixture"}
-    rows = summary_page.time_rows({name: card | {"skipped": 4}}, {}, titles)
+    rows = summary_page.time_rows({name: card | {"skipped": 4}}, {}, {}, titles)
     assert rows.loc["mixture", "steps left out"] == 4
     assert "steps left out" in summary_page.shown(rows).to_html()
-    unknown = summary_page.time_rows({name: {k: v for k, v in card.items() if k != "skipped"}}, {}, titles)
+    unknown = summary_page.time_rows({name: {k: v for k, v in card.items() if k != "skipped"}}, {}, {}, titles)
     assert table1.cell("steps left out", unknown.loc["mixture", "steps left out"]) == "–"
+
+
+def test_times_are_of_the_cpu_and_by_the_clock():
+    """Means of what is known of each; a model without Stan, and networks whose CPU time nobody kept, have dashes."""
+    cards = {"mine": {"seconds": 600.0, "cpu_seconds": 300.0, "data_sets_per_second": 10.0}}
+    people = {n: comparison(n, "file:a.csv", "mine", seconds_stan=s) for n, s in {"a": 50.0, "b": None}.items()}
+    costs = {"mine": {n: {"networks": c, "Stan": None, "NUTS": 8.0} for n, c in {"a": 0.5, "b": 1.5}.items()}}
+    row = summary_page.time_rows(cards, people, costs, TITLES).loc["My model"]
+    assert row[["training (CPU min)", "by the clock"]].tolist() == [5, 10]
+    assert row[["networks (CPU s)", "networks (s)", "NUTS (CPU s)", "MCMC (s)"]].tolist() == [1, 1, 8, 50]
+    assert pd.isna(row["Stan (CPU s)"])
+    unknown = summary_page.time_rows({"mine": cards["mine"] | {"cpu_seconds": None}}, {}, {}, TITLES)
+    assert table1.cell("", unknown.loc["My model", "training (CPU min)"]) == "–"

@@ -32,30 +32,30 @@ DATA_SET_FIGURES = {
 }
 #: What a figure of one model shows, and what a reader cannot guess; {} is the data set, or the part of the data sets.
 CAPTIONS = {
-    "calibration": "Simulation-based calibration: ranks of the truth among posterior draws, as ECDF minus uniform. The"
-    " grey ellipse is no error of the curve: 95 % of the curves of a right posterior lie in it over their whole length",
+    "calibration": "Simulation-based calibration: ranks of the truth among posterior draws, as ECDF minus uniform. "
+    "The grey ellipse is where 95 % of the curves of a right posterior stay over their whole length",
     "recovery": "Recovery{}: posterior median and 95 % interval of the first held-out simulations, 500 at most, "
     "against the truth; intervals that leave the panel are cut",
-    "joint": "Joint posterior{}. ABI: raw draws of the networks; PSIS: draws chosen among more of theirs by importance"
-    " weight, where the weights can be relied on; MCMC where it ran; the prior on the diagonal alone. 1,200 draws of "
-    "each are points, all make the curves; axes hold the central 99 % of the draws of every method",
+    "joint": "Joint posterior{}. ABI: raw draws of the networks; PSIS: draws chosen among more of theirs by "
+    "importance weight, where the weights can be relied on; MCMC where it ran; the prior on the diagonal alone. Up to "
+    "1,200 draws of each are points, all make the curves; axes hold the central 99 % of the draws of every method",
     "states": "Hidden classes or states{}: lines are medians, bands hold the central 95 % (classes) or 99 % (states) "
     "of a unit's probabilities over posterior draws; those of ABI were chosen by importance weight, where the weights "
     "can be relied on. Ticks and coloured points: the truth, where it is known",
-    "predictive": "Posterior predictive check{}: observations, and 400 data sets simulated from the fit, as the median"
-    " and the central 95 % of the counts in each bin",
+    "predictive": "Posterior predictive check{}: observations, and 400 data sets simulated from the fit, as the "
+    "median and the central 95 % of the counts in each bin",
     "contraction": "What the data teach: posterior z-score against contraction, a point for each held-out simulation; "
     "at 0 the data say nothing beyond the prior, at 1 all",
-    "gap": "Amortization gap by region: the true values of each parameter in six parts with equally many held-out data"
-    " sets, means with two standard errors",
+    "gap": "Amortization gap by region: the true values of each parameter in six parts with equally many held-out "
+    "data sets, means with two standard errors",
     "learning_curve": "Losses on training batches and on held-out simulations. The two need not agree, for they are "
     "not of the same data sets: what is trained on may be simulated from a proposal or corrupted, as the list above "
     "says, which moves the posterior's loss by some tenths of a nat; the MMD of a small batch is larger than that of "
-    "many data sets by chance alone. Panels end where the upper 15 % of the values begin",
-    "reliability": "How often a state is the true one, against its predicted probability, over all units of the held-"
-    "out simulations; ECE is the mean distance from the diagonal",
-    "cost": "CPU seconds of one core: a fit by each method, a point for each data set, and many fits with the training"
-    " of the networks included",
+    "many data sets by chance alone. The largest losses, those of the first steps, lie above the panels",
+    "reliability": "How often a state is the true one, against its predicted probability, over all units of the "
+    "held-out simulations; ECE is the mean distance from the diagonal",
+    "cost": "CPU seconds of one core: a fit by each method, a point for each data set, and many fits with the "
+    "training of the networks included",
 }
 
 

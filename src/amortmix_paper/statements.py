@@ -76,12 +76,18 @@ def card_lines(card, history):
         [
             f"- preset `{card['preset']}`, priors `{card['priors']}`, seed {card['seed']}, device {card['device']}",
             f"- {card['steps']:,} steps on {card['data_sets']:,} simulated data sets in {card['seconds'] / 60:.1f} "
-            f"minutes ({card['data_sets_per_second']:,.0f} data sets/s)",
+            f"minutes by the clock ({card['data_sets_per_second']:,.0f} data sets/s); {_cpu_minutes(card)}",
             f"- trained on N = {files.span(card['units'])} units with "
             f"P = {files.span(card['observations'])} observations each",
             *notes,
         ]
     )
+
+
+def _cpu_minutes(card):
+    """What a training took of its process, in words."""
+    seconds = card.get("cpu_seconds")
+    return "CPU minutes are not known" if seconds is None else f"{seconds / 60:.1f} CPU minutes of one process"
 
 
 def validation_line(metrics, shipped):

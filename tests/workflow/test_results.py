@@ -154,5 +154,11 @@ def test_snakemakes_report_has_every_page_and_figure(tmp_path):
     assert all(caption[:40] in text for caption in captions.values())
 
 
+def test_logs_show_plain_numbers():
+    """Those of every job, which are nowhere else."""
+    logs = [p for p in (ROOT / "logs" / "results" / "smoke").rglob("*.log") if "np.float" in p.read_text("utf-8")]
+    assert not logs
+
+
 def test_nothing_half_written():
     assert not list((ROOT / "results" / "smoke").rglob("*.part*"))

@@ -77,7 +77,7 @@ def notebook_inputs(w):
     name = page(w)
     about = {
         "overview": overview_inputs,
-        "table1": lambda w: tables(w.priors) + participants(w.priors, "fits/{dataset}/comparison.json"),
+        "table1": table1_inputs,
         "smoothing": smoothing_inputs,
         "all_trials": lambda w: list(trial_files().values()),
         "spatial": lambda w: spatial_files(),
@@ -92,7 +92,13 @@ def notebook_inputs(w):
 def overview_inputs(w):
     """Numbers of every model and data set of the run, and all other pages."""
     metrics = [f"{RESULTS}/{p}/{c}/validation/metrics.json" for p, c in run_.pairs() if p == w.priors]
-    return metrics + comparisons() + tables(w.priors)[:1] + notebooks(w.priors)
+    costs = [file for p, c in run_.pairs() if p == w.priors for file in costs_of(p, c)]
+    return metrics + comparisons() + costs + tables(w.priors)[:1] + notebooks(w.priors)
+
+
+def table1_inputs(w):
+    compared = participants(w.priors, "fits/{dataset}/comparison.json")
+    return tables(w.priors) + compared + (costs_of(w.priors, MODEL) if compared else [])
 
 
 def smoothing_inputs(w):

@@ -11,7 +11,7 @@ rule notebook:
             f"{RESULTS}/{{priors}}/notebooks/{{notebook}}.html",
             caption="../report/notebook.rst",
             category="Notebooks",
-            labels={"page": page_title, "priors": "{priors}"},
+            labels=lambda w: {"page": page_title(w), "priors": w.priors},
         ),
         figures=report(
             directory(f"{RESULTS}/{{priors}}/figures/{{notebook}}"),

@@ -11,5 +11,5 @@ with job(snakemake):
     abi, mcmc = (files.load_netcdf(path) for path in (snakemake.input.abi, snakemake.input.mcmc))
     result = compare(bound_model(params.model), abi, mcmc, params.settings, params.seed)
     result = {"dataset": snakemake.wildcards.dataset, "source": abi.attrs["source"]} | result
-    print(result)
+    print(files.plain(result))
     files.write_json(snakemake.output[0], result)

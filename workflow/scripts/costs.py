@@ -31,5 +31,5 @@ with job(snakemake):
         fitter.fit(table, seed, attrs)  # what the first one compiles is no part of a fit
         _, networks = measured(fitter.fit, table, seed, attrs)
         found[name] = {"networks": networks, "Stan": stan_seconds(stan), "NUTS": nuts_seconds(table.data, seed)}
-        print(name, found[name])
+        print(name, files.plain(found[name]))
     files.write_json(snakemake.output[0], found)

@@ -23,5 +23,5 @@ with job(snakemake):
             fit = tree.not_run(str(error))
         else:
             fit = tree_of(model, table, found, attrs)
-            print({k: fit.attrs[k] for k in ("engine", "seconds", "rhat_max", "divergences")})
+            print(files.plain({k: fit.attrs[k] for k in ("engine", "seconds", "rhat_max", "divergences")}))
     files.save_netcdf(snakemake.output[0], fit)

@@ -10,7 +10,7 @@ from amortmix.storage import tree as trees
 
 #: What is missing where MCMC did not run.
 MCMC_KEYS = ("c2st", "c2st_null", "c2st_psis", "c2st_draws", "proposals_ess")
-MCMC_KEYS += ("seconds_stan", "rhat_max", "divergences", "engine")
+MCMC_KEYS += ("seconds_stan", "cpu_seconds_stan", "rhat_max", "divergences", "engine")
 
 
 def c2st(estimates, targets, epochs, seed):
@@ -82,6 +82,7 @@ def against_mcmc(model, abi, mcmc, settings, seed, null=True):
         "c2st_draws": n,
         "proposals_ess": abi.attrs.get("proposals_ess"),
         "seconds_stan": mcmc.attrs["seconds"],
+        "cpu_seconds_stan": mcmc.attrs.get("cpu_seconds"),
         "rhat_max": mcmc.attrs["rhat_max"],
         "divergences": mcmc.attrs["divergences"],
         "engine": mcmc.attrs["engine"],
