@@ -36,6 +36,7 @@ from amortmix.networks import classifiers, estimator, layers
 from amortmix.storage import files
 from amortmix.training import schedule
 from amortmix.training.loop import train
+from amortmix.training.phases import phases_of, with_steps
 from amortmix_paper.run import merged
 
 ROOT = Path(__file__).parents[1]
@@ -151,10 +152,10 @@ VARIANTS = {
 def recipe_of(name, change, data_sets):
     """The recipe `default`, changed and shortened to so many data sets. A network of another kind is replaced whole."""
     recipe = merged(RECIPES[name], change)
-    phases = recipe["schedule"]["phases"]
-    share = data_sets / sum(steps * batch for steps, batch, *_ in phases)
-    phases = [[round(share * steps), *kind] for steps, *kind in phases]
-    return recipe | {"schedule": recipe["schedule"] | {"phases": phases, "reports": REPORTS}}
+    phases = phases_of(recipe["schedule"])
+    share = data_sets / sum(p.data_sets for p in phases)
+    recipe = with_steps(recipe, share * sum(p.steps for p in phases))
+    return recipe | {"schedule": recipe["schedule"] | {"reports": REPORTS}}
 
 
 def train_variant(name, variant, data_sets, held_out=HELD_OUT):

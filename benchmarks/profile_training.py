@@ -28,8 +28,8 @@ from amortmix.model import registry
 from amortmix.networks.estimator import training_example
 from amortmix.training.importance import refined_example, weigh
 from amortmix.training.loop import prepare
+from amortmix.training.phases import phases_of
 from amortmix.training.recipes import default_recipe
-from amortmix.training.schedule import phases_of
 from amortmix.training.step import state_of
 
 CASES = ("gaussian_mixture", "gaussian_hmm", "evidence_accumulation")

@@ -20,6 +20,7 @@ from scipy.stats import mannwhitneyu
 
 from amortmix.inference.engine import Draws
 from amortmix.model import registry
+from amortmix.training.phases import phases_of
 from amortmix_paper.components import beside, scores
 
 DATASETS = 2000
@@ -77,7 +78,7 @@ def test_a_variant_changes_what_it_names_only(name):
     plain = ablation.recipe_of(name, {}, budget)
     for variant, chosen in ablation.VARIANTS[name].items():
         recipe = ablation.recipe_of(name, chosen.change, budget)
-        assert sum(n * b for n, b, *_ in recipe["schedule"]["phases"]) == budget, variant
+        assert sum(p.data_sets for p in phases_of(recipe["schedule"])) == budget, variant
         differing = {k for k in plain if recipe[k] != plain[k]}
         assert differing == set(chosen.change), variant
         changed = recipe != plain or chosen.patch is not ablation.nullcontext or chosen.seed != 1

@@ -128,8 +128,8 @@ from amortmix.inference import export
 from amortmix.inference.exported import session
 from amortmix.model.data import Data
 data = Data(np.ones((4, 1, 1), np.float32), np.ones((4, 1), np.float32))
-cases = [(data, {"units": (np.linspace(0, 8, 50, dtype=np.float32)[:, None],)})]
-traced = export._trace("units", lambda data, rows: jax.numpy.log(jax.lax.erfc(rows)), cases)
+tried = [(data, {"units": (np.linspace(0, 8, 50, dtype=np.float32)[:, None],)})]
+traced = export._trace("units", lambda data, rows: jax.numpy.log(jax.lax.erfc(rows)), tried)
 try:
     export._check("units", traced, session(export._convert("units", traced)))
 except export.ExportFailed as error:

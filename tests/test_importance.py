@@ -115,7 +115,7 @@ def test_without_a_truth_the_draws_give_the_gradient(proposal):
 def test_no_data_set_counts_without_bound():
     """An untrained flow may put theta_0 where p' is many times p; here the truth has all the weight."""
     batch = weighed(_Normal(60.0, 1.0), jnp.zeros(1), jnp.zeros(1), 2, jax.random.key(5), {"scale": 2.0})
-    expected = importance.MOST * norm.pdf(0.0) / ((norm.pdf(0.0) + norm.pdf(0.0, scale=2.0)) / 2)
+    expected = importance.LARGEST_RATIO * norm.pdf(0.0) / ((norm.pdf(0.0) + norm.pdf(0.0, scale=2.0)) / 2)
     assert float(batch["coefficients"][0, 0]) == pytest.approx(float(expected), rel=1e-5)
 
 

@@ -18,6 +18,7 @@ from amortmix.storage.bundle import load_bundle, save_bundle
 from amortmix.training import checkpoint as checkpoints
 from amortmix.training import loop, step
 from amortmix.training.loop import TrainingDiverged, train
+from amortmix.training.phases import phases_of, with_steps
 from amortmix.training.recipes import default_recipe
 from amortmix.training.schedule import Annealing, plan_of
 from amortmix_paper.run import preset_recipes
@@ -213,9 +214,17 @@ def test_two_devices_train_as_one():
 def test_plan_covers_the_budget():
     for phases in ([[200, 32]], [[7, 8], [3, 16]], [[10_001, 32], [99, 64]], [[100, 32], [50, 32, 16]]):
         plan = list(plan_of({"phases": phases}))
-        for steps, batch, *particles in phases:
-            assert sum(n for n, b, s in plan if (b, s) == (batch, *(particles or [1]))) == steps, phases
+        for phase in phases_of({"phases": phases}):
+            alike = [p.steps for p in plan if p._replace(steps=phase.steps) == phase]
+            assert sum(alike) == phase.steps, phases
         assert len(set(plan)) <= 2 * len(phases)
+
+
+def test_phases_keep_their_shares_of_a_shorter_training():
+    recipe = {"schedule": {"phases": [[300, 32], [100, 96, 16], [1, 8]], "optimizer": "muon"}}
+    found = with_steps(recipe, 40)["schedule"]
+    assert found == {"phases": [[30, 32], [10, 96, 16], [1, 8]], "optimizer": "muon"}
+    assert with_steps(recipe, 401) == recipe
 
 
 @pytest.mark.parametrize("name", ["gaussian_mixture", "gaussian_hmm", "evidence_accumulation"])

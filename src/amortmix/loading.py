@@ -35,6 +35,12 @@ def load(name, prior=None, model=None, engine=None, design=None):
     ------
     BadInput
         One line that says what is wrong.
+
+    Examples
+    --------
+    >>> fit = am.load("evidence_accumulation").fit("me.csv")
+    >>> fit.verdict
+    'ABI'
     """
     if engine not in ENGINES:
         raise BadInput(f"engine {engine!r}; expected exported or jax")

@@ -96,6 +96,10 @@ def load_comparison(folder, models=None):
     ------
     BadInput
         If the files are missing or damaged, or a declaration has changed.
+
+    Examples
+    --------
+    >>> am.load_comparison("networks/which").compare("me.csv")
     """
     folder = Path(folder)
     card = load_card(folder)

@@ -112,6 +112,10 @@ def load_points(nets) -> "Points":
     ------
     BadInput
         If there are none, or they are damaged or of other networks.
+
+    Examples
+    --------
+    >>> am.load_points("networks/race").estimate("me.csv")
     """
     nets = nets if isinstance(nets, Networks) else load(nets)
     card = check_points(nets.card, nets.folder)

@@ -30,7 +30,7 @@ ENOUGH, ROUNDS = 100, 3
 #: Factor by which a working prior is wider than the population.
 WIDER = 2.0
 RHAT = 1.02
-FEWEST = 3
+FEWEST_PEOPLE = 3
 INTERVAL = (0.025, 0.5, 0.975)
 
 
@@ -76,8 +76,8 @@ def population(fits, by=None, seed=1) -> "Population":
 
 
 def _check(people, by):
-    if len(people) < FEWEST:
-        raise BadInput(f"{len(people)} fits; expected at least {FEWEST} people")
+    if len(people) < FEWEST_PEOPLE:
+        raise BadInput(f"{len(people)} fits; expected at least {FEWEST_PEOPLE} people")
     if len({fit.tree.attrs["model"] for fit in people.values()}) > 1:
         raise BadInput("fits of several models; expected those of one declaration")
     if bad := [str(name) for name, fit in people.items() if fit.verdict not in USABLE]:

@@ -15,6 +15,7 @@ from amortmix.storage.bundle import save_bundle
 from amortmix.storage.density import load_density, save_density
 from amortmix.training.density import learn_density
 from amortmix.training.loop import train as _train
+from amortmix.training.phases import with_steps
 from amortmix.training.recipes import default_recipe
 
 #: What is known of a learned density while the networks are trained; then it stands on their card.
@@ -66,7 +67,7 @@ def train(model, minutes=None, steps=None, folder=None, prior=None, recipe=None,
         model = _with_density(model, folder, density, seed)
     recipe = dict(recipe or default_recipe(model))
     if steps is not None:
-        recipe["schedule"] = recipe["schedule"] | {"phases": _shortened(recipe["schedule"]["phases"], steps)}
+        recipe = with_steps(recipe, steps)
     nets = _trained(model, recipe, folder, seed, minutes if steps is None else None)
     make_reference(nets.amortized, REFERENCE_SEED).save(folder / "reference.npz")
     if nets.card["skipped"]:
@@ -79,12 +80,6 @@ def train(model, minutes=None, steps=None, folder=None, prior=None, recipe=None,
         print(quality.sentence)
         export(folder)
     return nets
-
-
-def _shortened(phases, steps):
-    """Phases with ``steps`` steps in all, in the same proportions."""
-    total = sum(phase[0] for phase in phases)
-    return [[max(1, round(steps * n / total)), *rest] for n, *rest in phases]
 
 
 def _with_density(model, folder, minutes, seed):
@@ -128,6 +123,10 @@ def export(folder):
     """Export the networks of a folder, so that fits need no JAX; True, or False and a printed line that says why not.
 
     It takes about a minute, and a process of its own: the tool that converts changes functions of JAX.
+
+    Examples
+    --------
+    >>> am.export("networks/race")
     """
     command = [sys.executable, "-m", "amortmix.cli", "export", str(folder)]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")

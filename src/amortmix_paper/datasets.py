@@ -24,7 +24,7 @@ from amortmix_paper.participants import MODEL, letter_of
 
 COLUMNS = ("dataset", "case", "source", "rows", "by", "reading")
 #: So many fields of a row must be there; those behind them may be missing.
-FEWEST = 3
+FEWEST_FIELDS = 3
 NAME = re.compile(r"[A-Za-z0-9_.-]+")
 SOURCE = re.compile(r"demo:\w+|prior:\d+|participant:[A-K]|file:.+")
 
@@ -78,7 +78,7 @@ def read_datasets(path, models):
     text = decoded(read_bytes(path, "a list of data sets as config/datasets.tsv"), path)
     lines = [_values(line) for line in text.split("\n")]
     columns = tuple(lines[0])
-    if len(columns) < FEWEST or columns != COLUMNS[: len(columns)]:
+    if len(columns) < FEWEST_FIELDS or columns != COLUMNS[: len(columns)]:
         raise BadInput(f"{path}, line 1: expected the tab-separated columns {', '.join(COLUMNS)}")
     found = {}
     for number, row in enumerate(lines[1:], start=2):
@@ -103,7 +103,7 @@ def _values(line):
 
 def _datasets(where, row, width, models):
     """Data sets of a row: one, or one for each value of its column ``by``."""
-    if not FEWEST <= len(row) <= width:
+    if not FEWEST_FIELDS <= len(row) <= width:
         raise BadInput(f"{where}: expected {width} tab-separated fields, found {len(row)}")
     dataset, model, source, rows, by, reading = [*row, *[""] * (len(COLUMNS) - len(row))]
     if not NAME.fullmatch(dataset):

@@ -9,6 +9,7 @@ import yaml
 from amortmix.mcmc import programs
 from amortmix.storage import files
 from amortmix.storage.files import BadInput
+from amortmix.training.phases import phases_of
 from amortmix_paper import pretrained
 from amortmix_paper.datasets import read_datasets
 from amortmix_paper.participants import find_participants, simulated_participants
@@ -184,8 +185,7 @@ class Run:
 
     def simulated_units(self, case):
         """How many units a training simulates: what it costs, roughly."""
-        phases = self.recipe(case)["schedule"]["phases"]
-        return self.models[case].units[1] * sum(steps * batch for steps, batch, *_ in phases)
+        return self.models[case].units[1] * sum(p.data_sets for p in phases_of(self.recipe(case)["schedule"]))
 
     def model(self, case, priors):
         """Reference of a model under one prior, what its jobs depend on; see `amortmix_paper.models`."""

@@ -33,7 +33,7 @@ LOWEST = 0.02
 #: Fewest effective draws of a typical simulated data set by which networks can be judged, and draws of each rank.
 ENOUGH, RANKED = 40, 20
 #: A simulated data set whose draws are worth less has no rank; so many at least must have one.
-FEWEST, MOST = 5, 0.9
+FEWEST_DRAWS, RANKED_SHARE = 5, 0.9
 #: Probability that networks which are right are found outside.
 FALSE_ALARM = 0.01
 #: Central intervals whose coverage is shown.
@@ -83,8 +83,8 @@ def local_calibration(amortized, data, theta, log_q, simulations, seed):
     drawn, log_weights = (np.asarray(a, float) for a in _products(amortized)(keys, data, y, ours, lowest))
     weights = np.exp(log_weights - np.maximum(log_weights.max(axis=1, keepdims=True), np.finfo(float).min))
     worth = weights.sum(1) ** 2 / np.maximum(np.sum(weights**2, axis=1), np.finfo(float).tiny)
-    known, effective = worth >= FEWEST, float(np.median(worth))
-    if known.mean() < MOST or effective < ENOUGH:
+    known, effective = worth >= FEWEST_DRAWS, float(np.median(worth))
+    if known.mean() < RANKED_SHARE or effective < ENOUGH:
         table = pd.DataFrame(index=pd.Index(model.parameter_names, name="parameter"))
         sentence = f"around these data the networks cannot be judged: {effective:.0f} effective draws of a simulation"
         return LocalCalibration(table, False, effective, sentence)

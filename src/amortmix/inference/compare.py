@@ -42,7 +42,11 @@ def compare(fits, prior=None):
 
     Examples
     --------
-    >>> am.compare({"one state": fit_1, "two states": fit_2})
+    >>> flat = am.load("evidence_accumulation", design="paper").fit("me.csv")
+    >>> long_runs = am.load("evidence_accumulation", prior="reference", design="paper").fit("me.csv")
+    >>> table = am.compare({"flat prior": flat, "long runs": long_runs})
+    >>> float(table["probability"].sum().round(6))
+    1.0
     """
     fits = dict(fits)
     if len(fits) < 2:

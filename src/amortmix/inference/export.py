@@ -67,8 +67,8 @@ def export(amortized, folder):
     description = Description.of(model, identity.parts(model))
     traced = {}
     for place, frame in enumerate(model.design.frames):
-        cases = _cases(amortized, model.in_frame(place))
-        traced |= {(n, file_of(n, frame)): _trace(n, f, cases) for n, f in amortized.functions.items()}
+        tried = _simulated(amortized, model.in_frame(place))
+        traced |= {(n, file_of(n, frame)): _trace(n, f, tried) for n, f in amortized.functions.items()}
     programs = {file: _convert(name, t) for (name, file), t in traced.items()}
     outputs = {name: t.outputs for (name, _), t in traced.items()}
     for (name, file), t in traced.items():
@@ -86,7 +86,7 @@ class _Traced(NamedTuple):
     expected: list
 
 
-def _cases(amortized, model):
+def _simulated(amortized, model):
     """Data sets with the rows of every function: [(Data, {name: rows})], draws of the flow and, worse, of the prior."""
     found = []
     for key in jax.random.split(jax.random.key(SEED), DATA_SETS):
@@ -116,9 +116,9 @@ def _cases(amortized, model):
     return found
 
 
-def _trace(name, function, cases):
-    """`_Traced` of a function, with what JAX answers for every case."""
-    data, rows = cases[0][0], cases[0][1][name]
+def _trace(name, function, tried):
+    """`_Traced` of a function, with what JAX answers for every one tried."""
+    data, rows = tried[0][0], tried[0][1][name]
     given = [k for k, v in data._asdict().items() if v is not None]
     number = len(given)
 
@@ -126,7 +126,7 @@ def _trace(name, function, cases):
         known = data._replace(**dict(zip(given, arrays)))
         return jax.tree.leaves(function(known, *arrays[number:]))
 
-    examples = [[*(getattr(d, k) for k in given), *map(jnp.asarray, r[name])] for d, r in cases]
+    examples = [[*(getattr(d, k) for k in given), *map(jnp.asarray, r[name])] for d, r in tried]
     run = jax.jit(flat)
     expected = [[np.asarray(x) for x in run(*arrays)] for arrays in examples]
     with mock.patch.object(spline_transform, "searchsorted", _edges_below):

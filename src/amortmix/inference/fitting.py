@@ -26,7 +26,7 @@ from amortmix.storage.files import BadInput
 #: share more proposals are drawn.
 ENOUGH, AMPLE = 0.25, 0.5
 #: Fewer draws have no tail to which a Pareto distribution could be fitted.
-FEWEST = 25
+FEWEST_DRAWS = 25
 #: Draws for which the likelihood of each unit is kept.
 LIKELIHOOD_DRAWS = 1000
 #: Simulations by which networks are judged around a data set where no density is known.
@@ -103,8 +103,8 @@ class Fitter:
     """
 
     def __init__(self, amortized, draws, proposals, reference=None, states=None, local=LOCAL):
-        if draws < FEWEST:
-            raise BadInput(f"draws is {draws}; expected at least {FEWEST}, which k-hat needs")
+        if draws < FEWEST_DRAWS:
+            raise BadInput(f"draws is {draws}; expected at least {FEWEST_DRAWS}, which k-hat needs")
         self.amortized, self.draws, self.reference = amortized, draws, reference
         self.proposals = _ends(proposals)
         self.states = [min(n, draws) for n in _ends(draws if states is None else states)]

@@ -23,7 +23,7 @@ DRAWS = 1000
 #: Posterior standard deviations by which a mean must move.
 MOVED = 3.0
 #: Most ends of columns that are asked, since each costs draws of the flow, and most values that lie apart together.
-MOST, TOGETHER = 4, 5
+MOST_ENDS, TOGETHER = 4, 5
 
 
 class Extreme(NamedTuple):
@@ -64,7 +64,7 @@ def decisive(engine, table, drawn, reliable, seed):
     seed : int
     """
     found = []
-    for extreme in extremes(engine.model, table.data)[:MOST]:
+    for extreme in extremes(engine.model, table.data)[:MOST_ENDS]:
         if extreme.apart <= (APART if reliable else SOMEWHAT_APART):
             break
         rest = without(table.data, extreme.units, extreme.places)

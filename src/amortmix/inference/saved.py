@@ -24,6 +24,12 @@ def load_fit(path, model=None):
     ------
     BadInput
         If the file is damaged or no fit, or a fit of another declaration.
+
+    Examples
+    --------
+    >>> am.load("evidence_accumulation").fit("me.csv").save("me.nc")
+    >>> am.load_fit("me.nc").verdict
+    'ABI'
     """
     tree = read_tree(path)
     if model is not None:

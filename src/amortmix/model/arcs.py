@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 #: Fewer states are summed over as they are.
-FEWEST = 8
+FEWEST_STATES = 8
 
 
 class Arcs(NamedTuple):
@@ -35,7 +35,7 @@ class Arcs(NamedTuple):
     def of(cls, possible):
         """Of booleans (K, K), row j what j leads to; None where a sum over all states costs hardly more."""
         k, most = len(possible), int(max(possible.sum(0).max(), possible.sum(1).max()))
-        if k < FEWEST or 2 * most > k:
+        if k < FEWEST_STATES or 2 * most > k:
             return None
         # what is possible first, in the order of the states
         before, after = (np.argsort(~a, axis=0, kind="stable")[:most].astype(np.int32) for a in (possible, possible.T))

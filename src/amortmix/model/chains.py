@@ -14,7 +14,7 @@ import numpy as np
 from amortmix.storage.files import BadInput
 
 #: Most states: recursions take the square of it for every unit.
-MOST = 256
+MOST_STATES = 256
 
 
 def stationary(transitions):
@@ -32,8 +32,8 @@ def stationary(transitions):
 
     Examples
     --------
-    >>> stationary(jnp.array([[0.9, 0.1], [0.3, 0.7]]))
-    Array([0.75, 0.25], dtype=float32)
+    >>> am.stationary(jnp.array([[0.75, 0.25], [0.25, 0.75]]))
+    Array([0.5, 0.5], dtype=float32)
     """
     k = transitions.shape[-1]
     p = [[transitions[..., i, j] for j in range(k)] for i in range(k)]
@@ -75,9 +75,10 @@ class Memory:
     ...     mean = four.of(p["mu"])
     ...     ahead = sum(p["phi"][k] * (past["growth"][k] - mean[k + 1]) for k in range(4))
     ...     return dist.Normal(mean[0] + ahead, p["sd"])
-    >>> am.HiddenMarkov(
-    ...     states=four.states, transitions=lambda p: four.transitions(am.two_state(p["stay"])), emission=emission, ...
-    ... )
+    >>> recession = {"states": four.states, "lags": four.lags, "emission": emission}
+    >>> recession["transitions"] = lambda p: four.transitions(am.two_state(p["stay"]))
+    >>> len(four.states)
+    32
     """
 
     labels: tuple
@@ -85,8 +86,8 @@ class Memory:
 
     def __post_init__(self):
         number = len(self.labels) ** (self.lags + 1)
-        if self.lags < 0 or number > MOST:
-            raise BadInput(f"a memory of {self.lags} labels makes {number} states; expected at most {MOST}")
+        if self.lags < 0 or number > MOST_STATES:
+            raise BadInput(f"a memory of {self.lags} labels makes {number} states; expected at most {MOST_STATES}")
 
     @property
     def _remembered(self):
@@ -147,7 +148,7 @@ class Durations:
     stages: tuple
 
     def __post_init__(self):
-        if len(self.labels) != len(self.stages) or min(self.stages) < 1 or sum(self.stages) > MOST:
+        if len(self.labels) != len(self.stages) or min(self.stages) < 1 or sum(self.stages) > MOST_STATES:
             raise BadInput(f"stages {self.stages} of {len(self.labels)} labels; expected one number each, from 1")
 
     @property

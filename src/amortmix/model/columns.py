@@ -12,7 +12,13 @@ from amortmix.storage.files import BadInput
 
 @dataclass(frozen=True)
 class Real:
-    """Any finite number."""
+    """Any finite number.
+
+    Examples
+    --------
+    >>> am.Real().accepts(np.array([-1.5, np.inf]))
+    array([ True, False])
+    """
 
     expected = "a finite number"
 
@@ -51,6 +57,12 @@ class Positive(Real):
         Values from here on are refused, for instance milliseconds in the place of seconds.
     words : str, optional
         What a user should have written: completes "expected ...".
+
+    Examples
+    --------
+    >>> seconds = am.Positive(below=60, words="seconds below a minute")
+    >>> seconds.accepts(np.array([0.5, 500.0]))
+    array([ True, False])
     """
 
     below: float = np.inf
@@ -69,7 +81,13 @@ class Positive(Real):
 
 @dataclass(frozen=True)
 class NonNegative(Real):
-    """Zero or a positive number, such as a distance that may not have been covered; zeros are of their own kind."""
+    """Zero or a positive number, such as a distance that may not have been covered; zeros are of their own kind.
+
+    Examples
+    --------
+    >>> am.NonNegative().accepts(np.array([0.0, 2.5, -1.0]))
+    array([ True,  True, False])
+    """
 
     expected = "zero or a positive number"
 
@@ -86,7 +104,13 @@ class NonNegative(Real):
 
 @dataclass(frozen=True)
 class Angle(Real):
-    """A direction in radians, turned into (-pi, pi)."""
+    """A direction in radians, turned into (-pi, pi).
+
+    Examples
+    --------
+    >>> am.Angle().stored(np.array([3.0, 4.0])).round(2)
+    array([ 3.  , -2.28])
+    """
 
     expected = "an angle in radians, from -6.29 to 6.29"
 
@@ -107,7 +131,13 @@ class Angle(Real):
 
 @dataclass(frozen=True)
 class NonNegativeInteger(Real):
-    """A count: 0, 1, 2, ..."""
+    """A count: 0, 1, 2, ...
+
+    Examples
+    --------
+    >>> am.NonNegativeInteger().accepts(np.array([3.0, 2.5]))
+    array([ True, False])
+    """
 
     expected = "a count: 0, 1, 2, ..."
 
@@ -131,7 +161,9 @@ class Choice(Real):
 
     Examples
     --------
-    >>> Choice({1: 1.0, 2: 0.0}, "1 (correct) or 2 (error)")
+    >>> answer = am.Choice({1: 1.0, 2: 0.0}, "1 (correct) or 2 (error)")
+    >>> answer.accepts(np.array([1, 2, 3]))
+    array([ True,  True, False])
     """
 
     codes: tuple = ((0, 0.0), (1, 1.0))

@@ -17,7 +17,8 @@ class UnitNumber(Distribution):
 
     Examples
     --------
-    >>> am.Mixture(..., covariates={"day": am.UnitNumber()}, emission=lambda p, x: dist.Poisson(p["mean"][day_of(x)]))
+    >>> am.UnitNumber().sample(jax.random.key(1), (5,))
+    Array([0, 1, 2, 3, 4], dtype=int32)
     """
 
     support = constraints.nonnegative_integer
@@ -49,7 +50,9 @@ class Resampled(Distribution):
 
     Examples
     --------
-    >>> am.HiddenMarkov(..., covariates={"water": am.Resampled(frame["water_km"])})
+    >>> water = am.Resampled(pd.DataFrame({"water_km": [0.5, 1.5, 4.0]})["water_km"])
+    >>> water.sample(jax.random.key(1), (2, 100)).shape
+    (2, 100)
     """
 
     arg_constraints = {"values": constraints.real_vector}

@@ -30,6 +30,12 @@ class Data(NamedTuple):
         Hyperparameters under which networks of many priors are to see it (`amortmix.model.varied`).
     components : (N, P, D) or None
         1.0 where a component was observed, at least one where ``mask`` is one; None: all of them there.
+
+    Examples
+    --------
+    >>> data = am.Data(y=np.zeros((3, 1, 1)), mask=np.array([[1.0], [0.0], [1.0]]))
+    >>> data.observed
+    array([1., 0., 1.])
     """
 
     y: Any

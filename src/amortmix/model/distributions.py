@@ -143,7 +143,12 @@ def _log_order_probability(loc, scale):
 
 
 class Wald(Distribution):
-    """First passage time of a Wiener process with drift ``nu`` at ``alpha``, after ``tau`` seconds of rest."""
+    """First passage time of a Wiener process with drift ``nu`` at ``alpha``, after ``tau`` seconds of rest.
+
+    Examples
+    --------
+    >>> rt = sample("rt", am.Wald(alpha=1.0, nu=2.0, tau=0.2))  # above 0.2
+    """
 
     arg_constraints = {"alpha": constraints.positive, "nu": constraints.positive, "tau": constraints.nonnegative}
     support = constraints.positive
@@ -205,7 +210,12 @@ class Race(_TimeAndChoice):
 
 
 class OrderedNormal(Distribution):
-    """Independent normals conditioned on increasing; ``loc`` (K,) of two or three, one ``scale``."""
+    """Independent normals conditioned on increasing; ``loc`` (K,) of two or three, one ``scale``.
+
+    Examples
+    --------
+    >>> mu = sample("mu", am.OrderedNormal([-1.5, 1.5], 1.0))  # mu_1 < mu_2
+    """
 
     arg_constraints = {}
     support = constraints.ordered_vector

@@ -48,7 +48,14 @@ class Filtered(NamedTuple):
 
 
 def two_state(stay):
-    """Transition matrix (..., 2, 2) from the probabilities (..., 2) of staying in each state."""
+    """Transition matrix (..., 2, 2) from the probabilities (..., 2) of staying in each state.
+
+    Examples
+    --------
+    >>> am.two_state(jnp.array([0.75, 0.5]))
+    Array([[0.75, 0.25],
+           [0.5 , 0.5 ]], dtype=float32)
+    """
     first, second = stay[..., 0], stay[..., 1]
     return jnp.stack([jnp.stack([first, 1 - first], axis=-1), jnp.stack([1 - second, second], axis=-1)], axis=-2)
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from amortmix.model import declared, emissions, hmm
-from amortmix.model.arcs import FEWEST, Arcs
+from amortmix.model.arcs import FEWEST_STATES, Arcs
 from amortmix.model.declare import Model
 from amortmix.storage.files import BadInput
 
@@ -83,7 +83,7 @@ class HiddenMarkov(Model):
     @cached_property
     def arcs(self):
         """`Arcs`, which of many states lead to which, or None; seen at draws of the prior."""
-        if len(self.states) < FEWEST:
+        if len(self.states) < FEWEST_STATES:
             return None
 
         def possible(key):

@@ -30,6 +30,11 @@ def find(name):
     ------
     BadInput
         One line that names those that exist, or what is wrong with the file.
+
+    Examples
+    --------
+    >>> am.find("gaussian_hmm").parameter_names
+    ('alpha_11', 'alpha_22', 'mu_1', 'mu_2')
     """
     if isinstance(name, Model):
         return name

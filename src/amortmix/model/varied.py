@@ -20,7 +20,9 @@ class Between(NamedTuple):
 
     Examples
     --------
-    >>> am.HiddenMarkov(..., varied={"stay": am.Between(1, 20), "power": am.Between(0.5, 2)})
+    >>> chain = am.find("gaussian_hmm").changed(varied={"stay": am.Between(1, 20), "power": am.Between(0.5, 2)})
+    >>> chain.varied["power"]
+    Between(low=0.5, high=2)
     """
 
     low: float | list

@@ -20,7 +20,9 @@ class ZeroInflated(Distribution):
 
     Examples
     --------
-    >>> step = am.ZeroInflated(dist.Gamma(p["shape"], p["rate"]), gate=p["still"])
+    >>> step = am.ZeroInflated(dist.Gamma(2.0, 1.0), gate=0.25)
+    >>> float(jnp.exp(step.log_prob(0.0)).round(2))
+    0.25
     """
 
     arg_constraints = {"gate": constraints.unit_interval}

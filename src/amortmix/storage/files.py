@@ -18,7 +18,16 @@ PACKAGES = (
 
 
 class BadInput(ValueError):
-    """A file or setting is not as expected; the message is one line with file, place and expected form."""
+    """A file or setting is not as expected; the message is one line with file, place and expected form.
+
+    Examples
+    --------
+    >>> try:
+    ...     am.load("gaussian_hmm", engine="fast")
+    ... except am.BadInput as error:
+    ...     print(error)
+    engine 'fast'; expected exported or jax
+    """
 
 
 @contextlib.contextmanager

@@ -61,7 +61,13 @@ def design_of(row):
 
 
 def models():
-    """What comes with the library: models, priors, ranges of N and P and measured quality, as a DataFrame."""
+    """What comes with the library: models, priors, ranges of N and P and measured quality, as a DataFrame.
+
+    Examples
+    --------
+    >>> sorted(set(am.models().index))
+    ['evidence_accumulation', 'gaussian_hmm', 'gaussian_mixture', 'leaky_accumulator']
+    """
     import pandas as pd
 
     rows = [

@@ -20,7 +20,7 @@ from amortmix.model.data import filled
 #: Largest strength of the dependence between neighbours and between components.
 STRONGEST = 0.9
 #: Largest share of contaminants: under another draw from the prior, and under one close to theta.
-FEWEST, MOST = 0.03, 0.5
+SMALLEST_SHARE, LARGEST_SHARE = 0.03, 0.5
 
 
 def corrupt(model, key, theta, data, z):
@@ -40,7 +40,7 @@ def contaminate(model, key, theta, data, key_other):
     y, _ = model.simulate(
         key_y, bijection.forward(u + far * (v - u)), data.mask, data.x, data.sequence, data.components
     )
-    share = jax.random.uniform(key_share) * (FEWEST + (MOST - FEWEST) * (1 - far))
+    share = jax.random.uniform(key_share) * (SMALLEST_SHARE + (LARGEST_SHARE - SMALLEST_SHARE) * (1 - far))
     chosen = jax.random.bernoulli(key_which, share, data.observed.shape) & (data.observed > 0)
     return filled(data._replace(y=jnp.where(chosen[:, None, None], y, data.y)))
 

@@ -53,7 +53,7 @@ CERTAIN = 1e30
 #: 100,000 draws from the prior of case study 3 none is further away than 18.
 FARTHEST = 100.0
 #: A data set counts at most so many times as often as under the prior: p' / p may have no bound.
-MOST = 100.0
+LARGEST_RATIO = 100.0
 
 
 def refined_example(model, number, proposal, misfit, key):
@@ -141,7 +141,7 @@ def weigh(model, proposal, estimator, state, batch):
     importance = 1.0
     if proposal:
         ratio = jax.vmap(partial(counted, model, proposal))(mean + scale * v[:, [0, -1]], data)
-        importance = jnp.where(modelled[:, None], ratio[:, :1] / jnp.maximum(ratio[:, 1:], 1 / MOST), 1.0)
+        importance = jnp.where(modelled[:, None], ratio[:, :1] / jnp.maximum(ratio[:, 1:], 1 / LARGEST_RATIO), 1.0)
         v, log_q = v[:, :-1], log_q[:, :-1]
     if v.shape[1] == 1:
         return batch | {"particles": v, "coefficients": importance * jnp.ones_like(log_q)}

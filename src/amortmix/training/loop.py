@@ -23,6 +23,7 @@ from amortmix.storage.files import BadInput, git_commit, plain
 from amortmix.training import schedule as schedules
 from amortmix.training.checkpoint import load_checkpoint, save_checkpoint, write_history
 from amortmix.training.density import with_density
+from amortmix.training.phases import phases_of, with_steps
 from amortmix.training.recipes import designed
 from amortmix.training.start import start_from
 from amortmix.training.step import TURN, assign, in_turn, run_steps, simulation_of, state_of, turns_of
@@ -123,7 +124,7 @@ def fit_to_budget(run, state, key, recipe, seconds, design):
     design : Design
         Each of its frames is a program of its own.
     """
-    began, phases = time.perf_counter(), schedules.phases_of(recipe["schedule"])
+    began, phases = time.perf_counter(), phases_of(recipe["schedule"])
     total = sum(p.steps for p in phases)
     per_step = 0.0
     for phase in phases:
@@ -137,9 +138,7 @@ def fit_to_budget(run, state, key, recipe, seconds, design):
     spent = time.perf_counter() - began
     steps = max(len(phases), (seconds - spent) / per_step)
     print(f"compiled in {spent:.0f} s; {steps:,.0f} steps fit into the rest of the budget", flush=True)
-    given = recipe["schedule"]["phases"]
-    chosen = [[max(1, int(steps * n / total)), *rest] for n, *rest in given]
-    return recipe | {"schedule": recipe["schedule"] | {"phases": chosen}}
+    return with_steps(recipe, steps)
 
 
 def train(
@@ -209,8 +208,8 @@ def train(
     if resumed := load_checkpoint(checkpoint, state, spec):
         state, done, history, seconds, cpu_before = resumed
 
-    datasets = sum(p.steps * p.batch for p in plan)
-    seen = sum(p.steps * p.batch for p in plan[:done])
+    datasets = sum(p.data_sets for p in plan)
+    seen = sum(p.data_sets for p in plan[:done])
     bar = progress(datasets, f"training {model.name}", unit="data sets", done=seen)
     for index in range(done, len(plan)):
         n, batch, particles = plan[index]

@@ -3,33 +3,19 @@
     rate(s) = peak * s / warmup              for s < warmup
               peak * (1 + cos(pi r)) / 2     after it, r the share of the remaining steps that is done
 
-A phase is [steps, batch] or, with the known density, [steps, batch, particles].
+s the step; its `amortmix.training.phases` say with which batches.
 """
-
-from typing import NamedTuple
 
 import jax.numpy as jnp
 import keras
 
 from amortmix.storage.files import BadInput
+from amortmix.training.phases import phases_of
 
 WARMUP_STEPS = 500
 CLIP_NORM = 5.0
 ADAM_RATE = 1.5e-3  # of what Muon leaves to Adam: biases and arrays that are not matrices
 REPORTS = 40  # rows of the learning curve, unless the schedule says otherwise
-
-
-class Phase(NamedTuple):
-    """Steps with one batch size and one number of particles; 1 particle is theta* alone."""
-
-    steps: int
-    batch: int
-    particles: int = 1
-
-
-def phases_of(schedule):
-    """The phases of a schedule."""
-    return [Phase(*phase) for phase in schedule["phases"]]
 
 
 def plan_of(schedule, multiple=1):
