@@ -41,7 +41,7 @@ networks](networks.md).
 ## Targets, priors of the published Table 1
 
 {targets_reference}
-```{{image}} ../../results/published/default_shipped/paper/figures/c2st.png
+```{{image}} ../../results/published/default_shipped/paper/figures/table1/c2st.png
 :alt: C2ST of eleven participants, raw draws and draws weighted by importance
 :width: 640px
 ```
