@@ -1,0 +1,210 @@
+// The page: it loads the networks, hands tables to the worker, and shows what the worker found.
+
+import worker from "text:worker";
+import examples from "text:examples";
+
+import "./page.css";
+import { tidy } from "./views/charts.js";
+import { byId, element } from "./views/dom.js";
+import { peopleOf } from "./views/people.js";
+import { resultOf, showPredictive } from "./views/result.js";
+import { firstSettings, readingOf, settingsOf } from "./views/settings.js";
+
+/** Title of each example, and the model whose networks it needs. */
+const EXAMPLES = {
+  "one_person.csv": ["one person", "evidence_accumulation"],
+  "three_people.csv": ["three people", "evidence_accumulation"],
+  "chain.csv": ["a chain of two states", "gaussian_hmm"],
+  "classes.csv": ["three classes", "gaussian_mixture"],
+};
+
+const { networks, rules, made } = globalThis.amortmix;
+const state = { cards: [], described: null, settings: null, people: [], current: null, ready: false, waiting: null, wanted: null };
+const work = new Worker(URL.createObjectURL(new Blob([worker], { type: "text/javascript" })));
+const ask = (kind, content = {}, moved = []) => work.postMessage({ kind, ...content }, moved);
+const status = (text) => (byId("status").textContent = text);
+
+/** A script beside the page, which leaves what it holds in `amortmix`; a page from a folder can load nothing else. */
+function script(address) {
+  return new Promise((resolve, reject) => {
+    const found = element("script", { src: address, onload: resolve, onerror: () => reject(new Error(`${address} is missing`)) });
+    document.head.append(found);
+  });
+}
+
+async function load() {
+  status("Loading …");
+  await script("runtime.js");
+  ask("runtime", { packed: globalThis.amortmix.runtime, rules });
+  delete globalThis.amortmix.runtime;
+  for (const address of networks) {
+    await script(address);
+    const { card } = globalThis.amortmix;
+    delete globalThis.amortmix.card;
+    ask("network", { card });
+    state.cards.push({ ...card, content: null, pieces: null, programs: null, reference: null });
+  }
+  ask("warm", { network: 0 });
+}
+
+function open(bytes, where, wanted = null) {
+  clear();
+  state.wanted = wanted;
+  if (!state.ready) {
+    state.waiting = [bytes, where, wanted];
+    status(`Loading; then ${where} is fitted …`);
+    return;
+  }
+  status(`Reading ${where} …`);
+  ask("open", { bytes, where }, [bytes.buffer]);
+}
+
+function clear() {
+  for (const id of ["settings", "people", "result"]) {
+    byId(id).hidden = true;
+    byId(id).replaceChildren();
+  }
+  byId("problem").replaceChildren();
+  Object.assign(state, { described: null, people: [], current: null });
+  tidy();
+}
+
+function start(settings) {
+  state.settings = settings;
+  Object.assign(state, { people: [], current: null });
+  state.described.problem = null;
+  byId("problem").replaceChildren();
+  for (const id of ["people", "result"]) byId(id).hidden = true;
+  const card = state.cards[settings.network];
+  const { network, prior, by, draws, seed } = settings;
+  ask("fit", { network, prior, by, seed, draws: draws ?? rules.fit.draws, reading: readingOf(card, settings) });
+  if (!byId("settings").contains(document.activeElement)) showSettings();
+}
+
+function showSettings() {
+  const box = byId("settings");
+  const opened = box.querySelector("details")?.open;
+  box.replaceChildren(settingsOf(state.cards, state.described, state.settings, rules, (settings) => {
+    start(settings);
+    showSettings();
+  }));
+  if (opened) box.querySelector("details").open = true;
+  box.hidden = false;
+}
+
+function problem(text) {
+  byId("problem").replaceChildren(element("p", { class: "problem" }, text));
+  status("");
+  if (!state.described) return;
+  state.described.problem = text;
+  showSettings();
+}
+
+function show(place) {
+  const card = state.cards[state.settings.network];
+  const { name, fit } = state.people[place];
+  state.current = place;
+  showPeople();
+  byId("result").hidden = false;
+  byId("result").replaceChildren(...resultOf(card, String(name), { ...fit, prior: state.settings.prior ?? Object.keys(card.priors)[0] }).filter(Boolean));
+  tidy();
+  ask("predictive", { place: fit.index });
+}
+
+function showPeople() {
+  if (state.people.length < 2) return;
+  byId("people").hidden = false;
+  byId("people").replaceChildren(...peopleOf(state.cards[state.settings.network], state.people, state.current, (place) => {
+    show(place);
+    byId("result-title").focus();
+  }));
+}
+
+const ANSWERS = {
+  runtime() {},
+  network({ number }) {
+    if (number < networks.length) status(`Loading ${number} of ${networks.length} networks …`);
+  },
+  warm() {
+    state.ready = true;
+    document.documentElement.dataset.ready = "true";
+    status("Ready. From here on the page needs no connection.");
+    if (state.waiting) open(...state.waiting);
+    state.waiting = null;
+  },
+  opened(found) {
+    state.described = found;
+    const wanted = state.cards.findIndex((card) => card.model.name === state.wanted);
+    start(firstSettings(found, wanted < 0 ? found.best : wanted));
+  },
+  fitting({ place, number, name }) {
+    if (!state.people.length && number > 1) {
+      state.people = Array.from({ length: number }, () => ({ name: "…" }));
+    }
+    status(number > 1 ? `Fitting ${place + 1} of ${number}: ${name} …` : `Fitting ${name} …`);
+  },
+  fitted({ place, number, name, fit, problem: text }) {
+    if (number === 1 && text) return problem(text);
+    state.people[place] = { name, fit, problem: text };
+    if (fit && state.current === null) return show(place);
+    showPeople();
+  },
+  done({ number }) {
+    const fits = state.people.filter((person) => person.fit);
+    if (fits.length) status(`Fitted ${number > 1 ? `${fits.length} of ${number} data sets` : state.people[0].name}.`);
+    document.documentElement.dataset.fitted = String((Number(document.documentElement.dataset.fitted) || 0) + 1);
+  },
+  predictive({ place, pictures }) {
+    const shown = state.people[state.current];
+    if (shown?.fit?.index === place) showPredictive(pictures, String(shown.name));
+  },
+  problem: ({ text }) => problem(text),
+};
+
+work.onmessage = ({ data }) => ANSWERS[data.kind](data);
+work.onerror = (event) => problem(`The page failed: ${event.message}`);
+
+async function take(file) {
+  if (file) open(new Uint8Array(await file.arrayBuffer()), file.name);
+}
+
+function listen() {
+  const drop = byId("drop");
+  byId("file").addEventListener("change", ({ target }) => {
+    take(target.files[0]);
+    target.value = ""; // the same file may be chosen again
+  });
+  addEventListener("dragover", (event) => {
+    event.preventDefault();
+    drop.classList.add("over");
+  });
+  addEventListener("dragleave", (event) => event.relatedTarget === null && drop.classList.remove("over"));
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    drop.classList.remove("over");
+    take(event.dataTransfer.files[0]);
+  });
+  const pasted = (text) => text.trim() && open(new TextEncoder().encode(text), "pasted rows");
+  byId("take").addEventListener("click", () => pasted(byId("pasted").value));
+  addEventListener("paste", (event) => {
+    if (event.target.matches?.("textarea, input")) return;
+    const [file] = event.clipboardData.files;
+    if (file) take(file);
+    else pasted(event.clipboardData.getData("text"));
+  });
+}
+
+function offerExamples(models) {
+  const offered = examples.filter(({ name }) => models.includes(EXAMPLES[name]?.[1]));
+  byId("examples").hidden = !offered.length;
+  for (const { name, text } of offered) {
+    const [words, model] = EXAMPLES[name];
+    const onclick = () => open(new TextEncoder().encode(text), name, model);
+    byId("examples").append(element("button", { type: "button", class: "small", onclick }, words), " ");
+  }
+}
+
+listen();
+byId("made").textContent = made;
+offerExamples(globalThis.amortmix.models);
+load().catch((error) => problem(`The page failed: ${error.message}`));

@@ -1,0 +1,3 @@
+// Bad input: one line that a user can act on.
+
+export class BadInput extends Error {}

@@ -1,0 +1,138 @@
+// Charts by uPlot: hover to read, drag to zoom, buttons for the keyboard, and a picture to save.
+
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+
+import { element } from "./dom.js";
+import { save } from "./saving.js";
+
+const drawn = new Set();
+
+/** A colour of the page's style, with transparency in hexadecimal digits. */
+export function colour(name, alpha = "") {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim() + alpha;
+}
+
+function axis(label) {
+  return {
+    label,
+    labelSize: 22,
+    stroke: () => colour("ink"),
+    grid: { stroke: () => colour("line"), width: 1 },
+    ticks: { stroke: () => colour("line"), width: 1 },
+    font: "12px system-ui, sans-serif",
+    labelFont: "13px system-ui, sans-serif",
+  };
+}
+
+/**
+ * A figure of one or several charts above each other with the same horizontal axis.
+ *
+ * Each chart has `series`, `bands`, `data`, `height`, `x` and `y` (words on the axes); `words` are for those who cannot
+ * see it.
+ */
+export function figure(words, name, charts, { zoom = true } = {}) {
+  const box = element("div", { class: "figure" });
+  const host = element("div", { class: "chart", role: "img", "aria-label": words });
+  const sync = uPlot.sync(`${name} ${Math.random()}`);
+  const parts = charts.map((chart) => {
+    const holder = element("div");
+    host.append(holder);
+    return { holder, chart, plot: null };
+  });
+  const draw = () => {
+    for (const part of parts) {
+      part.plot?.destroy();
+      part.plot = new uPlot(optionsOf(part.chart, host.clientWidth || 600, sync, parts, zoom), part.chart.data, part.holder);
+    }
+  };
+  const found = { host, parts, draw };
+  drawn.add(found);
+  box.append(host, tools(found, name, zoom));
+  requestAnimationFrame(draw);
+  return box;
+}
+
+function optionsOf(chart, width, sync, parts, zoom) {
+  let settling = false;
+  const follow = (plot) => {
+    if (settling || !zoom) return;
+    settling = true;
+    const { min, max } = plot.scales.x;
+    for (const part of parts) if (part.plot && part.plot !== plot && differs(part.plot.scales.x, min, max)) part.plot.setScale("x", { min, max });
+    settling = false;
+  };
+  return {
+    width,
+    height: chart.height,
+    title: chart.title,
+    series: chart.series,
+    bands: chart.bands,
+    cursor: { sync: { key: sync.key }, drag: { x: zoom, y: false }, points: { size: 6 } },
+    scales: { x: { time: false }, y: chart.range ? { range: chart.range } : {} },
+    axes: [axis(chart.x), { ...axis(chart.y), size: 56 }],
+    legend: { show: chart.legend !== false },
+    hooks: { setScale: [(plot, key) => key === "x" && follow(plot)] },
+  };
+}
+
+const differs = (scale, min, max) => scale.min !== min || scale.max !== max;
+
+function tools(found, name, zoom) {
+  const button = (words, title, onclick) => element("button", { type: "button", class: "small", "aria-label": title, title, onclick }, words);
+  const move = (change) => () => {
+    const plot = found.parts[0].plot;
+    const [first, last] = [plot.data[0][0], plot.data[0].at(-1)];
+    const { min, max } = plot.scales.x;
+    const [low, high] = change(min, max, max - min);
+    const [from, to] = [Math.max(low, first), Math.min(high, last)];
+    if (to > from) plot.setScale("x", { min: from, max: to });
+  };
+  const buttons = [
+    button("+", "Zoom in", move((a, b, w) => [a + w / 4, b - w / 4])),
+    button("−", "Zoom out", move((a, b, w) => [a - w / 2, b + w / 2])),
+    button("◀", "Earlier units", move((a, b, w) => (a - w / 2 < found.parts[0].plot.data[0][0] ? [-Infinity, -Infinity] : [a - w / 2, b - w / 2]))),
+    button("▶", "Later units", move((a, b, w) => (b + w / 2 > found.parts[0].plot.data[0].at(-1) ? [Infinity, Infinity] : [a + w / 2, b + w / 2]))),
+    button("All", "All units", move(() => [-Infinity, Infinity])),
+  ];
+  const picture = button("Save figure", `Save the figure ${name}`, () => save(`${name}.png`, pictureOf(found)));
+  return element("div", { class: "row" }, zoom ? buttons : null, picture);
+}
+
+/** The charts of a figure, one above the other, as a PNG. */
+function pictureOf({ parts }) {
+  const sources = parts.map((part) => part.plot.ctx.canvas);
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(...sources.map((s) => s.width));
+  canvas.height = sources.reduce((total, s) => total + s.height, 0);
+  const context = canvas.getContext("2d");
+  context.fillStyle = colour("paper");
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  let top = 0;
+  for (const source of sources) {
+    context.drawImage(source, 0, top);
+    top += source.height;
+  }
+  const [, text] = canvas.toDataURL("image/png").split(",");
+  return new Blob([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], { type: "image/png" });
+}
+
+/** Forget figures that are no longer on the page. */
+export function tidy() {
+  for (const found of drawn) {
+    if (found.host.isConnected) continue;
+    for (const part of found.parts) part.plot?.destroy();
+    drawn.delete(found);
+  }
+}
+
+let waiting = 0;
+const redraw = () => {
+  cancelAnimationFrame(waiting);
+  waiting = requestAnimationFrame(() => {
+    tidy();
+    for (const found of drawn) found.draw();
+  });
+};
+addEventListener("resize", redraw);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);

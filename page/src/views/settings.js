@@ -1,0 +1,82 @@
+// How a table is read: model, columns, codes, people, sessions, limits; each change fits anew.
+
+import { kindOf } from "../reading/kinds.js";
+import { choice, element, field } from "./dom.js";
+
+const NONE = "";
+
+/** What is asked of a table at first: everything that is found in it, and nothing that would be a guess. */
+export function firstSettings(described, network) {
+  const found = described.networks[network];
+  return { network, prior: null, columns: { ...found.columns }, codes: {}, scale: {}, keep: {}, by: found.people, sequence: null, draws: null, seed: 1 };
+}
+
+/** The fields; `change` is called with new settings. */
+export function settingsOf(cards, described, settings, rules, change) {
+  const card = cards[settings.network];
+  const found = described.networks[settings.network];
+  const names = found.names.map((name) => [name, name]);
+  const set = (part) => change({ ...settings, ...part });
+  const models = cards.map((c, i) => [i, c.title]);
+  const column = (name) => field(`column ${name}`, choice([[NONE, "choose"], ...names], settings.columns[name],
+    (theirs) => set({ columns: { ...settings.columns, [name]: theirs || null } })));
+  const whose = (key, words) => field(words, choice([[NONE, "none"], ...names], settings[key], (name) => set({ [key]: name || null })));
+  return element("details", { open: Boolean(described.problem) },
+    element("summary", { id: "settings-title" }, "How the table is read, and the model"),
+    element("div", { class: "fields" },
+      cards.length > 1 ? field("model", choice(models, settings.network, (i) => change(firstSettings(described, Number(i))))) : null,
+      Object.keys(card.priors).length > 1 ? field("prior", choice(Object.keys(card.priors).map((p) => [p, p]), settings.prior, (prior) => set({ prior }))) : null,
+      card.needed.map(column)),
+    element("div", { class: "fields" }, whose("by", "several people, one fit each, by"), card.model.dependent ? whose("sequence", "sessions of one person, by") : null),
+    element("div", { class: "fields" }, Object.keys(card.model.columns).map((name) => valuesOf(card, found, name, settings, set))),
+    element("div", { class: "fields" },
+      field("posterior draws", number(settings.draws ?? rules.fit.draws, { min: rules.fit.fewest, max: 10000, step: 1 }, (draws) => set({ draws }))),
+      field("seed", number(settings.seed, { min: 0, step: 1 }, (seed) => set({ seed: seed ?? 1 })))));
+}
+
+function number(value, attributes, change) {
+  const read = ({ target }) => target.checkValidity() && change(target.value === "" ? null : Number(target.value));
+  return element("input", { type: "number", value: value ?? "", step: "any", ...attributes, onchange: read });
+}
+
+/** Codes of a column of a few values; unit and limits of one of numbers. */
+function valuesOf(card, found, name, settings, set) {
+  const theirs = settings.columns[name];
+  const kind = kindOf(card.model.columns[name]);
+  if (kind.name === "Choice") return theirs ? codesOf(card, found, name, theirs, kind, settings, set) : null;
+  const [low, high] = settings.keep[name] ?? [null, null];
+  const keep = (ends) => set({ keep: { ...settings.keep, [name]: ends } });
+  const units = [["1", "as they are"], ["0.001", "thousandths, as milliseconds: × 0.001"], ["1000", "× 1000"]];
+  return element("fieldset", {}, element("legend", {}, `values of ${name}`),
+    element("label", {}, "smallest that counts ", number(low, {}, (value) => keep([value, high]))),
+    element("label", {}, "largest ", number(high, {}, (value) => keep([low, value]))),
+    element("label", {}, "unit ", choice(units, settings.scale[name] ?? 1, (factor) => set({ scale: { ...settings.scale, [name]: Number(factor) } }))));
+}
+
+function codesOf(card, found, name, theirs, kind, settings, set) {
+  const values = (found.values[theirs] ?? []).filter((value) => value !== "");
+  const known = kind.codes.map(([code]) => [code, code]);
+  const codes = settings.codes[name] ?? {};
+  const plain = (value) => (kind.accepts(Number(value)) ? Number(value) : NONE);
+  const change = (value) => (code) => {
+    const all = Object.fromEntries(values.map((v) => [v, v in codes ? codes[v] : plain(v)]));
+    const next = { ...all, [value]: code === "none" ? null : code === NONE ? NONE : Number(code) };
+    set({ codes: { ...settings.codes, [name]: next } });
+  };
+  return element("fieldset", {}, element("legend", {}, `codes of ${name}: ${card.expected[name]}`),
+    values.map((value) => element("label", {}, `${value} is `,
+      choice([[NONE, "choose"], ...known, ["none", "no response"]], value in codes ? (codes[value] ?? "none") : plain(value), change(value)))));
+}
+
+/** What the worker is asked: only what is declared. */
+export function readingOf(card, settings) {
+  const declared = (known, keep) => Object.fromEntries(Object.entries(known).filter(keep));
+  const codes = Object.entries(settings.codes).map(([name, words]) => [name, declared(words, ([, code]) => code !== NONE)]);
+  return {
+    columns: declared(settings.columns, ([name, theirs]) => theirs && theirs !== name && card.needed.includes(name)),
+    codes: Object.fromEntries(codes),
+    scale: declared(settings.scale, ([, factor]) => factor !== 1),
+    keep: declared(settings.keep, ([, ends]) => ends.some((end) => end !== null)),
+    sequence: settings.sequence,
+  };
+}

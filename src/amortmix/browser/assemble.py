@@ -1,0 +1,78 @@
+"""The folder of a page: what `make page` built, and a script for each of the networks that it runs.
+
+    index.html, page.js, page.css, runtime.js    the same in every page
+    list.js, NETWORKS.js                         what this page knows
+
+All are scripts, none is fetched: such a page works from a folder as well as from a server.
+"""
+
+import json
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+from amortmix.browser.card import card_of, rules
+from amortmix.storage import files, pretrained
+from amortmix.storage.files import BadInput
+
+BUILT = Path(__file__).parent / "built"
+HOW = "the page was not built: make page, in a checkout with Node.js; or install a released wheel, which has it"
+
+
+def shipped():
+    """Folders of the networks that come with the library and can run in a browser, those of the widest designs."""
+    names = dict.fromkeys(row["model"] for row in pretrained.index())
+    folders = [pretrained.folder_of(name, None) for name in names]
+    return [folder for folder in folders if (folder / "exported.zip").is_file()]
+
+
+def assemble(out, networks=None):
+    """Write a page into a folder.
+
+    Parameters
+    ----------
+    out : path
+    networks : sequence of path, optional
+        Folders of networks that `amortmix.train` wrote; by default those that come with the library.
+
+    Returns
+    -------
+    Path
+        Of its ``index.html``.
+
+    Raises
+    ------
+    BadInput
+        If the page was not built, or networks were not exported.
+    """
+    if not (BUILT / "index.html").is_file():
+        raise BadInput(HOW)
+    out = Path(out)
+    if out.exists() and not out.is_dir():
+        raise BadInput(f"{out}: a file; expected a folder for the page")
+    folders = shipped() if networks is None else [Path(n) for n in networks]
+    cards = [card_of(folder) for folder in folders]
+    out.mkdir(parents=True, exist_ok=True)
+    for path in sorted(BUILT.iterdir()):
+        shutil.copyfile(path, out / path.name)
+    names = [f"networks_{i}.js" for i in range(1, len(cards) + 1)]
+    for name, card in zip(names, cards):
+        _script(out / name, "card", card)
+    known = {
+        "networks": names,
+        "models": [card["model"]["name"] for card in cards],
+        "rules": rules(),
+        "made": f"amortmix {version('amortmix')}",
+    }
+    with files.atomic(out / "list.js") as temporary:
+        temporary.write_text(f"globalThis.amortmix={_text(known)}\n", encoding="utf-8")
+    return out / "index.html"
+
+
+def _script(path, name, value):
+    with files.atomic(path) as temporary:
+        temporary.write_text(f"amortmix.{name}={_text(value)}\n", encoding="utf-8")
+
+
+def _text(value):
+    return json.dumps(value, allow_nan=False, separators=(",", ":"))
