@@ -12,11 +12,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := PATH="$(abspath $(BIN)):$$PATH"
 
-.PHONY: help setup paper smoke report test docs benchmark ablation components epidemic factorization fields one_network points ensembles lint lock ship publish clean
+.PHONY: help setup paper smoke report test docs page benchmark ablation components epidemic factorization fields one_network points ensembles lint lock ship publish clean
 
 help:
 	@grep -E '^# make|^#  ' Makefile | sed 's/^# //'
 	@echo 'make docs    the documentation site, docs/_build/html/index.html'
+	@echo 'make page    the page that fits data in a browser: amortmix page opens it'
 	@echo 'make benchmark   training against BayesFlow, fits against Stan, memory, growth'
 	@echo 'make ablation    each choice of the recipes changed by itself'
 	@echo 'make components  how many classes or states: probabilities of K and whether they are right'
@@ -106,6 +107,10 @@ one_network: setup
 # the documentation site, docs/_build/html/index.html: no network, warnings are errors
 docs: setup
 	$(RUN) sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
+# what fits data in a browser, into the package, which `amortmix page` opens: needs Node.js and npm
+page:
+	cd page && npm ci --ignore-scripts --no-audit --no-fund --silent && node build.mjs
 
 lint: setup
 	$(RUN) ruff check --quiet src workflow tests benchmarks models docs

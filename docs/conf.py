@@ -12,6 +12,7 @@ warnings.filterwarnings("ignore", category=DeprecationWarning)
 import pages  # noqa: E402
 
 import amortmix  # noqa: E402  sets the Keras backend before anything imports Keras
+from amortmix.browser.assemble import BUILT, assemble  # noqa: E402
 
 project = "amortized-mixtures"
 author = "The amortized-mixtures developers"
@@ -45,7 +46,14 @@ def skip(app, what, name, found, skipped, options):
     return True if type(found).__name__ == "_tuplegetter" else skipped
 
 
+def add_browser(app, error):
+    """The page that fits data in the browser is part of the site, where `make page` has built it."""
+    if error is None and BUILT.is_dir():
+        assemble(Path(app.outdir) / "browser")
+
+
 def setup(app):
     """Generated pages are made before anything is read."""
     app.connect("builder-inited", lambda app: pages.write(HERE / "generated"))
+    app.connect("build-finished", add_browser)
     app.connect("autodoc-skip-member", skip)

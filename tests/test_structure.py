@@ -30,7 +30,7 @@ ROOMS = (
         "amortmix.notebook",
     ),
     ("amortmix.loading",),
-    ("amortmix.points", "amortmix.populations"),
+    ("amortmix.points", "amortmix.populations", "amortmix.browser"),
     ("amortmix.cli",),
 )
 

@@ -195,7 +195,8 @@ function listen() {
 }
 
 function offerExamples(models) {
-  const offered = examples.filter(({ name }) => models.includes(EXAMPLES[name]?.[1]));
+  const known = Object.keys(EXAMPLES).map((name) => examples.find((example) => example.name === name));
+  const offered = known.filter(({ name }) => models.includes(EXAMPLES[name][1]));
   byId("examples").hidden = !offered.length;
   for (const { name, text } of offered) {
     const [words, model] = EXAMPLES[name];

@@ -1,4 +1,4 @@
-"""The command line: ``amortmix models | new | check | train | validate | export | fit``, with the words of Python.
+"""The command line: ``amortmix models | new | check | train | validate | export | fit | page``, with Python's words.
 
 Bad input ends with exit code 1 and one line, or one for each data set that is bad. Everything heavy is imported when a
 command needs it.
@@ -245,6 +245,25 @@ def fit(
     print(f"written: {out}/{files} and, for each data set, NAME.nc, NAME_parameters.csv, NAME_states.csv")
     if fits.problems:
         raise BadInput("\n".join(fits.problems.values()))
+
+
+@app.command("page")
+def browser_page(
+    networks: Annotated[
+        list[str] | None, typer.Argument(metavar="NETWORKS", help="folders or names; by default all that ship")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="folder for the page, which then is not opened")] = None,
+):
+    """Open a page that fits data in the browser, where no trial leaves the machine; or write it into a folder.
+
+    Example: amortmix page networks/two_rates --out page
+    """
+    from amortmix.browser.assemble import assemble
+
+    index = assemble(out, networks)
+    print(f"page: {index}")
+    if out is None:
+        typer.launch(index.absolute().as_uri())
 
 
 def _loading(model, prior, out):

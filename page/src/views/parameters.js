@@ -3,7 +3,7 @@
 import { drawing, element, short, table } from "./dom.js";
 import { symbol } from "./names.js";
 
-const [WIDTH, HEIGHT, BINS] = [120, 26, 40];
+const [WIDTH, HEIGHT, BINS] = [120, 26, 24];
 
 /** The table of parameters. */
 export function parameterTable(card, fit) {

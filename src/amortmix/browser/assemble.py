@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from amortmix.browser.card import card_of, rules
+from amortmix.inference.exported import FILE
 from amortmix.storage import files, pretrained
 from amortmix.storage.files import BadInput
 
@@ -19,21 +20,24 @@ BUILT = Path(__file__).parent / "built"
 HOW = "the page was not built: make page, in a checkout with Node.js; or install a released wheel, which has it"
 
 
-def shipped():
-    """Folders of the networks that come with the library and can run in a browser, those of the widest designs."""
+def folders_of(networks):
+    """Folders of networks by folder or name; without any, those that ship and can run in a browser."""
+    if networks:
+        return [Path(n) if Path(n).is_dir() else pretrained.folder_of(str(n), None) for n in networks]
     names = dict.fromkeys(row["model"] for row in pretrained.index())
     folders = [pretrained.folder_of(name, None) for name in names]
-    return [folder for folder in folders if (folder / "exported.zip").is_file()]
+    return [folder for folder in folders if (folder / FILE).is_file()]
 
 
-def assemble(out, networks=None):
+def assemble(out=None, networks=()):
     """Write a page into a folder.
 
     Parameters
     ----------
-    out : path
-    networks : sequence of path, optional
-        Folders of networks that `amortmix.train` wrote; by default those that come with the library.
+    out : path, optional
+        By default a folder in the user's cache.
+    networks : sequence of path or str
+        Folders that `amortmix.train` wrote, or names of models; by default the networks that come with the library.
 
     Returns
     -------
@@ -47,11 +51,10 @@ def assemble(out, networks=None):
     """
     if not (BUILT / "index.html").is_file():
         raise BadInput(HOW)
-    out = Path(out)
+    out = files.users_cache() / "page" if out is None else Path(out)
     if out.exists() and not out.is_dir():
         raise BadInput(f"{out}: a file; expected a folder for the page")
-    folders = shipped() if networks is None else [Path(n) for n in networks]
-    cards = [card_of(folder) for folder in folders]
+    cards = [card_of(folder) for folder in folders_of(networks)]
     out.mkdir(parents=True, exist_ok=True)
     for path in sorted(BUILT.iterdir()):
         shutil.copyfile(path, out / path.name)

@@ -1,6 +1,6 @@
 """What a page knows of networks: plain facts, rules and numbers, in place of the library's own objects.
 
-    card.json, exported.zip, reference.npz  ->  one dictionary, of which the page makes a fit
+card.json, exported.zip, reference.npz  ->  one dictionary, of which the page makes a fit
 """
 
 import base64
@@ -23,15 +23,13 @@ PROGRAMS = ("answer", "states", "units", "members", "tails")
 DRAWS, MOST, STATES, STATES_OF_MANY = 1000, 4, 1000, 64
 
 
-def card_of(folder, title=None):
+def card_of(folder):
     """What a page knows of the networks in a folder: a dictionary of numbers and text.
 
     Parameters
     ----------
     folder : path
         With ``card.json``, ``exported.zip`` and, for the MMD test, ``reference.npz``.
-    title : str, optional
-        By default that of the model.
 
     Raises
     ------
@@ -41,7 +39,7 @@ def card_of(folder, title=None):
     folder = Path(folder)
     card = load_card(folder)
     if not (folder / FILE).is_file():
-        raise BadInput(f"{folder}: no {FILE}; expected networks that amortmix export has exported, for a page runs these")
+        raise BadInput(f"{folder}: no {FILE}, which a page runs; expected networks that amortmix export has exported")
     check_file(card, folder)
     engine = Exported(folder, card)
     model, design = engine.model, engine.model.design
@@ -52,7 +50,7 @@ def card_of(folder, title=None):
     programs, pieces, content = in_pieces(files)
     return plain(
         {
-            "title": title or model.title,
+            "title": model.title,
             "model": {k: v for k, v in description.items() if k not in ("identity", "hyperparameters", "variants")},
             "labels": model.state_labels,
             "needed": naming.needed(model),
@@ -79,10 +77,11 @@ def _priors(model):
     if not ranges:
         return {model.prior_name: None}
     names = [model.prior_name, *(n for n in model.variants if n != model.prior_name)]
-    inside = [n for n in names if varied.outside(ranges, model.with_prior(n).hyperparameters) is None]
-    fixed = model.hyperparameters
-    inside = [n for n in inside if not varied.fixed(ranges, fixed, model.with_prior(n).hyperparameters)]
-    return {n: varied.vector(ranges, model.with_prior(n).hyperparameters).tolist() for n in inside}
+    known = {n: model.with_prior(n).hyperparameters for n in names}
+    inside = [
+        n for n in names if not (varied.outside(ranges, known[n]) or varied.fixed(ranges, known[names[0]], known[n]))
+    ]
+    return {n: varied.vector(ranges, known[n]).tolist() for n in inside}
 
 
 def _reference(folder):
