@@ -7,7 +7,6 @@ import { column, deviation, mean, quantileOf } from "../numbers/sums.js";
 import { countsOf, existsOf } from "./data.js";
 import { decisive } from "./influence.js";
 import { doubts } from "./members.js";
-import { predictive } from "./predictive.js";
 import { farOutside } from "./reference.js";
 import { states } from "./states.js";
 import { judge, unusual } from "./verdict.js";
@@ -35,7 +34,6 @@ export async function fit(engine, table, { draws, seed, fewest }, rules) {
     parameters: summaryOf(model, best.theta),
     theta: best.theta,
     states: probabilities,
-    predictive: await predictive(engine, data, best.theta),
     said: { ...said, mmd, mmd_p: p, not_observed: existsOf(data).filter(Boolean).length - countsOf(data).filter(Boolean).length },
     seed,
     draws,
