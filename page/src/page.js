@@ -152,14 +152,23 @@ const ANSWERS = {
   done({ number }) {
     const fits = state.people.filter((person) => person.fit);
     if (fits.length) status(`Fitted ${number > 1 ? `${fits.length} of ${number} data sets` : state.people[0].name}.`);
-    document.documentElement.dataset.fitted = String((Number(document.documentElement.dataset.fitted) || 0) + 1);
+    answered();
   },
   predictive({ place, pictures }) {
     const shown = state.people[state.current];
     if (shown?.fit?.index === place) showPredictive(pictures, String(shown.name));
   },
-  problem: ({ text }) => problem(text),
+  problem({ text }) {
+    problem(text);
+    answered();
+  },
 };
+
+/** How many files and settings were answered, for those who wait for it. */
+function answered() {
+  const { dataset } = document.documentElement;
+  dataset.answers = String(Number(dataset.answers ?? 0) + 1);
+}
 
 work.onmessage = ({ data }) => ANSWERS[data.kind](data);
 work.onerror = (event) => problem(`The page failed: ${event.message}`);

@@ -79,7 +79,8 @@ function optionsOf(chart, width, sync, parts, zoom) {
 const differs = (scale, min, max) => scale.min !== min || scale.max !== max;
 
 function tools(found, name, zoom) {
-  const button = (words, title, onclick) => element("button", { type: "button", class: "small", "aria-label": title, title, onclick }, words);
+  const button = (sign, words, onclick) => element("button", { type: "button", class: "small", title: words, onclick },
+    element("span", { "aria-hidden": "true" }, sign), element("span", { class: "quiet" }, words));
   const move = (change) => () => {
     const plot = found.parts[0].plot;
     const [first, last] = [plot.data[0][0], plot.data[0].at(-1)];
@@ -95,7 +96,7 @@ function tools(found, name, zoom) {
     button("▶", "Later units", move((a, b, w) => (b + w / 2 > found.parts[0].plot.data[0].at(-1) ? [Infinity, Infinity] : [a + w / 2, b + w / 2]))),
     button("All", "All units", move(() => [-Infinity, Infinity])),
   ];
-  const picture = button("Save figure", `Save the figure ${name}`, () => save(`${name}.png`, pictureOf(found)));
+  const picture = button("Save figure", `Save figure ${name}`, () => save(`${name}.png`, pictureOf(found)));
   return element("div", { class: "row" }, zoom ? buttons : null, picture);
 }
 

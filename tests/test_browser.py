@@ -1,0 +1,218 @@
+"""The page in Chromium, opened from its folder: what a visitor does, the numbers of Python, no request, no error."""
+
+import io
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from browser_cases import CHROMIUM, PAGE, cases, chain, lacking, person
+
+import amortmix as am
+from amortmix import cli
+from amortmix.browser.assemble import assemble
+from amortmix.storage.files import BadInput
+
+reason = lacking()
+pytestmark = pytest.mark.skipif(reason is not None, reason=str(reason))
+
+#: Milliseconds until a network has answered; on a busy machine it takes a while.
+PATIENCE = 60_000
+#: Bytes of a page with all networks that ship.
+LARGEST = 25e6
+
+
+class Visitor:
+    """A tab with the page, and all that went wrong or was asked for in it."""
+
+    def __init__(self, browser, index, **options):
+        self.context = browser.new_context(accept_downloads=True, **options)
+        self.tab, self.errors, self.requests, self.answers = self.context.new_page(), [], [], 0
+        self.tab.set_default_timeout(PATIENCE)
+        self.tab.on("console", lambda m: self.errors.append(m.text) if m.type in ("error", "warning") else None)
+        self.tab.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.tab.on("request", lambda request: self.requests.append(request.url))
+        self.tab.goto(index.as_uri())
+
+    def ready(self):
+        """Once everything is loaded."""
+        self.tab.wait_for_selector("html[data-ready]")
+        self.loaded = len(self.requests)
+        return self
+
+    def fitted(self):
+        """Once the next file or setting is answered: the problem that the page says, or nothing."""
+        self.answers += 1
+        self.tab.wait_for_selector(f'html[data-answers="{self.answers}"]')
+        return self.tab.inner_text("#problem")
+
+    def drop(self, path):
+        """A file that is chosen: what the page says is wrong with it."""
+        self.tab.set_input_files("#file", path)
+        return self.fitted()
+
+    def saved(self, button):
+        """Text of a file that is saved."""
+        with self.tab.expect_download() as known:
+            self.tab.get_by_role("button", name=button, exact=True).click()
+        return known.value.path().read_bytes()
+
+    def table(self, button):
+        return pd.read_csv(io.BytesIO(self.saved(button)), index_col=0)
+
+    def leave(self):
+        """Nothing was asked for after loading, and nothing went wrong."""
+        assert self.errors == [] and self.requests[self.loaded :] == []
+        self.context.close()
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory):
+    found = assemble(tmp_path_factory.mktemp("site") / "page")
+    assert sum(p.stat().st_size for p in found.parent.iterdir()) < LARGEST
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        found = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def visitor(browser, index):
+    """One tab for several files, as a visitor keeps it."""
+    found = Visitor(browser, index).ready()
+    yield found
+    found.leave()
+
+
+def set_field(visitor, words, value):
+    """A choice in the settings; the page fits anew."""
+    details = visitor.tab.locator("#settings details")
+    if details.get_attribute("open") is None:
+        visitor.tab.locator("#settings summary").click()
+    field = visitor.tab.locator("#settings label").filter(has_text=re.compile(f"^{words}"))
+    field.locator("select").select_option(value)
+    return visitor.fitted()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", ["clean", "missing", "semicolons", "people", "holes"])
+def test_a_file_has_the_verdict_and_the_numbers_of_python(visitor, tmp_path, name):
+    model, path, reading = cases(tmp_path)[name]
+    assert visitor.drop(path) == ""
+    nets = am.load(model, engine="exported")
+    if by := reading.get("by"):
+        fits = nets.fit_many(path, by=by)
+        table = visitor.table("Save this table, with intervals")
+        assert list(table["verdict"]) == list(fits.summary()["verdict"])
+        np.testing.assert_allclose(table["log_evidence"], fits.summary()["log_evidence"], atol=2e-3)
+        fit = next(iter(fits.values()))
+    else:
+        fit = nets.fit(path, draws=1000)
+    shown = visitor.tab.inner_text("#result .verdict")
+    assert shown.startswith(f"{fit.verdict}: {fit.reason[:40]}")
+    parameters, expected = visitor.table("Save parameters"), fit.summary()
+    assert list(parameters.index) == list(expected.index)
+    assert (np.abs(parameters - expected).max(axis=1) < 0.1 * expected["sd"]).all()
+    assert len(visitor.table("Save draws")) == 1000
+    states = visitor.table("Save states")
+    np.testing.assert_allclose(states.filter(like="P("), fit.states().set_index("unit").filter(like="P("), atol=0.03)
+    for note in fit.notes:
+        assert note in visitor.tab.inner_text("#result")
+
+
+@pytest.mark.parametrize("name", ["bad", "words", "empty", "workbook", "surplus", "codes_unknown"])
+def test_a_wrong_file_is_one_line(visitor, tmp_path, name):
+    model, path, reading = cases(tmp_path)[name]
+    problem = visitor.drop(path)
+    if reading:  # declared in Python; here the column of the codes is chosen
+        problem = set_field(visitor, "column accumulator", reading["columns"]["accumulator"])
+    with pytest.raises(BadInput) as expected:
+        am.load(model, engine="exported").fit(path, **reading)
+    assert problem == str(expected.value).replace(str(path), path.name)
+    assert not visitor.tab.locator("#result").is_visible()
+
+
+def test_columns_codes_and_units_are_mapped(visitor, tmp_path):
+    """From a table that is refused to one that is fitted, by the fields of the page alone."""
+    _, path, reading = cases(tmp_path)["names"]
+    assert "no column accumulator" in visitor.drop(path).replace("no column rt, accumulator", "no column accumulator")
+    assert "expected 1 (correct) or 2 (error)" in set_field(visitor, "column accumulator", "Correct")
+    set_field(visitor, "0 is", "2")
+    assert set_field(visitor, "unit", "0.001") == ""
+    fit = am.load("evidence_accumulation", engine="exported").fit(path, draws=1000, **reading)
+    assert (np.abs(visitor.table("Save parameters") - fit.summary()).max(axis=1) < 0.1 * fit.summary()["sd"]).all()
+
+
+def test_many_rows(visitor, tmp_path):
+    """Twenty people are a table of verdicts, and 10,000 rows of one are refused in one line."""
+    frame = pd.concat([person("BCDEFGHIJK"[i % 10], 80).assign(subject=f"p{i:02d}") for i in range(20)])
+    frame.to_csv(tmp_path / "twenty.csv", index=False)
+    assert visitor.drop(tmp_path / "twenty.csv") == ""
+    table = visitor.table("Save this table, with intervals")
+    assert len(table) == 20 and set(table["verdict"]) <= {"ABI", "PSIS", "MCMC"}
+    visitor.tab.get_by_role("button", name="p07", exact=True).click()
+    visitor.tab.wait_for_selector("h2:has-text('p07')")
+    pd.concat([person("F", 500)] * 20).to_csv(tmp_path / "long.csv", index=False)
+    assert "more than 1200 units" in visitor.drop(tmp_path / "long.csv")
+
+
+def test_an_example_in_one_click_by_keyboard(visitor):
+    visitor.tab.get_by_role("button", name="a chain of two states", exact=True).press("Enter")
+    assert visitor.fitted() == ""
+    assert visitor.tab.inner_text("#result .verdict").startswith(("ABI", "PSIS"))
+    visitor.tab.wait_for_selector("#predictive canvas")
+    picture = visitor.saved("Save figure chain_states")
+    assert picture.startswith(b"\x89PNG") and len(picture) > 5000
+
+
+def test_pasted_rows(visitor):
+    visitor.tab.locator("#paste summary").click()
+    visitor.tab.fill("#pasted", chain(60).to_csv(index=False, sep="\t"))
+    visitor.tab.click("#take")
+    assert visitor.fitted() == "" and "60 units" in visitor.tab.inner_text("#result")
+
+
+def test_a_tab_closed_midway_leaves_nothing_behind(browser, index, visitor, tmp_path):
+    path = cases(tmp_path)["people"][1]
+    other = Visitor(browser, index)
+    other.tab.set_input_files("#file", path)  # before the networks are there
+    other.tab.wait_for_selector("#status:has-text('Fitting')")
+    other.tab.close()
+    assert other.errors == []
+    assert visitor.drop(path) == ""
+
+
+@pytest.mark.parametrize("options", [{}, {"viewport": {"width": 375, "height": 700}, "color_scheme": "dark"}], ids=str)
+def test_everybody_can_use_it(browser, index, options):
+    """axe-core finds no serious fault, and nothing is wider than a phone."""
+    found = Visitor(browser, index, bypass_csp=True, **options).ready()
+    found.tab.get_by_role("button", name="three people", exact=True).click()
+    assert found.fitted() == ""
+    found.tab.wait_for_selector("#predictive canvas")
+    found.tab.locator("#settings summary").click()
+    found.tab.evaluate((PAGE / "node_modules" / "axe-core" / "axe.min.js").read_text())
+    faults = found.tab.evaluate("axe.run()")["violations"]
+    assert [f["id"] for f in faults if f["impact"] in ("serious", "critical")] == []
+    assert found.tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    found.leave()
+
+
+def test_the_command_writes_a_page_of_ones_own_networks(browser, tmp_path, monkeypatch, capsys):
+    am.load("gaussian_hmm", design="paper").save(tmp_path / "mine")
+    monkeypatch.setattr("sys.argv", ["amortmix", "page", str(tmp_path / "mine"), "--out", str(tmp_path / "page")])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert not ended.value.code and "index.html" in capsys.readouterr().out
+    found = Visitor(browser, tmp_path / "page" / "index.html").ready()
+    chain().to_csv(tmp_path / "chain.csv", index=False)
+    assert found.drop(tmp_path / "chain.csv") == ""
+    expected = am.load(tmp_path / "mine").fit(tmp_path / "chain.csv", draws=1000)
+    assert expected.verdict in found.tab.inner_text("#result .verdict")
+    found.leave()
