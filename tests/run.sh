@@ -12,6 +12,10 @@ stage() {
   echo "== $name: $(( (SECONDS - began) / 60 )) min $(( (SECONDS - began) % 60 )) s"
 }
 stage "lint" make --no-print-directory lint
+# what needs the page in a browser is skipped where it cannot be built
+if command -v npm >/dev/null; then
+  stage "page" make --no-print-directory page || echo "the page could not be built: its tests will be skipped"
+fi
 stage "documentation" make --no-print-directory docs
 stage "smoke run on the real participants and three models of a user" snakemake --cores all --quiet rules \
   --configfile config/presets/smoke.yaml --config datasets=tests/workflow/own_models.tsv

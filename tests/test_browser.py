@@ -44,7 +44,8 @@ class Visitor:
         """Once the next file or setting is answered: the problem that the page says, or nothing."""
         self.answers += 1
         self.tab.wait_for_selector(f'html[data-answers="{self.answers}"]')
-        return self.tab.inner_text("#problem")
+        known = self.tab.locator("#problem .problem")
+        return known.inner_text() if known.count() else ""
 
     def drop(self, path):
         """A file that is chosen: what the page says is wrong with it."""
@@ -116,7 +117,7 @@ def test_a_file_has_the_verdict_and_the_numbers_of_python(visitor, tmp_path, nam
     else:
         fit = nets.fit(path, draws=1000)
     shown = visitor.tab.inner_text("#result .verdict")
-    assert shown.startswith(f"{fit.verdict}: {fit.reason[:40]}")
+    assert shown.startswith(f"{fit.verdict}: ") and fit.reason[:40] in shown
     parameters, expected = visitor.table("Save parameters"), fit.summary()
     assert list(parameters.index) == list(expected.index)
     assert (np.abs(parameters - expected).max(axis=1) < 0.1 * expected["sd"]).all()

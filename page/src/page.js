@@ -96,6 +96,7 @@ function problem(text) {
   byId("problem").replaceChildren(element("p", { class: "problem" }, text));
   status("");
   if (!state.described) return;
+  byId("problem").append(element("p", { class: "soft" }, "How the table is read can be said below; each change fits anew."));
   state.described.problem = text;
   showSettings();
 }

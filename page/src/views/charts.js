@@ -42,8 +42,10 @@ export function figure(words, name, charts, { zoom = true } = {}) {
   });
   const draw = () => {
     for (const part of parts) {
+      const { min, max } = part.plot?.scales.x ?? {};
       part.plot?.destroy();
       part.plot = new uPlot(optionsOf(part.chart, host.clientWidth || 600, sync, parts, zoom), part.chart.data, part.holder);
+      if (min !== undefined) part.plot.setScale("x", { min, max }); // drawn anew, it shows what it showed
     }
   };
   const found = { host, parts, draw };

@@ -9,54 +9,65 @@ import { short } from "./dom.js";
 const nan = (value) => (Number.isFinite(value) ? value : null);
 const stateColour = (k) => `state-${k % 5}`;
 
-/** Data, and probabilities of the states of every unit. */
+/** Data, and probabilities of the states of every unit: over units where they are a chain, else over their data. */
 export function statesFigure(card, fit, name) {
-  const x = fit.labels.map((_, i) => i + 1);
-  const unit = card.model.dependent ? "trial or unit, in order" : "unit";
-  const words = `Data, and probabilities of the states of ${fit.labels.length} units; the table of states has the numbers`;
-  const label = (_, i) => (i === null || i === undefined ? "–" : String(fit.labels[Math.round(i) - 1] ?? i));
-  return figure(words, name, [dataChart(card, fit, x, label), probabilityChart(card, fit, x, label, unit)]);
+  const { title, means } = unitMeans(card, fit);
+  const words = `Probabilities of the states of ${fit.labels.length} units; the table of states has the numbers`;
+  if (!card.model.dependent) {
+    const order = fit.labels.map((_, i) => i).filter((i) => means[i] !== null).sort((i, j) => means[i] - means[j]);
+    const x = order.map((i) => means[i]);
+    return figure(words, name, [probabilityChart(card, fit, x, order, title, { label: title, value: number })]);
+  }
+  const order = fit.labels.map((_, i) => i);
+  const x = order.map((i) => i + 1);
+  const unit = { label: "unit", value: (_, v) => (v === null ? "–" : String(fit.labels[Math.round(v) - 1] ?? v)) };
+  return figure(`Data above, ${words}`, name, [
+    dataChart(title, means, x, unit),
+    probabilityChart(card, fit, x, order, "units, in order", unit),
+  ]);
 }
 
-function dataChart(card, fit, x, label) {
-  const columns = Object.keys(card.model.columns).filter((c) => kindOf(card.model.columns[c]).name !== "Choice");
-  const column = columns[0] ?? Object.keys(card.model.columns)[0];
-  const j = Object.keys(card.model.columns).indexOf(column);
+const number = (_, value) => (value === null ? "–" : short(value));
+
+/** Mean of the first column of numbers of every unit, null where nothing was observed. */
+function unitMeans(card, fit) {
+  const names = Object.keys(card.model.columns);
+  const column = names.find((c) => kindOf(card.model.columns[c]).name !== "Choice") ?? names[0];
+  const j = names.indexOf(column);
   const { n, p, d, y, mask } = fit.data;
   const means = Array.from({ length: n }, (_, i) => {
     const there = Array.from({ length: p }, (_, r) => i * p + r).filter((r) => mask[r] > 0);
     return there.length ? there.reduce((sum, r) => sum + y[r * d + j], 0) / there.length : null;
   });
-  const title = p > 1 ? `mean ${column}` : column;
-  const value = (_, v) => (v === null ? "–" : short(v));
-  return {
-    height: 170, y: title, data: [x, means], bands: [],
-    series: [
-      { label: "unit", value: label },
-      { label: title, value, stroke: () => colour("data"), width: card.model.dependent ? 1 : 0, spanGaps: false,
-        points: { show: true, size: 4, fill: () => colour("data"), stroke: () => colour("data") } },
-    ],
-  };
+  return { title: p > 1 ? `mean ${column}` : column, means };
 }
 
-function probabilityChart(card, fit, x, label, unit) {
+function dataChart(title, means, x, unit) {
+  const stroke = () => colour("data");
+  const points = { show: true, size: 4, fill: stroke, stroke };
+  return { height: 170, y: title, data: [x, means], bands: [], series: [unit, { label: title, value: number, stroke, points }] };
+}
+
+/** Mean and band of the probability of each state, for units in an order. */
+function probabilityChart(card, fit, x, order, words, first) {
   const k = card.labels.length;
-  const pick = (part, j) => x.map((_, i) => nan(fit.states[part][i * k + j]));
-  const series = [{ label: "unit", value: label }];
-  const [data, bands] = [[x], []];
-  const value = (_, v) => (v === null ? "–" : v.toFixed(3));
+  const pick = (part, j) => order.map((i) => nan(fit.states[part][i * k + j]));
+  const [series, data, bands] = [[first], [x], []];
   // with two states one is the other's rest
   const shown = k === 2 ? [1] : card.labels.map((_, j) => j);
   for (const j of shown) {
     const [stroke, faint] = [() => colour(stateColour(j)), () => colour(stateColour(j), "33")];
+    const [low, high] = [pick("low", j), pick("high", j)];
+    const value = (_, v, at, i) => (v === null || i === null ? "–" : `${v.toFixed(3)} (${low[i]?.toFixed(3)} to ${high[i]?.toFixed(3)})`);
     bands.push({ series: [data.length + 1, data.length], fill: faint });
-    for (const [part, ending] of [["low", "2.5%"], ["high", "97.5%"], ["mean", ""]]) {
-      const name = `P(${card.labels[j]})${ending ? `, ${ending}` : ""}`;
-      series.push({ label: name, value, stroke: part === "mean" ? stroke : faint, width: part === "mean" ? 1.6 : 0.5, points: { show: false } });
-      data.push(pick(part, j));
+    for (const values of [low, high]) {
+      series.push({ label: "edge", class: "edge", stroke: faint, width: 0.5, points: { show: false } });
+      data.push(values);
     }
+    series.push({ label: `P(${card.labels[j]})`, value, stroke, width: 1.6, points: { show: false } });
+    data.push(pick("mean", j));
   }
-  return { height: 230, x: unit, y: "probability", range: [-0.02, 1.02], data, series, bands };
+  return { height: 230, x: words, y: "probability", range: [-0.02, 1.02], data, series, bands };
 }
 
 /** Observed values beside their density under the fitted model. */
@@ -66,14 +77,13 @@ export function predictiveFigures(pictures, name) {
     const { column, other, code, points, edges } = picture;
     const title = code === null ? column : `${column} where ${other} is ${code}`;
     const step = points.map((v) => picture.observed[Math.max(edges.findIndex((e) => e > v) - 1, 0)] ?? 0);
-    const value = (_, v) => (v === null ? "–" : short(v));
-    const line = { value, points: { show: false } };
+    const line = { value: number, points: { show: false } };
     const faint = () => colour("state-1", "44");
     const series = [
-      { label: column, value },
+      { label: column, value: number },
       { ...line, label: "observed", stroke: () => colour("data"), fill: () => colour("data", "44"), paths: steps() },
-      { ...line, label: "2.5%", stroke: faint, width: 0.5 },
-      { ...line, label: "97.5%", stroke: faint, width: 0.5 },
+      { ...line, label: "edge", class: "edge", stroke: faint, width: 0.5 },
+      { ...line, label: "edge", class: "edge", stroke: faint, width: 0.5 },
       { ...line, label: "model", stroke: () => colour("state-1"), width: 2 },
     ];
     const words = `Observed values of ${title} beside their density under the fitted model`;

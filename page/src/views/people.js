@@ -8,7 +8,7 @@ import { save, summaryOf } from "./saving.js";
 /** The table of all data sets; `open` is called with the place of one. */
 export function peopleOf(card, people, current, open) {
   const { parameters } = card.model;
-  const header = ["data set", "verdict", ...card.labels.map((l) => `${l}, %`), ...parameters.map(([name]) => symbol(name)), "reason"];
+  const header = ["data set", "verdict", ...card.labels.map((l) => `${l}, %`), "reason", ...parameters.map(([name]) => symbol(name))];
   const rows = people.map((person, place) => {
     const { name, fit, problem } = person;
     if (!fit) {
@@ -19,8 +19,8 @@ export function peopleOf(card, people, current, open) {
     return element("tr", { class: place === current ? "open" : null },
       element("th", { scope: "row" }, opener), element("td", {}, tag(fit.verdict)),
       shares(card, fit).map((share) => element("td", {}, share)),
-      fit.parameters.map((p) => element("td", { title: `95 % interval ${short(p.low)} to ${short(p.high)}` }, short(p.mean))),
-      element("td", { class: "words" }, fit.reason));
+      element("td", { class: "words" }, fit.reason),
+      fit.parameters.map((p) => element("td", { title: `95 % interval ${short(p.low)} to ${short(p.high)}` }, short(p.mean))));
   });
   const saving = element("button", { type: "button", onclick: () => save("summary.csv", summaryOf(card.model, people)) }, "Save this table, with intervals");
   return [element("h2", { id: "people-title" }, `${people.length} data sets`),

@@ -31,13 +31,15 @@ export function resultOf(card, name, fit) {
 }
 
 function verdictOf({ verdict, reason }) {
-  return element("div", { class: `verdict ${USABLE.includes(verdict) ? "good" : "bad"}` },
-    element("p", {}, element("b", {}, verdict), `: ${reason}`), element("p", {}, ADVICE[verdict]));
+  const usable = USABLE.includes(verdict);
+  return element("div", { class: `verdict ${usable ? "good" : "bad"}` },
+    element("p", {}, element("b", {}, `${verdict}: ${usable ? "this fit can be used" : "do not use this fit"}`)),
+    element("p", {}, reason), element("p", {}, ADVICE[verdict]));
 }
 
-/** Warnings and notes, each once. */
+/** Warnings that the reason does not say already, and notes. */
 function sentences({ warnings, notes, verdict, reason }) {
-  const all = [...warnings.filter((w) => w !== `${verdict}: ${reason}`), ...notes.map((n) => `Not taken as an observation: ${n}`)];
+  const all = [...warnings.filter((w) => !`${verdict}: ${reason}`.includes(w)), ...notes.map((n) => `Not taken as an observation: ${n}`)];
   return all.length ? element("ul", {}, [...new Set(all)].map((sentence) => element("li", {}, sentence))) : null;
 }
 
