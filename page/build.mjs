@@ -16,7 +16,12 @@ const OPTIONS = { bundle: true, minify: true, format: "iife", target: "es2022", 
 
 /** The text of a bundle, or of the style that it brings. */
 async function bundled(entry, ending, options = {}) {
-  const { outputFiles } = await build({ ...OPTIONS, entryPoints: [join(HERE, "src", entry)], outdir: "out", ...options });
+  const { outputFiles } = await build({
+    ...OPTIONS,
+    entryPoints: [join(HERE, "src", entry)],
+    outdir: "out",
+    ...options,
+  });
   return outputFiles.find((file) => file.path.endsWith(ending)).text;
 }
 
@@ -37,14 +42,14 @@ async function examples() {
   return Promise.all(names.map(async (name) => ({ name, text: await readFile(join(folder, name), "utf8") })));
 }
 
-/** Licences of what is bundled. */
+/** Licences of what is bundled; a package that has none beside it has it in `licences`. */
 async function licences() {
   const { dependencies } = JSON.parse(await readFile(join(HERE, "package.json")));
   const found = [];
-  for (const name of [...Object.keys(dependencies), "onnxruntime-common"]) {
+  for (const name of Object.keys(dependencies)) {
     const { version, license } = JSON.parse(await readFile(join(MODULES, name, "package.json")));
     const file = (await readdir(join(MODULES, name))).find((f) => /^licen[cs]e/i.test(f));
-    const text = file ? await readFile(join(MODULES, name, file), "utf8") : "";
+    const text = await readFile(file ? join(MODULES, name, file) : join(HERE, "licences", `${name}.txt`), "utf8");
     found.push(`${name} ${version}, ${license}\n\n${text.trim()}\n`);
   }
   return found.join("\n----\n\n");
@@ -66,4 +71,8 @@ await mkdir(BUILT, { recursive: true });
 for (const [name, text] of Object.entries(files)) await writeFile(join(BUILT, name), text);
 await cp(join(HERE, "src/index.html"), join(BUILT, "index.html"));
 const sum = createHash("sha256").update(Object.values(files).join("")).digest("hex").slice(0, 12);
-console.log(`built ${sum}: ${Object.entries(files).map(([name, text]) => `${name} ${(text.length / 1e6).toFixed(2)} MB`).join(", ")}`);
+console.log(
+  `built ${sum}: ${Object.entries(files)
+    .map(([name, text]) => `${name} ${(text.length / 1e6).toFixed(2)} MB`)
+    .join(", ")}`,
+);

@@ -90,3 +90,9 @@ def test_two_files_of_one_name_are_refused(monkeypatch, tmp_path, capsys):
     files = tmp_path / "first" / "me.csv", tmp_path / "second" / "me.csv"
     assert run(monkeypatch, "fit", "evidence_accumulation", *files, "--out", tmp_path / "out") == 1
     assert f"{files[1]}: a second data set named me; expected files whose names differ" in capsys.readouterr().err
+
+
+def test_a_page_that_was_not_built_says_how(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("amortmix.browser.assemble.BUILT", tmp_path / "built")
+    assert run(monkeypatch, "page", "--out", tmp_path / "page") == 1
+    assert "make page" in capsys.readouterr().err and not (tmp_path / "page").exists()

@@ -19,7 +19,17 @@ const EXAMPLES = {
 };
 
 const { networks, rules, made } = globalThis.amortmix;
-const state = { cards: [], described: null, settings: null, people: [], current: null, ready: false, waiting: null, wanted: null };
+const state = {
+  cards: [],
+  described: null,
+  settings: null,
+  people: [],
+  current: null,
+  ready: false,
+  waiting: null,
+  wanted: null,
+  job: 0,
+};
 const work = new Worker(URL.createObjectURL(new Blob([worker], { type: "text/javascript" })));
 const ask = (kind, content = {}, moved = []) => work.postMessage({ kind, ...content }, moved);
 const status = (text) => (byId("status").textContent = text);
@@ -27,7 +37,11 @@ const status = (text) => (byId("status").textContent = text);
 /** A script beside the page, which leaves what it holds in `amortmix`; a page from a folder can load nothing else. */
 function script(address) {
   return new Promise((resolve, reject) => {
-    const found = element("script", { src: address, onload: resolve, onerror: () => reject(new Error(`${address} is missing`)) });
+    const found = element("script", {
+      src: address,
+      onload: resolve,
+      onerror: () => reject(new Error(`${address} is missing`)),
+    });
     document.head.append(found);
   });
 }
@@ -56,10 +70,11 @@ function open(bytes, where, wanted = null) {
     return;
   }
   status(`Reading ${where} …`);
-  ask("open", { bytes, where }, [bytes.buffer]);
+  ask("open", { bytes, where, job: state.job }, [bytes.buffer]);
 }
 
 function clear() {
+  state.job += 1;
   for (const id of ["settings", "people", "result"]) {
     byId(id).hidden = true;
     byId(id).replaceChildren();
@@ -70,24 +85,33 @@ function clear() {
 }
 
 function start(settings) {
-  state.settings = settings;
-  Object.assign(state, { people: [], current: null });
+  Object.assign(state, { settings, people: [], current: null, job: state.job + 1 });
   state.described.problem = null;
   byId("problem").replaceChildren();
   for (const id of ["people", "result"]) byId(id).hidden = true;
   const card = state.cards[settings.network];
   const { network, prior, by, draws, seed } = settings;
-  ask("fit", { network, prior, by, seed, draws: draws ?? rules.fit.draws, reading: readingOf(card, settings) });
+  ask("fit", {
+    job: state.job,
+    network,
+    prior,
+    by,
+    seed,
+    draws: draws ?? rules.fit.draws,
+    reading: readingOf(card, settings),
+  });
   if (!byId("settings").contains(document.activeElement)) showSettings();
 }
 
 function showSettings() {
   const box = byId("settings");
   const opened = box.querySelector("details")?.open;
-  box.replaceChildren(settingsOf(state.cards, state.described, state.settings, rules, (settings) => {
-    start(settings);
-    showSettings();
-  }));
+  box.replaceChildren(
+    settingsOf(state.cards, state.described, state.settings, rules, (settings) => {
+      start(settings);
+      showSettings();
+    }),
+  );
   if (opened) box.querySelector("details").open = true;
   box.hidden = false;
 }
@@ -96,7 +120,9 @@ function problem(text) {
   byId("problem").replaceChildren(element("p", { class: "problem" }, text));
   status("");
   if (!state.described) return;
-  byId("problem").append(element("p", { class: "soft" }, "How the table is read can be said below; each change fits anew."));
+  byId("problem").append(
+    element("p", { class: "soft" }, "How the table is read can be said below; each change fits anew."),
+  );
   state.described.problem = text;
   showSettings();
 }
@@ -107,18 +133,24 @@ function show(place) {
   state.current = place;
   showPeople();
   byId("result").hidden = false;
-  byId("result").replaceChildren(...resultOf(card, String(name), { ...fit, prior: state.settings.prior ?? Object.keys(card.priors)[0] }).filter(Boolean));
+  byId("result").replaceChildren(
+    ...resultOf(card, String(name), { ...fit, prior: state.settings.prior ?? Object.keys(card.priors)[0] }).filter(
+      Boolean,
+    ),
+  );
   tidy();
-  ask("predictive", { place: fit.index });
+  ask("predictive", { job: state.job, place: fit.index });
 }
 
 function showPeople() {
   if (state.people.length < 2) return;
   byId("people").hidden = false;
-  byId("people").replaceChildren(...peopleOf(state.cards[state.settings.network], state.people, state.current, (place) => {
-    show(place);
-    byId("result-title").focus();
-  }));
+  byId("people").replaceChildren(
+    ...peopleOf(state.cards[state.settings.network], state.people, state.current, (place) => {
+      show(place);
+      byId("result-title").focus();
+    }),
+  );
 }
 
 const ANSWERS = {
@@ -171,7 +203,10 @@ function answered() {
   dataset.answers = String(Number(dataset.answers ?? 0) + 1);
 }
 
-work.onmessage = ({ data }) => ANSWERS[data.kind](data);
+work.onmessage = ({ data }) => {
+  // what was asked about a table or a setting that is no more is of no use
+  if (data.job === undefined || data.job === state.job) ANSWERS[data.kind](data);
+};
 work.onerror = (event) => problem(`The page failed: ${event.message}`);
 
 async function take(file) {

@@ -48,14 +48,13 @@ const ANSWERS = {
     say("warm", { network });
   },
 
-  async open({ bytes, where }) {
-    known.job += 1;
+  async open({ bytes, where, job }) {
     known.source = { where, text: await textOf(bytes, where) };
-    say("opened", { where, ...describe(known.source, known.cards, known.rules) });
+    say("opened", { job, where, ...describe(known.source, known.cards, known.rules) });
   },
 
-  async fit({ network, prior, reading, by, draws, seed }) {
-    const job = (known.job += 1);
+  async fit({ network, prior, reading, by, draws, seed, job }) {
+    if (job !== known.job) return;
     known.fits = [];
     const card = known.cards[network];
     const engine = new Engine(card, known.programs[network], prior);
@@ -64,19 +63,19 @@ const ANSWERS = {
     for (const [place, [name, part]] of parts.entries()) {
       await pause();
       if (job !== known.job) return;
-      say("fitting", { place, number: parts.length, name });
+      say("fitting", { job, place, number: parts.length, name });
       const found = await fitted(engine, part, { network, reading, by, draws, seed: seed + place, fewest }, name);
       if (job !== known.job) return;
-      say("fitted", { place, number: parts.length, name, ...found });
+      say("fitted", { job, place, number: parts.length, name, ...found });
     }
-    say("done", { number: parts.length });
+    say("done", { job, number: parts.length });
   },
 
-  async predictive({ place }) {
-    const job = known.job;
+  async predictive({ place, job }) {
+    if (job !== known.job) return;
     const { engine, data, theta } = known.fits[place];
     const pictures = await predictive(engine, data, theta);
-    if (job === known.job) say("predictive", { place, pictures });
+    say("predictive", { job, place, pictures });
   },
 };
 
@@ -100,11 +99,19 @@ async function fitted(engine, part, options, name) {
   }
 }
 
-onmessage = async ({ data }) => {
+async function answer(asked) {
   try {
-    await ANSWERS[data.kind](data);
+    await ANSWERS[asked.kind](asked);
   } catch (error) {
-    const known = error instanceof BadInput;
-    say("problem", { text: known ? error.message : `The page failed: ${error.message ?? error}`, asked: data.kind });
+    const text = error instanceof BadInput ? error.message : `The page failed: ${error.message ?? error}`;
+    say("problem", { job: asked.job, text });
   }
+}
+
+let last = Promise.resolve();
+onmessage = ({ data }) => {
+  // a new table or setting ends the fits of the one before it; a picture of a fit does not wait for all others
+  if (data.job) known.job = data.job;
+  if (data.kind === "predictive") answer(data);
+  else last = last.then(() => answer(data));
 };

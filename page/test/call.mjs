@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 
 /** Numbers that JSON has no word for are text. */
-const revive = (_, value) => ({ inf: Infinity, "-inf": -Infinity, nan: NaN }[value] ?? value);
+const revive = (_, value) => ({ inf: Infinity, "-inf": -Infinity, nan: NaN })[value] ?? value;
 const plain = (_, value) => {
   if (ArrayBuffer.isView(value)) return Array.from(value);
   return typeof value === "number" && !Number.isFinite(value) ? String(value).replace("Infinity", "inf") : value;

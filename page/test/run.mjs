@@ -24,7 +24,11 @@ const programs = new Programs(ort, card);
 async function fitted({ path, by, prior, pictures, ...options }) {
   const engine = new Engine(card, programs, prior);
   const where = basename(path);
-  const table = tableFor(card, { text: await textOf(new Uint8Array(readFileSync(path)), where), where }, options.columns);
+  const table = tableFor(
+    card,
+    { text: await textOf(new Uint8Array(readFileSync(path)), where), where },
+    options.columns,
+  );
   const found = [];
   for (const [i, [name, part]] of (by ? splitBy(table, by) : [["", table]]).entries()) {
     const known = read(card, part, options, rules);

@@ -25,9 +25,7 @@ export class Engine {
     }
     const gaps = startsOf(data)?.some(Boolean) || existsOf(data).some((e, i) => e && !countsOf(data)[i]);
     if (!card.filter || !gaps) return null;
-    return (
-      `${model.name}: units are missing or sequences begin; expected none, for a classifier of kind filter knows neither`
-    );
+    return `${model.name}: units are missing or sequences begin; expected none, for a classifier of kind filter knows neither`;
   }
 
   /** The data set padded to the next larger frame of training. */
@@ -90,7 +88,9 @@ export class Engine {
       }
       pieces.push(await this.programs.run(`${name}_${framed.n}.onnx`, inputsOf(framed, piece, width), outputs[name]));
     }
-    return Object.fromEntries(outputs[name].map((k) => [k, k === "summary" ? pieces[0][k] : joined(pieces, k, size, number)]));
+    return Object.fromEntries(
+      outputs[name].map((k) => [k, k === "summary" ? pieces[0][k] : joined(pieces, k, size, number)]),
+    );
   }
 }
 

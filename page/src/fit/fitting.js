@@ -34,7 +34,12 @@ export async function fit(engine, table, { draws, seed, fewest }, rules) {
     parameters: summaryOf(model, best.theta),
     theta: best.theta,
     states: probabilities,
-    said: { ...said, mmd, mmd_p: p, not_observed: existsOf(data).filter(Boolean).length - countsOf(data).filter(Boolean).length },
+    said: {
+      ...said,
+      mmd,
+      mmd_p: p,
+      not_observed: existsOf(data).filter(Boolean).length - countsOf(data).filter(Boolean).length,
+    },
     seed,
     draws,
   };

@@ -32,7 +32,9 @@ export async function decisive(engine, table, drawn, draws, reliable, seed, rule
 function movement(width, theta, others) {
   const moved = Array.from({ length: width }, (_, j) => {
     const [ours, theirs] = [theta, others].map((rows) => column(rows, width, j));
-    return Math.abs(mean(ours.filter(Number.isFinite)) - mean(theirs.filter(Number.isFinite))) / (deviation(theirs) + 1e-9);
+    return (
+      Math.abs(mean(ours.filter(Number.isFinite)) - mean(theirs.filter(Number.isFinite))) / (deviation(theirs) + 1e-9)
+    );
   });
   return Math.max(...moved);
 }
@@ -50,7 +52,10 @@ export function extremes(model, data, together) {
     const ordered = order.map((r) => r.feature);
     const [low, high] = [0.05, 0.95].map((q) => quantileOf(ordered, q));
     if (rows.length < 2 * together || high <= low) return [];
-    const ends = [["min", order.slice(0, together + 1)], ["max", order.slice(-together - 1).reverse()]];
+    const ends = [
+      ["min", order.slice(0, together + 1)],
+      ["max", order.slice(-together - 1).reverse()],
+    ];
     return ends.map(([end, ranked]) => extremeOf(name, end, ranked, high - low, data.p));
   });
   return found.sort((a, b) => b.apart - a.apart);
@@ -69,7 +74,8 @@ function words({ column: name, end, places, values, next }, labels) {
   const named = values.map((v, i) => `${general(v, 3)} of unit ${labels[places[i][0]]}`).join(", ");
   const than = end === "min" ? "smaller" : "larger";
   const nearest = end === "min" ? Math.max(...values) : Math.min(...values);
-  if (Math.min(nearest, next) <= 0) return `${name} ${named} is ${general(Math.abs(nearest - next), 3)} ${than} than any other`;
+  if (Math.min(nearest, next) <= 0)
+    return `${name} ${named} is ${general(Math.abs(nearest - next), 3)} ${than} than any other`;
   const times = Math.max(nearest, next) / Math.min(nearest, next);
   return `${name} ${named} is ${general(times, 2)} times ${than} than any other`;
 }

@@ -21,7 +21,10 @@ export async function doubts(engine, table, theta, logWeights, rules) {
   if (between > rules.largest) found.push(`the learned density is not certain here: ${means(between)}`);
   if (far > rules.largest) {
     const each = data.p * data.d;
-    let named = units.slice(0, rules.named).map((u) => `${general(data.y[u * each], 3)} of unit ${labels[u]}`).join(", ");
+    let named = units
+      .slice(0, rules.named)
+      .map((u) => `${general(data.y[u * each], 3)} of unit ${labels[u]}`)
+      .join(", ");
     if (units.length > rules.named) named += ", ...";
     found.push(
       `${Object.keys(engine.model.columns)[0]} ${named} is farther out than simulated units, of which the learned ` +
@@ -56,8 +59,13 @@ function pairs(members, width) {
 function largestDeviation(columns, weights) {
   const whole = weights.reduce((a, b) => a + b, 0);
   const average = (values) => values.reduce((sum, v, s) => sum + v * weights[s], 0) / whole;
-  return Math.sqrt(Math.max(0, ...columns.map((values) => {
-    const centre = average(values);
-    return average(values.map((v) => (v - centre) ** 2));
-  })));
+  return Math.sqrt(
+    Math.max(
+      0,
+      ...columns.map((values) => {
+        const centre = average(values);
+        return average(values.map((v) => (v - centre) ** 2));
+      }),
+    ),
+  );
 }

@@ -29,7 +29,14 @@ export async function predictive(engine, data, theta) {
   for (const [code, stored] of codes) {
     const ours = observed.filter((o) => stored === null || o.code === stored).map((o) => o.value);
     const density = await densityOf(engine, data, theta, grid.points, at, other, stored);
-    found.push({ column: numbers[0], other: other === null ? null : names[other], code, ...grid, ...density, observed: histogram(ours, observed.length, grid) });
+    found.push({
+      column: numbers[0],
+      other: other === null ? null : names[other],
+      code,
+      ...grid,
+      ...density,
+      observed: histogram(ours, observed.length, grid),
+    });
   }
   return found;
 }

@@ -30,23 +30,29 @@ export class Programs {
     return Object.fromEntries(outputs.map((k) => [k, found[k].data]));
   }
 
+  /** The session of a program; of those that are kept the one that was not used for longest makes room. */
   async session(name) {
-    const known = this.sessions.get(name);
-    if (known) return known;
-    if (this.sessions.size >= KEPT) {
+    const known = this.sessions.get(name) ?? this.started(name);
+    this.sessions.delete(name);
+    this.sessions.set(name, known);
+    if (this.sessions.size > KEPT) {
       const [oldest, session] = this.sessions.entries().next().value;
       this.sessions.delete(oldest);
-      await session.release();
+      await (await session).release();
     }
+    return known;
+  }
+
+  async started(name) {
     const options = { executionProviders: ["wasm"], graphOptimizationLevel: "disabled", logSeverityLevel: 3 };
-    const session = await this.ort.InferenceSession.create(await this.program(name), options);
-    this.sessions.set(name, session);
-    return session;
+    return this.ort.InferenceSession.create(await this.program(name), options);
   }
 
   async program(name) {
     const places = this.card.programs[name].map((i) => this.card.pieces[i]);
-    const parts = await Promise.all(places.map(([start, size]) => unpacked(this.content.subarray(start, start + size), "deflate")));
+    const parts = await Promise.all(
+      places.map(([start, size]) => unpacked(this.content.subarray(start, start + size), "deflate")),
+    );
     const found = new Uint8Array(parts.reduce((total, part) => total + part.length, 0));
     let end = 0;
     for (const part of parts) {

@@ -21,7 +21,9 @@ export function farOutside(card, table, far) {
     if (found.length) {
       const unit = labels[Math.floor(found[0] / data.d / data.p)];
       const others = found.length > 1 ? `, as are ${found.length - 1} others` : "";
-      return [`${column} of unit ${unit} is ${general(data.y[found[0]])}, far outside all simulated data sets${others}`];
+      return [
+        `${column} of unit ${unit} is ${general(data.y[found[0]])}, far outside all simulated data sets${others}`,
+      ];
     }
     const centre = all.reduce((a, b) => a + b, 0) / all.length;
     return outside(card.reference.means[j], far)(centre)

@@ -30,7 +30,9 @@ export async function weighted(engine, data, drawn, draws, seed, rules) {
     pieces.push(await engine.answer(data, draws, own));
     among = smooth(...["log_joint", "log_q"].map((k) => concatenated(pieces.map((p) => p[k]))));
   }
-  const all = Object.fromEntries(["theta", "u", "log_joint", "log_q"].map((k) => [k, concatenated(pieces.map((p) => p[k]))]));
+  const all = Object.fromEntries(
+    ["theta", "u", "log_joint", "log_q"].map((k) => [k, concatenated(pieces.map((p) => p[k]))]),
+  );
   const [value, error] = evidence(logRatio(all.log_joint, all.log_q));
   const chosen = resample(among.logWeights, draws, seed);
   const usable = smoothed.reliable && chosen !== null && among.ess >= rules.enough * draws;

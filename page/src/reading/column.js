@@ -42,7 +42,8 @@ export function columnOf(texts, commas, sure, place) {
 function withPoints(values, sure, { where, name, index }) {
   const text = values.map((value) => (value ?? "").trim());
   const commas = new Set(text.filter((value) => COMMA.test(value)));
-  if (!commas.size || !(sure || [...commas].some((value) => !THOUSANDS.test(value)))) return { values, decimals: false };
+  if (!commas.size || !(sure || [...commas].some((value) => !THOUSANDS.test(value))))
+    return { values, decimals: false };
   const bad = text.findIndex((value) => POINT.test(value));
   if (bad >= 0) {
     throw new BadInput(

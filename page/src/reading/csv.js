@@ -31,11 +31,16 @@ export function tableOf(text, where, wanted, numbers) {
   const columns = {};
   names.forEach((name, j) => {
     const values = rows.slice(1).map((row) => row[j] ?? "");
-    columns[uniqueName(columns, name, j)] = columnOf(values, separator !== "," && numbers.includes(name), separator === ";", {
-      where,
-      name,
-      index: records.slice(1).map((r) => r.row),
-    });
+    columns[uniqueName(columns, name, j)] = columnOf(
+      values,
+      separator !== "," && numbers.includes(name),
+      separator === ";",
+      {
+        where,
+        name,
+        index: records.slice(1).map((r) => r.row),
+      },
+    );
   });
   return { where, header: records[0].row, index: records.slice(1, rows.length).map((r) => r.row), columns };
 }
@@ -97,17 +102,20 @@ function even(where, records, separator) {
   while (records.length > 1 && !stripped(records.at(-1).text, `${edge}"`)) records.pop();
   const header = records[0].text.slice(0, records[0].text.length - trailing(records[0].text, edge));
   const names = fieldsOf(header, separator);
-  return [names, ...records.slice(1).map(({ row, text }) => {
-    const values = fieldsOf(text, separator);
-    if (values.slice(names.length).some(Boolean)) {
-      const hint = separator === "," ? " (decimal commas need semicolons or tabs between values)" : "";
-      throw new BadInput(
-        `${where}, row ${row}: ${values.length} values; expected ${names.length} as in row ${records[0].row}: ` +
-          `${names.map(quoted).join(", ")}${hint}`,
-      );
-    }
-    return values;
-  })];
+  return [
+    names,
+    ...records.slice(1).map(({ row, text }) => {
+      const values = fieldsOf(text, separator);
+      if (values.slice(names.length).some(Boolean)) {
+        const hint = separator === "," ? " (decimal commas need semicolons or tabs between values)" : "";
+        throw new BadInput(
+          `${where}, row ${row}: ${values.length} values; expected ${names.length} as in row ${records[0].row}: ` +
+            `${names.map(quoted).join(", ")}${hint}`,
+        );
+      }
+      return values;
+    }),
+  ];
 }
 
 function trailing(text, characters) {

@@ -10,7 +10,12 @@ const KINDS = {
   NonNegative: () => ({ ...real, accepts: (v) => Number.isFinite(v) && v >= 0, feature: Math.sqrt }),
   Angle: () => ({ ...real, accepts: (v) => Math.abs(v) <= 6.29, stored: turned }),
   NonNegativeInteger: () => ({ ...real, accepts: whole, feature: (y) => Math.sqrt(y + 0.375) }),
-  Choice: ({ codes = [[0, 0], [1, 1]] }) => ({
+  Choice: ({
+    codes = [
+      [0, 0],
+      [1, 1],
+    ],
+  }) => ({
     codes,
     accepts: (v) => codes.some(([code]) => code === v),
     stored: (v) => codes.find(([code]) => code === v)?.[1] ?? 0,

@@ -48,13 +48,17 @@ export function named(card, table, columns = {}) {
 function odd(table, wanted) {
   const names = Object.keys(table.columns);
   const fits = ([character]) => names.length === 1 && wanted.every((name) => names[0].split(character).includes(name));
-  return Object.entries(ODD_SEPARATORS).filter(fits)
-    .map(([, words]) => ` (separated by ${words}? expected commas, semicolons or tabs)`).join("");
+  return Object.entries(ODD_SEPARATORS)
+    .filter(fits)
+    .map(([, words]) => ` (separated by ${words}? expected commas, semicolons or tabs)`)
+    .join("");
 }
 
 function alike(columns, missing) {
   const pairs = missing.flatMap((name) => {
-    const theirs = Object.keys(columns).filter((other) => same(name, other)).at(-1);
+    const theirs = Object.keys(columns)
+      .filter((other) => same(name, other))
+      .at(-1);
     return theirs === undefined ? [] : [[name, theirs]];
   });
   if (!pairs.length) return "";
@@ -106,10 +110,14 @@ function translated(card, table, name, words) {
   const kind = kindOf(card.model.columns[name]);
   for (const [word, code] of Object.entries(words)) {
     if (code !== null && !kind.accepts(Number(code))) {
-      throw new BadInput(`codes: ${name} ${quoted(word)} becomes ${general(Number(code))}; expected ${card.expected[name]}`);
+      throw new BadInput(
+        `codes: ${name} ${quoted(word)} becomes ${general(Number(code))}; expected ${card.expected[name]}`,
+      );
     }
   }
-  const known = new Map(Object.entries(words).map(([word, code]) => [keyOf(word), code === null ? null : Number(code)]));
+  const known = new Map(
+    Object.entries(words).map(([word, code]) => [keyOf(word), code === null ? null : Number(code)]),
+  );
   const values = table.columns[name].values.map((value, row) => {
     if (value === null) return null;
     const key = keyOf(value);
@@ -127,7 +135,8 @@ function checkCodes(card, table, name) {
   const column = table.columns[name];
   const numbers = asNumbers(column);
   const bad = column.values.findIndex(
-    (value, i) => typeof value === "boolean" || (kind?.name === "Choice" && value !== null && !kind.accepts(numbers[i])),
+    (value, i) =>
+      typeof value === "boolean" || (kind?.name === "Choice" && value !== null && !kind.accepts(numbers[i])),
   );
   if (bad < 0) return;
   const how = `codes={"${name}": {VALUE: CODE, ...}} (--codes ${name}:VALUE=CODE,...)`;

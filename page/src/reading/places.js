@@ -40,7 +40,12 @@ export function placesOf(card, table, sequence, mostMissing) {
 
 function partsOf(table, rows, sequence) {
   if (!sequence) return [new Array(rows).fill(0), [""]];
-  refuseMissing(table, sequence, table.index.map((_, i) => i), "the sequence of a unit");
+  refuseMissing(
+    table,
+    sequence,
+    table.index.map((_, i) => i),
+    "the sequence of a unit",
+  );
   const [codes, names] = factorized(table.columns[sequence].values);
   return [codes, names.map((name) => inWords(name, table.columns[sequence]))];
 }

@@ -39,12 +39,18 @@ export function splitBy(table, by) {
     throw new BadInput(`${where}: no value of ${by}, by which rows are split; expected one in each row`);
   }
   const rows = new Map();
-  table.columns[by].values.forEach((value, i) => rows.set(value, [...(rows.get(value) ?? []), i]));
+  table.columns[by].values.forEach((value, i) => {
+    if (!rows.has(value)) rows.set(value, []);
+    rows.get(value).push(i);
+  });
   return [...rows].map(([value, places]) => [value, part(table, places)]);
 }
 
 function part(table, places) {
   const pick = (values) => places.map((i) => values[i]);
-  const columns = Object.entries(table.columns).map(([name, column]) => [name, { ...column, values: pick(column.values) }]);
+  const columns = Object.entries(table.columns).map(([name, column]) => [
+    name,
+    { ...column, values: pick(column.values) },
+  ]);
   return { ...table, index: pick(table.index), columns: Object.fromEntries(columns) };
 }

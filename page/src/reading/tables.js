@@ -56,7 +56,10 @@ function observed(card, table, values, keep) {
     const outside = values[j].map((v) => v !== null && !(v >= low && v <= high));
     const bad = values[j].findIndex((v, i) => !(empty[i] || outside[i] || kind.accepts(v)));
     if (bad >= 0) throw new BadInput(at(table, name, bad, card.expected[name]));
-    for (const [left, words] of [[empty, "is empty"], [outside, `is ${beyond(low, high)}`]]) {
+    for (const [left, words] of [
+      [empty, "is empty"],
+      [outside, `is ${beyond(low, high)}`],
+    ]) {
       const which = table.index.filter((_, i) => left[i]);
       const few = which.slice(0, FEW).join(", ") + (which.length > FEW ? ", ..." : "");
       if (which.length) notes.push(`${name} ${words} in ${which.length} rows, not observed: ${few}`);
@@ -92,7 +95,11 @@ function framed(table, model, columns, covariates, seen, places) {
   const taken = new Int32Array(n);
   const place = rows.map((i) => (taken[places.unit[i]] += 1) - 1);
   const p = Math.max(...taken);
-  const [y, mask, there] = [new Float32Array(n * p * d).fill(NaN), new Float32Array(n * p), new Float32Array(n * p * d)];
+  const [y, mask, there] = [
+    new Float32Array(n * p * d).fill(NaN),
+    new Float32Array(n * p),
+    new Float32Array(n * p * d),
+  ];
   rows.forEach((i, r) => {
     const where = places.unit[i] * p + place[r];
     mask[where] = 1;
@@ -104,7 +111,11 @@ function framed(table, model, columns, covariates, seen, places) {
   const whole = rows.every((i) => seen.every((column) => column[i]));
   const regular = taken.every((count) => count > 0) && places.sequence.at(-1) === 1;
   return filled({
-    n, p, d, y, mask,
+    n,
+    p,
+    d,
+    y,
+    mask,
     c: covariates.length,
     x: covariates.length ? ofUnits(table, model, covariates, places) : null,
     sequence: regular ? null : Float32Array.from(places.sequence),
@@ -120,13 +131,17 @@ function ofUnits(table, model, covariates, places) {
     for (let i = column.length - 1; i >= 0; i -= 1) found[places.unit[i] * c + j] = column[i];
     const close = (v, i) => Math.abs(found[places.unit[i] * c + j] - v) <= 1e-8 + 1e-5 * Math.abs(v);
     if (!column.every(close)) {
-      throw new BadInput(`${table.where}: ${model.covariates[j]} differs within a unit; expected one value for each unit`);
+      throw new BadInput(
+        `${table.where}: ${model.covariates[j]} differs within a unit; expected one value for each unit`,
+      );
     }
   });
   const unknown = places.labels.findIndex((_, i) => Number.isNaN(found[i * c]));
   if (unknown >= 0) {
     const names = model.covariates.join(", ");
-    throw new BadInput(`${table.where}: unit ${places.labels[unknown]} has no row; expected one with ${names} for each unit`);
+    throw new BadInput(
+      `${table.where}: unit ${places.labels[unknown]} has no row; expected one with ${names} for each unit`,
+    );
   }
   return found;
 }
@@ -137,13 +152,19 @@ function conditioning(model, data) {
   const counts = countsOf(data);
   const sequence = data.sequence ?? existsOf(data).map(Number);
   const whole = Array.from(counts, (count, i) => count > 0 && !lacksAny(data, i));
-  const complete = (i) => Array.from({ length: model.lags }, (_, k) => i - k - 1)
-    .every((j) => j >= 0 && whole[j] && sequence[j] === sequence[i]);
+  const complete = (i) =>
+    Array.from({ length: model.lags }, (_, k) => i - k - 1).every(
+      (j) => j >= 0 && whole[j] && sequence[j] === sequence[i],
+    );
   const given = Array.from(counts.keys()).filter((i) => counts[i] > 0 && !complete(i)).length;
   if (given === counts.filter((count) => count > 0).length) {
-    throw new BadInput(`${model.name}: no unit follows ${model.lags} observed ones; expected some, for a model with lags`);
+    throw new BadInput(
+      `${model.name}: no unit follows ${model.lags} observed ones; expected some, for a model with lags`,
+    );
   }
-  return [`${given} observations have fewer than ${model.lags} before them: they are given, and say nothing of a state`];
+  return [
+    `${given} observations have fewer than ${model.lags} before them: they are given, and say nothing of a state`,
+  ];
 }
 
 function lacksAny({ p, d, components }, i) {

@@ -44,7 +44,11 @@ export function figure(words, name, charts, { zoom = true } = {}) {
     for (const part of parts) {
       const { min, max } = part.plot?.scales.x ?? {};
       part.plot?.destroy();
-      part.plot = new uPlot(optionsOf(part.chart, host.clientWidth || 600, sync, parts, zoom), part.chart.data, part.holder);
+      part.plot = new uPlot(
+        optionsOf(part.chart, host.clientWidth || 600, sync, parts, zoom),
+        part.chart.data,
+        part.holder,
+      );
       if (min !== undefined) part.plot.setScale("x", { min, max }); // drawn anew, it shows what it showed
     }
   };
@@ -61,7 +65,9 @@ function optionsOf(chart, width, sync, parts, zoom) {
     if (settling || !zoom) return;
     settling = true;
     const { min, max } = plot.scales.x;
-    for (const part of parts) if (part.plot && part.plot !== plot && differs(part.plot.scales.x, min, max)) part.plot.setScale("x", { min, max });
+    for (const part of parts)
+      if (part.plot && part.plot !== plot && differs(part.plot.scales.x, min, max))
+        part.plot.setScale("x", { min, max });
     settling = false;
   };
   return {
@@ -81,8 +87,13 @@ function optionsOf(chart, width, sync, parts, zoom) {
 const differs = (scale, min, max) => scale.min !== min || scale.max !== max;
 
 function tools(found, name, zoom) {
-  const button = (sign, words, onclick) => element("button", { type: "button", class: "small", title: words, onclick },
-    element("span", { "aria-hidden": "true" }, sign), element("span", { class: "quiet" }, words));
+  const button = (sign, words, onclick) =>
+    element(
+      "button",
+      { type: "button", class: "small", title: words, onclick },
+      element("span", { "aria-hidden": "true" }, sign),
+      element("span", { class: "quiet" }, words),
+    );
   const move = (change) => () => {
     const plot = found.parts[0].plot;
     const [first, last] = [plot.data[0][0], plot.data[0].at(-1)];
@@ -92,11 +103,33 @@ function tools(found, name, zoom) {
     if (to > from) plot.setScale("x", { min: from, max: to });
   };
   const buttons = [
-    button("+", "Zoom in", move((a, b, w) => [a + w / 4, b - w / 4])),
-    button("−", "Zoom out", move((a, b, w) => [a - w / 2, b + w / 2])),
-    button("◀", "Earlier units", move((a, b, w) => (a - w / 2 < found.parts[0].plot.data[0][0] ? [-Infinity, -Infinity] : [a - w / 2, b - w / 2]))),
-    button("▶", "Later units", move((a, b, w) => (b + w / 2 > found.parts[0].plot.data[0].at(-1) ? [Infinity, Infinity] : [a + w / 2, b + w / 2]))),
-    button("All", "All units", move(() => [-Infinity, Infinity])),
+    button(
+      "+",
+      "Zoom in",
+      move((a, b, w) => [a + w / 4, b - w / 4]),
+    ),
+    button(
+      "−",
+      "Zoom out",
+      move((a, b, w) => [a - w / 2, b + w / 2]),
+    ),
+    button(
+      "◀",
+      "Earlier units",
+      move((a, b, w) => (a - w / 2 < found.parts[0].plot.data[0][0] ? [-Infinity, -Infinity] : [a - w / 2, b - w / 2])),
+    ),
+    button(
+      "▶",
+      "Later units",
+      move((a, b, w) =>
+        b + w / 2 > found.parts[0].plot.data[0].at(-1) ? [Infinity, Infinity] : [a + w / 2, b + w / 2],
+      ),
+    ),
+    button(
+      "All",
+      "All units",
+      move(() => [-Infinity, Infinity]),
+    ),
   ];
   const picture = button("Save figure", `Save figure ${name}`, () => save(`${name}.png`, pictureOf(found)));
   return element("div", { class: "row" }, zoom ? buttons : null, picture);

@@ -36,9 +36,16 @@ export const field = (words, input) => element("label", {}, words, input);
 
 /** A table of rows of cells, each text or an element. */
 export function table(caption, header, rows) {
-  const head = element("tr", {}, header.map((name) => element("th", { scope: "col" }, name)));
-  return element("div", { class: "table", tabindex: "0", role: "region", "aria-label": caption },
-    element("table", {}, element("caption", {}, caption), element("thead", {}, head), element("tbody", {}, rows)));
+  const head = element(
+    "tr",
+    {},
+    header.map((name) => element("th", { scope: "col" }, name)),
+  );
+  return element(
+    "div",
+    { class: "table", tabindex: "0", role: "region", "aria-label": caption },
+    element("table", {}, element("caption", {}, caption), element("thead", {}, head), element("tbody", {}, rows)),
+  );
 }
 
 /** A number in words: four digits that count. */

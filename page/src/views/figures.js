@@ -14,7 +14,10 @@ export function statesFigure(card, fit, name) {
   const { title, means } = unitMeans(card, fit);
   const words = `Probabilities of the states of ${fit.labels.length} units; the table of states has the numbers`;
   if (!card.model.dependent) {
-    const order = fit.labels.map((_, i) => i).filter((i) => means[i] !== null).sort((i, j) => means[i] - means[j]);
+    const order = fit.labels
+      .map((_, i) => i)
+      .filter((i) => means[i] !== null)
+      .sort((i, j) => means[i] - means[j]);
     const x = order.map((i) => means[i]);
     return figure(words, name, [probabilityChart(card, fit, x, order, title, { label: title, value: number })]);
   }
@@ -45,7 +48,13 @@ function unitMeans(card, fit) {
 function dataChart(title, means, x, unit) {
   const stroke = () => colour("data");
   const points = { show: true, size: 4, fill: stroke, stroke };
-  return { height: 170, y: title, data: [x, means], bands: [], series: [unit, { label: title, value: number, stroke, points }] };
+  return {
+    height: 170,
+    y: title,
+    data: [x, means],
+    bands: [],
+    series: [unit, { label: title, value: number, stroke, points }],
+  };
 }
 
 /** Mean and band of the probability of each state, for units in an order. */
@@ -58,7 +67,8 @@ function probabilityChart(card, fit, x, order, words, first) {
   for (const j of shown) {
     const [stroke, faint] = [() => colour(stateColour(j)), () => colour(stateColour(j), "33")];
     const [low, high] = [pick("low", j), pick("high", j)];
-    const value = (_, v, at, i) => (v === null || i === null ? "–" : `${v.toFixed(3)} (${low[i]?.toFixed(3)} to ${high[i]?.toFixed(3)})`);
+    const value = (_, v, at, i) =>
+      v === null || i === null ? "–" : `${v.toFixed(3)} (${low[i]?.toFixed(3)} to ${high[i]?.toFixed(3)})`;
     bands.push({ series: [data.length + 1, data.length], fill: faint });
     for (const values of [low, high]) {
       series.push({ label: "edge", class: "edge", stroke: faint, width: 0.5, points: { show: false } });
@@ -88,8 +98,14 @@ export function predictiveFigures(pictures, name) {
     ];
     const words = `Observed values of ${title} beside their density under the fitted model`;
     const chart = {
-      title, height: 230, x: column, y: picture.counts ? "probability" : "density", range: [0, most], series,
-      data: [points, step, picture.low, picture.high, picture.mean], bands: [{ series: [3, 2], fill: faint }],
+      title,
+      height: 230,
+      x: column,
+      y: picture.counts ? "probability" : "density",
+      range: [0, most],
+      series,
+      data: [points, step, picture.low, picture.high, picture.mean],
+      bands: [{ series: [3, 2], fill: faint }],
     };
     return figure(words, `${name}_predictive_${column}${code === null ? "" : `_${code}`}`, [chart], { zoom: false });
   });

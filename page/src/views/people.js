@@ -8,23 +8,50 @@ import { save, summaryOf } from "./saving.js";
 /** The table of all data sets; `open` is called with the place of one. */
 export function peopleOf(card, people, current, open) {
   const { parameters } = card.model;
-  const header = ["data set", "verdict", ...card.labels.map((l) => `${l}, %`), "reason", ...parameters.map(([name]) => symbol(name))];
+  const header = [
+    "data set",
+    "verdict",
+    ...card.labels.map((l) => `${l}, %`),
+    "reason",
+    ...parameters.map(([name]) => symbol(name)),
+  ];
   const rows = people.map((person, place) => {
     const { name, fit, problem } = person;
     if (!fit) {
-      return element("tr", {}, element("th", { scope: "row" }, String(name)),
-        element("td", { class: "words", colspan: header.length - 1 }, problem ?? "…"));
+      return element(
+        "tr",
+        {},
+        element("th", { scope: "row" }, String(name)),
+        element("td", { class: "words", colspan: header.length - 1 }, problem ?? "…"),
+      );
     }
-    const opener = element("button", { type: "button", class: "small", onclick: () => open(place), "aria-pressed": String(place === current) }, String(name));
-    return element("tr", { class: place === current ? "open" : null },
-      element("th", { scope: "row" }, opener), element("td", {}, tag(fit.verdict)),
+    const opener = element(
+      "button",
+      { type: "button", class: "small", onclick: () => open(place), "aria-pressed": String(place === current) },
+      String(name),
+    );
+    return element(
+      "tr",
+      { class: place === current ? "open" : null },
+      element("th", { scope: "row" }, opener),
+      element("td", {}, tag(fit.verdict)),
       shares(card, fit).map((share) => element("td", {}, share)),
       element("td", { class: "words" }, fit.reason),
-      fit.parameters.map((p) => element("td", { title: `95 % interval ${short(p.low)} to ${short(p.high)}` }, short(p.mean))));
+      fit.parameters.map((p) =>
+        element("td", { title: `95 % interval ${short(p.low)} to ${short(p.high)}` }, short(p.mean)),
+      ),
+    );
   });
-  const saving = element("button", { type: "button", onclick: () => save("summary.csv", summaryOf(card.model, people)) }, "Save this table, with intervals");
-  return [element("h2", { id: "people-title" }, `${people.length} data sets`),
-    table("Verdict, mean share of each state and posterior means; open one by its name", header, rows), element("div", { class: "row" }, saving)];
+  const saving = element(
+    "button",
+    { type: "button", onclick: () => save("summary.csv", summaryOf(card.model, people)) },
+    "Save this table, with intervals",
+  );
+  return [
+    element("h2", { id: "people-title" }, `${people.length} data sets`),
+    table("Verdict, mean share of each state and posterior means; open one by its name", header, rows),
+    element("div", { class: "row" }, saving),
+  ];
 }
 
 function shares(card, fit) {

@@ -26,30 +26,50 @@ export function resultOf(card, name, fit) {
     element("h3", {}, "Does the model describe the data?"),
     element("div", { id: "predictive" }, element("p", { class: "soft" }, "…")),
     element("h3", {}, "How it was made"),
-    element("ul", {}, madeOf(card, fit).map((sentence) => element("li", {}, sentence))),
+    element(
+      "ul",
+      {},
+      madeOf(card, fit).map((sentence) => element("li", {}, sentence)),
+    ),
   ];
 }
 
 function verdictOf({ verdict, reason }) {
   const usable = USABLE.includes(verdict);
-  return element("div", { class: `verdict ${usable ? "good" : "bad"}` },
+  return element(
+    "div",
+    { class: `verdict ${usable ? "good" : "bad"}` },
     element("p", {}, element("b", {}, `${verdict}: ${usable ? "this fit can be used" : "do not use this fit"}`)),
-    element("p", {}, reason), element("p", {}, ADVICE[verdict]));
+    element("p", {}, reason),
+    element("p", {}, ADVICE[verdict]),
+  );
 }
 
 /** Warnings that the reason does not say already, and notes. */
 function sentences({ warnings, notes, verdict, reason }) {
-  const all = [...warnings.filter((w) => !`${verdict}: ${reason}`.includes(w)), ...notes.map((n) => `Not taken as an observation: ${n}`)];
-  return all.length ? element("ul", {}, [...new Set(all)].map((sentence) => element("li", {}, sentence))) : null;
+  const all = [
+    ...warnings.filter((w) => !`${verdict}: ${reason}`.includes(w)),
+    ...notes.map((n) => `Not taken as an observation: ${n}`),
+  ];
+  return all.length
+    ? element(
+        "ul",
+        {},
+        [...new Set(all)].map((sentence) => element("li", {}, sentence)),
+      )
+    : null;
 }
 
 function savingOf(card, fit, stem) {
   const button = (words, ending, text) =>
     element("button", { type: "button", onclick: () => save(`${stem}_${ending}.csv`, text()) }, words);
-  return element("div", { class: "row" },
+  return element(
+    "div",
+    { class: "row" },
     button("Save parameters", "parameters", () => parametersOf(fit)),
     button("Save states", "states", () => statesOf(card, fit)),
-    button("Save draws", "draws", () => drawsOf(card.model, fit)));
+    button("Save draws", "draws", () => drawsOf(card.model, fit)),
+  );
 }
 
 /** How many units there are, and how they are spread over the states. */
@@ -72,8 +92,20 @@ function statesTable(card, fit) {
   details.addEventListener("toggle", () => {
     if (!details.open || details.children.length > 1) return;
     const [k, { mean, low, high }] = [card.labels.length, fit.states];
-    const rows = fit.labels.map((label, i) => element("tr", {}, element("th", { scope: "row" }, label),
-      card.labels.map((_, j) => element("td", {}, `${mean[i * k + j].toFixed(3)} (${low[i * k + j].toFixed(3)} to ${high[i * k + j].toFixed(3)})`))));
+    const rows = fit.labels.map((label, i) =>
+      element(
+        "tr",
+        {},
+        element("th", { scope: "row" }, label),
+        card.labels.map((_, j) =>
+          element(
+            "td",
+            {},
+            `${mean[i * k + j].toFixed(3)} (${low[i * k + j].toFixed(3)} to ${high[i * k + j].toFixed(3)})`,
+          ),
+        ),
+      ),
+    );
     details.append(table("Probability of each state, with 95 % bands", ["unit", ...card.labels], rows));
   });
   return details;
@@ -83,11 +115,16 @@ function statesTable(card, fit) {
 export function showPredictive(pictures, name) {
   const box = document.getElementById("predictive");
   if (!pictures.length) {
-    box.replaceChildren(element("p", {}, "Of such columns this page makes no picture; in Python, fit.plot_predictive()."));
+    box.replaceChildren(
+      element("p", {}, "Of such columns this page makes no picture; in Python, fit.plot_predictive()."),
+    );
     return;
   }
   const words = "Observed values, and the density of one more value under the fitted model with its 95 % band.";
-  box.replaceChildren(element("p", {}, words), element("div", { class: "pictures" }, predictiveFigures(pictures, fileName(name) || "data")));
+  box.replaceChildren(
+    element("p", {}, words),
+    element("div", { class: "pictures" }, predictiveFigures(pictures, fileName(name) || "data")),
+  );
 }
 
 /** Sentences about networks and draws. */

@@ -19,7 +19,11 @@ const field = (value) => {
 export const csvOf = (rows) => `${rows.map((row) => row.map(field).join(",")).join("\n")}\n`;
 
 /** A name that any system takes for a file. */
-export const fileName = (name) => String(name).replace(/\.(csv|tsv|txt)(\.gz)?$/i, "").replaceAll(/[^\p{L}\p{N}_.-]+/gu, "_").slice(0, 100);
+export const fileName = (name) =>
+  String(name)
+    .replace(/\.(csv|tsv|txt)(\.gz)?$/i, "")
+    .replaceAll(/[^\p{L}\p{N}_.-]+/gu, "_")
+    .slice(0, 100);
 
 /** Posterior draws, one a row. */
 export function drawsOf(model, { theta }) {
@@ -40,7 +44,11 @@ export function statesOf(card, fit) {
   const { mean, low, high } = fit.states;
   const [k, counts] = [card.labels.length, observedUnits(fit.data)];
   const missing = counts.some((there) => !there);
-  const header = ["unit", ...card.labels.flatMap((s) => [`P(${s})`, `${s}, low`, `${s}, high`]), ...(missing ? ["observed"] : [])];
+  const header = [
+    "unit",
+    ...card.labels.flatMap((s) => [`P(${s})`, `${s}, low`, `${s}, high`]),
+    ...(missing ? ["observed"] : []),
+  ];
   const rows = fit.labels.map((label, i) => {
     const values = card.labels.flatMap((_, j) => [mean, low, high].map((part) => part[i * k + j]));
     return [label, ...values, ...(missing ? [counts[i] ? "True" : "False"] : [])];

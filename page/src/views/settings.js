@@ -8,7 +8,18 @@ const NONE = "";
 /** What is asked of a table at first: everything that is found in it, and nothing that would be a guess. */
 export function firstSettings(described, network) {
   const found = described.networks[network];
-  return { network, prior: null, columns: { ...found.columns }, codes: {}, scale: {}, keep: {}, by: found.people, sequence: null, draws: null, seed: 1 };
+  return {
+    network,
+    prior: null,
+    columns: { ...found.columns },
+    codes: {},
+    scale: {},
+    keep: {},
+    by: found.people,
+    sequence: null,
+    draws: null,
+    seed: 1,
+  };
 }
 
 /** The fields; `change` is called with new settings. */
@@ -18,20 +29,69 @@ export function settingsOf(cards, described, settings, rules, change) {
   const names = found.names.map((name) => [name, name]);
   const set = (part) => change({ ...settings, ...part });
   const models = cards.map((c, i) => [i, c.title]);
-  const column = (name) => field(`column ${name}`, choice([[NONE, "choose"], ...names], settings.columns[name],
-    (theirs) => set({ columns: { ...settings.columns, [name]: theirs || null } })));
-  const whose = (key, words) => field(words, choice([[NONE, "none"], ...names], settings[key], (name) => set({ [key]: name || null })));
-  return element("details", { open: Boolean(described.problem) },
+  const column = (name) =>
+    field(
+      `column ${name}`,
+      choice([[NONE, "choose"], ...names], settings.columns[name], (theirs) =>
+        set({ columns: { ...settings.columns, [name]: theirs || null } }),
+      ),
+    );
+  const whose = (key, words) =>
+    field(
+      words,
+      choice([[NONE, "none"], ...names], settings[key], (name) => set({ [key]: name || null })),
+    );
+  return element(
+    "details",
+    { open: Boolean(described.problem) },
     element("summary", { id: "settings-title" }, "How the table is read, and the model"),
-    element("div", { class: "fields" },
-      cards.length > 1 ? field("model", choice(models, settings.network, (i) => change(firstSettings(described, Number(i))))) : null,
-      Object.keys(card.priors).length > 1 ? field("prior", choice(Object.keys(card.priors).map((p) => [p, p]), settings.prior, (prior) => set({ prior }))) : null,
-      card.needed.map(column)),
-    element("div", { class: "fields" }, whose("by", "several people, one fit each, by"), card.model.dependent ? whose("sequence", "sessions of one person, by") : null),
-    element("div", { class: "fields" }, Object.keys(card.model.columns).map((name) => valuesOf(card, found, name, settings, set))),
-    element("div", { class: "fields" },
-      field("posterior draws", number(settings.draws ?? rules.fit.draws, { min: rules.fit.fewest, max: 10000, step: 1 }, (draws) => set({ draws }))),
-      field("seed", number(settings.seed, { min: 0, step: 1 }, (seed) => set({ seed: seed ?? 1 })))));
+    element(
+      "div",
+      { class: "fields" },
+      cards.length > 1
+        ? field(
+            "model",
+            choice(models, settings.network, (i) => change(firstSettings(described, Number(i)))),
+          )
+        : null,
+      Object.keys(card.priors).length > 1
+        ? field(
+            "prior",
+            choice(
+              Object.keys(card.priors).map((p) => [p, p]),
+              settings.prior,
+              (prior) => set({ prior }),
+            ),
+          )
+        : null,
+      card.needed.map(column),
+    ),
+    element(
+      "div",
+      { class: "fields" },
+      whose("by", "several people, one fit each, by"),
+      card.model.dependent ? whose("sequence", "sessions of one person, by") : null,
+    ),
+    element(
+      "div",
+      { class: "fields" },
+      Object.keys(card.model.columns).map((name) => valuesOf(card, found, name, settings, set)),
+    ),
+    element(
+      "div",
+      { class: "fields" },
+      field(
+        "posterior draws",
+        number(settings.draws ?? rules.fit.draws, { min: rules.fit.fewest, max: 10000, step: 1 }, (draws) =>
+          set({ draws }),
+        ),
+      ),
+      field(
+        "seed",
+        number(settings.seed, { min: 0, step: 1 }, (seed) => set({ seed: seed ?? 1 })),
+      ),
+    ),
+  );
 }
 
 function number(value, attributes, change) {
@@ -46,11 +106,36 @@ function valuesOf(card, found, name, settings, set) {
   if (kind.name === "Choice") return theirs ? codesOf(card, found, name, theirs, kind, settings, set) : null;
   const [low, high] = settings.keep[name] ?? [null, null];
   const keep = (ends) => set({ keep: { ...settings.keep, [name]: ends } });
-  const units = [["1", "as they are"], ["0.001", "thousandths, as milliseconds: × 0.001"], ["1000", "× 1000"]];
-  return element("fieldset", {}, element("legend", {}, `values of ${name}`),
-    element("label", {}, "smallest that counts ", number(low, {}, (value) => keep([value, high]))),
-    element("label", {}, "largest ", number(high, {}, (value) => keep([low, value]))),
-    element("label", {}, "unit ", choice(units, settings.scale[name] ?? 1, (factor) => set({ scale: { ...settings.scale, [name]: Number(factor) } }))));
+  const units = [
+    ["1", "as they are"],
+    ["0.001", "thousandths, as milliseconds: × 0.001"],
+    ["1000", "× 1000"],
+  ];
+  return element(
+    "fieldset",
+    {},
+    element("legend", {}, `values of ${name}`),
+    element(
+      "label",
+      {},
+      "smallest that counts ",
+      number(low, {}, (value) => keep([value, high])),
+    ),
+    element(
+      "label",
+      {},
+      "largest ",
+      number(high, {}, (value) => keep([low, value])),
+    ),
+    element(
+      "label",
+      {},
+      "unit ",
+      choice(units, settings.scale[name] ?? 1, (factor) =>
+        set({ scale: { ...settings.scale, [name]: Number(factor) } }),
+      ),
+    ),
+  );
 }
 
 function codesOf(card, found, name, theirs, kind, settings, set) {
@@ -63,15 +148,32 @@ function codesOf(card, found, name, theirs, kind, settings, set) {
     const next = { ...all, [value]: code === "none" ? null : code === NONE ? NONE : Number(code) };
     set({ codes: { ...settings.codes, [name]: next } });
   };
-  return element("fieldset", {}, element("legend", {}, `codes of ${name}: ${card.expected[name]}`),
-    values.map((value) => element("label", {}, `${value} is `,
-      choice([[NONE, "choose"], ...known, ["none", "no response"]], value in codes ? (codes[value] ?? "none") : plain(value), change(value)))));
+  return element(
+    "fieldset",
+    {},
+    element("legend", {}, `codes of ${name}: ${card.expected[name]}`),
+    values.map((value) =>
+      element(
+        "label",
+        {},
+        `${value} is `,
+        choice(
+          [[NONE, "choose"], ...known, ["none", "no response"]],
+          value in codes ? (codes[value] ?? "none") : plain(value),
+          change(value),
+        ),
+      ),
+    ),
+  );
 }
 
 /** What the worker is asked: only what is declared. */
 export function readingOf(card, settings) {
   const declared = (known, keep) => Object.fromEntries(Object.entries(known).filter(keep));
-  const codes = Object.entries(settings.codes).map(([name, words]) => [name, declared(words, ([, code]) => code !== NONE)]);
+  const codes = Object.entries(settings.codes).map(([name, words]) => [
+    name,
+    declared(words, ([, code]) => code !== NONE),
+  ]);
   return {
     columns: declared(settings.columns, ([name, theirs]) => theirs && theirs !== name && card.needed.includes(name)),
     codes: Object.fromEntries(codes),
