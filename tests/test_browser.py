@@ -151,6 +151,25 @@ def test_columns_codes_and_units_are_mapped(visitor, tmp_path):
     assert (np.abs(visitor.table("Save parameters") - fit.summary()).max(axis=1) < 0.1 * fit.summary()["sd"]).all()
 
 
+DROPPED = """
+([name, text]) => {
+  const found = new DataTransfer();
+  found.items.add(new File([text], name));
+  return found;
+}
+"""
+
+
+def test_a_file_of_three_people_is_dropped(visitor, tmp_path):
+    """Without a word about its columns: those of one person are told from those of another by `subject`."""
+    path = cases(tmp_path)["people"][1]
+    moved = visitor.tab.evaluate_handle(DROPPED, ["people.csv", path.read_text()])
+    visitor.tab.dispatch_event("#drop", "drop", {"dataTransfer": moved})
+    assert visitor.fitted() == ""
+    rows = visitor.tab.locator("#people tbody tr")
+    assert rows.count() == 3 and all(re.search("ABI|PSIS|MCMC", rows.nth(i).inner_text()) for i in range(3))
+
+
 def test_many_rows(visitor, tmp_path):
     """Twenty people are a table of verdicts, and 10,000 rows of one are refused in one line."""
     frame = pd.concat([person("BCDEFGHIJK"[i % 10], 80).assign(subject=f"p{i:02d}") for i in range(20)])

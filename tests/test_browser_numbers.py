@@ -2,6 +2,7 @@
 
 import base64
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from browser_cases import cases, needs_node, node
 import amortmix as am
 from amortmix.browser import card as cards
 from amortmix.browser.pieces import in_pieces
-from amortmix.inference import noise, psis
+from amortmix.inference import members, noise, psis
 from amortmix.inference.exported import FILE
 from amortmix.inference.reference import MmdTest
 from amortmix.storage.files import BadInput
@@ -186,6 +187,31 @@ def test_networks_of_ones_own_and_the_predictive_density(tmp_path):
     grid = np.array(picture["points"])
     normal = np.exp(-((grid[:, None, None] - theta[:, 3:]) ** 2) / 2) / np.sqrt(2 * np.pi)
     np.testing.assert_allclose(picture["mean"], (normal * theta[:, :3]).sum(-1).mean(1), rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("spread", [0.05, 1.0])
+def test_doubts_about_a_learned_density(spread):
+    """Sentences for answers of its programs are those of the library."""
+    random = np.random.default_rng(8)
+    draws, units = 200, 6
+    theta, weights = random.normal(size=(draws, 2)), random.normal(size=draws)
+    answers = {"members": spread * random.normal(size=(draws, 3)), "units": spread * random.normal(size=(draws, units))}
+    answers["tails"] = np.where(np.arange(units) == 4, 1e-5, 0.2) * np.ones((25, 1))
+    engine = SimpleNamespace(
+        log_likelihoods_of_members=lambda data, theta: answers["members"],
+        log_units=lambda data, theta: answers["units"],
+        tails=lambda data, theta: np.median(answers["tails"], axis=0),
+    )
+    y = random.normal(size=(units, 1, 1))
+    labels = tuple("abcdef")
+    expected = members.shift(engine, None, theta, weights).concerns(
+        SimpleNamespace(data=SimpleNamespace(y=y), labels=labels), "y"
+    )
+    given = {"outputs": {k: v.ravel().tolist() for k, v in answers.items()}, "labels": labels}
+    given |= {"data": {"n": units, "p": 1, "d": 1, "y": y.ravel().tolist()}, "theta": theta.ravel().tolist()}
+    given |= {"model": {"parameters": [0, 1], "columns": {"y": {}}}, "logWeights": weights.tolist()}
+    (found,) = node("doubts.mjs", given=json.dumps(given | {"rules": cards.rules()["members"]}))
+    assert found == expected and bool(found) == (spread > 0.5)
 
 
 def test_networks_without_programs_are_refused(tmp_path):
