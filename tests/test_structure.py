@@ -121,6 +121,15 @@ def test_every_text_file_has_a_named_encoding(room):
     assert not {path: lines for path, lines in found.items() if lines}
 
 
+PAGE = ROOT / "page"
+
+
+@pytest.mark.parametrize("path", sorted(PAGE.glob("src/**/*.js")), ids=lambda p: p.relative_to(PAGE).as_posix())
+def test_a_module_of_the_page_says_what_it_is_and_is_short(path):
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("// ") and text.count("\n") <= 300
+
+
 LIMITS = {p: 90 for p in (SOURCE / "amortmix" / "library").glob("*.py")} | {
     # the epidemic declares the curve of an outbreak as well, and models of published data say what each parameter is
     p: {"epidemic": 60, "recessions": 45, "elk": 45}.get(p.stem, 25)
