@@ -91,7 +91,14 @@ export function predictiveFigures(pictures, name) {
     const faint = () => colour("state-1", "44");
     const series = [
       { label: column, value: number },
-      { ...line, label: "observed", stroke: () => colour("data"), fill: () => colour("data", "44"), paths: steps() },
+      {
+        ...line,
+        label: "observed",
+        stroke: () => colour("data"),
+        fill: () => colour("data", "44"),
+        width: 0,
+        paths: bars(),
+      },
       { ...line, label: "edge", class: "edge", stroke: faint, width: 0.5 },
       { ...line, label: "edge", class: "edge", stroke: faint, width: 0.5 },
       { ...line, label: "model", stroke: () => colour("state-1"), width: 2 },
@@ -111,4 +118,4 @@ export function predictiveFigures(pictures, name) {
   });
 }
 
-const steps = () => uPlot.paths.stepped({ align: 1 });
+const bars = () => uPlot.paths.bars({ size: [1, Infinity], align: 0, gap: 0 });
