@@ -56,6 +56,7 @@ const ANSWERS = {
   async fit({ network, prior, reading, by, draws, seed, job }) {
     if (job !== known.job) return;
     known.fits = [];
+    for (const programs of known.programs) if (programs !== known.programs[network]) await programs.release();
     const card = known.cards[network];
     const engine = new Engine(card, known.programs[network], prior);
     const parts = partsOf(card, reading, by);

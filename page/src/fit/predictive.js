@@ -11,6 +11,8 @@ import { seenOf } from "./data.js";
 const POINTS = 60;
 /** Units before a value, after which a chain has forgotten where it began. */
 const UNSEEN = 19;
+/** Values of which the density is asked at once, at least. */
+const FEWEST = 5;
 const BINS = 30;
 
 /** One picture for each column of numbers, and each code beside it: [{column, code, bins, grid, ...}], or []. */
@@ -83,7 +85,8 @@ function histogram(values, number, { edges }) {
 async function densityOf(engine, data, theta, points, at, other, stored) {
   const { model, card } = engine;
   const before = model.dependent ? UNSEEN : 0;
-  const size = card.frames.at(-1);
+  // in pieces of a small frame, for the programs of large ones need much memory
+  const size = card.frames.find((frame) => frame >= FEWEST * (before + 1)) ?? card.frames.at(-1);
   const each = Math.min(Math.floor(size / (before + 1)), points.length);
   const found = { mean: [], low: [], high: [] };
   for (let first = 0; first < points.length; first += each) {

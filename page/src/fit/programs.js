@@ -43,6 +43,13 @@ export class Programs {
     return known;
   }
 
+  /** Make room for the programs of other networks. */
+  async release() {
+    const known = [...this.sessions.values()];
+    this.sessions.clear();
+    for (const session of known) await (await session).release();
+  }
+
   async started(name) {
     const options = { executionProviders: ["wasm"], graphOptimizationLevel: "disabled", logSeverityLevel: 3 };
     return this.ort.InferenceSession.create(await this.program(name), options);
