@@ -153,7 +153,7 @@ function pictureOf({ parts }) {
   return new Blob([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], { type: "image/png" });
 }
 
-/** Forget figures that are no longer on the page. */
+/** Forget figures that have left the page. */
 export function tidy() {
   for (const found of drawn) {
     if (found.host.isConnected) continue;
