@@ -40,7 +40,7 @@ PROPOSAL = {"proposal": {"mu_scale": 2.0}}
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"optimizer": "muon"}, PROPOSAL, {"phases": [[5, 16], [15, 16, 4]], "learning_rate": 1e-4, **PROPOSAL}],
+    [{}, {"phases": [[5, 16], [15, 16, 4]], "learning_rate": 1e-4, "optimizer": "muon", **PROPOSAL}],
 )
 def test_resumed_equals_uninterrupted(options, tmp_path):
     """Network, optimizer, schedule and random key: a training stopped half-way ends in the same weights."""

@@ -54,7 +54,8 @@ def assemble(out=None, networks=()):
     out = files.users_cache() / "page" if out is None else Path(out)
     if out.exists() and not out.is_dir():
         raise BadInput(f"{out}: a file; expected a folder for the page")
-    cards = [card_of(folder) for folder in folders_of(networks)]
+    # all that can fail comes before the first file
+    cards, known_rules = [card_of(folder) for folder in folders_of(networks)], rules()
     out.mkdir(parents=True, exist_ok=True)
     for path in sorted(BUILT.iterdir()):
         shutil.copyfile(path, out / path.name)
@@ -64,7 +65,7 @@ def assemble(out=None, networks=()):
     known = {
         "networks": names,
         "models": [card["model"]["name"] for card in cards],
-        "rules": rules(),
+        "rules": known_rules,
         "made": f"amortmix {version('amortmix')}",
     }
     with files.atomic(out / "list.js") as temporary:
