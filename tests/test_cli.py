@@ -53,6 +53,14 @@ def test_fit_writes_a_file_and_tables_for_every_data_set(monkeypatch, tmp_path, 
     names = {p.name for p in (tmp_path / "out").iterdir()}
     assert names == {"me.nc", "me_parameters.csv", "me_states.csv", "me.html", "me.ipynb", "summary.csv"}
     assert len(pd.read_csv(tmp_path / "out" / "me_states.csv")) == 350
+    # another data set goes beside it; one of another model does not
+    pd.read_csv(TRIALS).iloc[350:450].to_csv(tmp_path / "you.csv", index=False)
+    fitted = ("--out", tmp_path / "out", "--draws", 200)
+    assert run(monkeypatch, "fit", "evidence_accumulation", tmp_path / "you.csv", *fitted) == 0
+    assert list(pd.read_csv(tmp_path / "out" / "summary.csv")["data set"]) == ["me", "you"]
+    pd.DataFrame({"unit": range(60), "y": 0.5}).to_csv(tmp_path / "other.csv", index=False)
+    assert run(monkeypatch, "fit", "gaussian_mixture", tmp_path / "other.csv", *fitted) == 1
+    assert "of another model; expected another folder (--out)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

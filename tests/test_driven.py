@@ -275,3 +275,10 @@ def test_classes_follow_the_covariates(tmp_path):
 def test_shares_that_take_covariates_need_some():
     with pytest.raises(BadInput, match="weights takes covariates; expected `covariates`"):
         EXPERTS.changed(covariates={})
+
+
+def test_shares_of_another_shape_are_refused():
+    """Numbers that are not one for each class stand beside what was expected, (K,) or (N, K)."""
+    wrong = EXPERTS.changed(weights=lambda p, x: jnp.stack([x["x"], 1 - x["x"]], axis=-1))
+    with pytest.raises(BadInput, match=r"shape \(6, 1, 2\); expected \(2,\), or \(6, 2\), one row for each unit"):
+        wrong.log_weights(jnp.array([0.4, 1.5, -0.5, 1.0]), jnp.zeros((6, 1)))

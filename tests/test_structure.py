@@ -32,6 +32,7 @@ ROOMS = (
     ("amortmix.loading",),
     ("amortmix.points", "amortmix.populations", "amortmix.browser"),
     ("amortmix.cli",),
+    ("amortmix.__main__",),
 )
 
 #: Imports that point upward, inside functions: a fit draws and checks itself, and so do many.

@@ -209,8 +209,10 @@ def fit(
 
     Example: amortmix fit evidence_accumulation me.csv --out fits
     """
+    import pandas as pd
+
     from amortmix.api import DRAWS, DRAWS_OF_MANY, STATES, STATES_OF_MANY
-    from amortmix.inference.many import NOT_FITTED, NOT_TO_BE_USED
+    from amortmix.inference.many import NOT_FITTED, NOT_TO_BE_USED, beside
     from amortmix.inference.parts import read_parts
     from amortmix.loading import load
     from amortmix.model.naming import codes_of, columns_of, limits_of, scale_of
@@ -220,6 +222,7 @@ def fit(
     reading |= {"scale": scale_of(scale)}
     reading |= {"sequence": sequence, "min_rt": min_rt, "max_rt": max_rt}
     parts = read_parts(nets.engine.model, data, by, **reading)
+    known = beside(out / "summary.csv", nets.engine.model.parameter_names)
     usual, states = (DRAWS, STATES) if len(parts.tables) + len(parts.problems) == 1 else (DRAWS_OF_MANY, STATES_OF_MANY)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=NOT_FITTED)  # the last lines say it
@@ -235,7 +238,9 @@ def fit(
             print(f"  note: {sentence}")
         for sentence in found.warnings:
             print(f"  warning: {sentence}")
-    _write_csv(fits.summary(), out / "summary.csv")
+    table = fits.summary()
+    others = known.drop(table.index.astype(str), errors="ignore")
+    _write_csv(pd.concat([others, table]) if len(others) else table, out / "summary.csv", index_label="data set")
     if len(fits) > 1:
         with atomic(out / "summary.png") as temporary:
             fits.plot().savefig(temporary, bbox_inches="tight", dpi=120)
@@ -293,7 +298,3 @@ def _write_pages(fits, nets, out, loading):
 def _write_csv(frame, path, **options):
     with atomic(path) as temporary:
         frame.to_csv(temporary, **options)
-
-
-if __name__ == "__main__":
-    main()

@@ -75,6 +75,22 @@ class Fits(Mapping):
         files.save_netcdf(path, self.to_xarray())
 
 
+def beside(path, parameters):
+    """Rows of other data sets in a table of fits that is there already, by name, or an empty table.
+
+    Raises
+    ------
+    BadInput
+        If the table is of another model.
+    """
+    if not path.exists():
+        return pd.DataFrame()
+    rows = pd.read_csv(path, index_col=0, dtype={0: str})
+    if missing := {f"{name} mean" for name in parameters} - set(rows.columns):
+        raise BadInput(f"{path}: no column {sorted(missing)[0]}, so of another model; expected another folder (--out)")
+    return rows.set_axis(rows.index.astype(str))
+
+
 def fit_many(fitter, parts, seed, folder=None):
     """`Fits` of many data sets.
 

@@ -1,0 +1,5 @@
+"""The command line as a module: python -m amortmix fit MODEL DATA ... is amortmix fit MODEL DATA ..."""
+
+from amortmix.cli import main
+
+main()
