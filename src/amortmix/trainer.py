@@ -128,7 +128,7 @@ def export(folder):
     --------
     >>> am.export("networks/race")
     """
-    command = [sys.executable, "-m", "amortmix.cli", "export", str(folder)]
+    command = [sys.executable, "-m", "amortmix", "export", str(folder)]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode:
         print((done.stderr.strip().splitlines() or ["the export ended without a word"])[-1])
