@@ -136,7 +136,8 @@ def test_a_wrong_file_is_one_line(visitor, tmp_path, name):
         problem = set_field(visitor, "column accumulator", reading["columns"]["accumulator"])
     with pytest.raises(BadInput) as expected:
         am.load(model, engine="exported").fit(path, **reading)
-    assert problem == str(expected.value).replace(str(path), path.name)
+    said = re.sub(r"codes=.*", "a code for each value, in the fields below", str(expected.value))
+    assert problem == said.replace(str(path), path.name)
     assert not visitor.tab.locator("#result").is_visible()
 
 
@@ -145,6 +146,12 @@ def test_columns_codes_and_units_are_mapped(visitor, tmp_path):
     _, path, reading = cases(tmp_path)["names"]
     assert "no column accumulator" in visitor.drop(path).replace("no column rt, accumulator", "no column accumulator")
     assert "expected 1 (correct) or 2 (error)" in set_field(visitor, "column accumulator", "Correct")
+    # a code for one value is none for the other, and two values of one code are said
+    assert set_field(visitor, "0 is", "1").endswith("expected a value whose code is declared: 0")
+    set_field(visitor, "unit", "0.001")
+    assert set_field(visitor, "1 is", "1") == ""
+    assert "0 and 1 of Correct are both 1 (correct)" in visitor.tab.inner_text("#result .verdict.care")
+    set_field(visitor, "unit", "1")
     set_field(visitor, "0 is", "2")
     assert set_field(visitor, "unit", "0.001") == ""
     fit = am.load("evidence_accumulation", engine="exported").fit(path, draws=1000, **reading)
@@ -168,6 +175,30 @@ def test_a_file_of_three_people_is_dropped(visitor, tmp_path):
     assert visitor.fitted() == ""
     rows = visitor.tab.locator("#people tbody tr")
     assert rows.count() == 3 and all(re.search("ABI|PSIS|MCMC", rows.nth(i).inner_text()) for i in range(3))
+
+
+def test_wrong_columns_of_several_people_are_one_line(visitor, tmp_path):
+    """Said once, above the opened fields that mend it; there is no table of people to save."""
+    path = cases(tmp_path)["people"][1]
+    pd.read_csv(path).rename(columns={"accumulator": "error"}).to_csv(path, index=False)
+    assert "no column accumulator; expected rt, accumulator" in visitor.drop(path)
+    assert visitor.tab.inner_text("#status") == "" and not visitor.tab.locator("#people").is_visible()
+    assert set_field(visitor, "column accumulator", "error") == ""
+    assert visitor.tab.locator("#people tbody tr").count() == 3
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_what_a_reader_has_to_judge_is_not_green(visitor, tmp_path):
+    """One trial that decides the fit stands first, with the page's own words for what to do; the verdict is Python's."""
+    path = tmp_path / "fast.csv"
+    fast = person("C", 70)
+    fast.loc[20, "rt"] = 0.012
+    fast.to_csv(path, index=False)
+    assert visitor.drop(path) == ""
+    fit = am.load("evidence_accumulation", engine="exported").fit(path, draws=1000)
+    assert fit.verdict == "PSIS" and "decides the fit alone" in fit.reason
+    first, second = visitor.tab.locator("#result .verdict.care p").all_inner_texts()[:2]
+    assert first.startswith("PSIS: ") and second.endswith("(the field “smallest that counts” of rt).")
 
 
 def test_many_rows(visitor, tmp_path):

@@ -8,7 +8,7 @@ import { tidy } from "./views/charts.js";
 import { byId, element } from "./views/dom.js";
 import { peopleOf } from "./views/people.js";
 import { resultOf, showPredictive } from "./views/result.js";
-import { firstSettings, readingOf, settingsOf } from "./views/settings.js";
+import { firstSettings, readingOf, settingsOf, sharedCodes } from "./views/settings.js";
 
 /** Title of each example, and the model whose networks it needs. */
 const EXAMPLES = {
@@ -178,13 +178,19 @@ const ANSWERS = {
   },
   fitted({ place, number, name, fit, problem: text }) {
     if (number === 1 && text) return problem(text);
-    state.people[place] = { name, fit, problem: text };
+    const shared = sharedCodes(state.cards[state.settings.network], state.settings);
+    state.people[place] = { name, fit: fit && { ...fit, shared }, problem: text };
     if (fit && state.current === null) return show(place);
     showPeople();
   },
   done({ number }) {
     const fits = state.people.filter((person) => person.fit);
-    if (fits.length) status(`Fitted ${number > 1 ? `${fits.length} of ${number} data sets` : state.people[0].name}.`);
+    if (fits.length) {
+      const refused = number > fits.length ? `; ${number - fits.length} refused, see the table` : "";
+      status(`Fitted ${number > 1 ? `${fits.length} of ${number} data sets${refused}` : state.people[0].name}.`);
+    } else if (number > 1) {
+      problem(refusalOfAll(state.people));
+    }
     answered();
   },
   predictive({ place, pictures }) {
@@ -196,6 +202,14 @@ const ANSWERS = {
     answered();
   },
 };
+
+/** What is said once where no data set could be read: most often the same of all. */
+function refusalOfAll(people) {
+  byId("people").hidden = true;
+  const said = [...new Set(people.map((person) => person.problem))];
+  if (said.length === 1) return said[0];
+  return `${people[0].name}: ${said[0]}; nor can the ${people.length - 1} other data sets be read`;
+}
 
 /** How many files and settings were answered, for those who wait for it. */
 function answered() {

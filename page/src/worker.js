@@ -8,6 +8,7 @@ import { predictive } from "./fit/predictive.js";
 import { Programs, bytesOf, unpacked } from "./fit/programs.js";
 import { normal } from "./numbers/normal.js";
 import { describe, tableFor } from "./reading/described.js";
+import { inPage } from "./reading/words.js";
 import { splitBy } from "./reading/pooled.js";
 import { BadInput } from "./reading/problem.js";
 import { read } from "./reading/tables.js";
@@ -93,18 +94,26 @@ async function fitted(engine, part, options, name) {
     if (refusal) throw new BadInput(refusal);
     const result = await fit(engine, table, options, known.rules);
     known.fits[known.fits.length] = { engine, data: table.data, theta: result.theta };
-    return { fit: { ...result, index: known.fits.length - 1, data: table.data, labels: table.labels } };
+    const index = known.fits.length - 1;
+    return { fit: { ...result, ...wordsOf(result), index, data: table.data, labels: table.labels } };
   } catch (error) {
     if (!(error instanceof BadInput)) throw error;
-    return { problem: options.by ? `data set ${name}: ${error.message}` : error.message };
+    return { problem: inPage(error.message) };
   }
 }
+
+/** What is said of a fit, in words of the page. */
+const wordsOf = ({ reason, concerns, warnings }) => ({
+  reason: inPage(reason),
+  concerns: concerns.map(inPage),
+  warnings: warnings.map(inPage),
+});
 
 async function answer(asked) {
   try {
     await ANSWERS[asked.kind](asked);
   } catch (error) {
-    const text = error instanceof BadInput ? error.message : `The page failed: ${error.message ?? error}`;
+    const text = error instanceof BadInput ? inPage(error.message) : `The page failed: ${error.message ?? error}`;
     say("problem", { job: asked.job, text });
   }
 }

@@ -29,6 +29,7 @@ export async function fit(engine, table, { draws, seed, fewest }, rules) {
   return {
     verdict,
     reason,
+    concerns,
     warnings: warningsOf(card, [...concerns, ...unusual(p, rules.fit.mmd_alpha)], verdict, reason),
     notes: table.notes,
     parameters: summaryOf(model, best.theta),

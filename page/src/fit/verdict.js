@@ -18,6 +18,16 @@ export const ADVICE = {
   UNRELIABLE: "Do not use these draws: no density can be relied on by which they could be checked or corrected.",
 };
 
+/** What is said in the place of it where the data are such that a reader has to decide. */
+export const CAUTION =
+  "The draws are corrected by importance weights; whether the model is meant for such data, you have to say.";
+
+/** A reason without the sentences that it begins with. */
+export const restOf = (reason, sentences) =>
+  sentences.length && reason.startsWith(sentences.join("; "))
+    ? reason.slice(sentences.join("; ").length).replace(/^(; |, and )/, "")
+    : reason;
+
 /** A sentence if the summary of the data is unlike those of the simulations, in a list. */
 export const unusual = (p, alpha) =>
   p !== null && p < alpha ? [`the data are unusual among the simulations (MMD p = ${p.toFixed(3)})`] : [];

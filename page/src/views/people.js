@@ -22,7 +22,8 @@ export function peopleOf(card, people, current, open) {
         "tr",
         {},
         element("th", { scope: "row" }, String(name)),
-        element("td", { class: "words", colspan: header.length - 1 }, problem ?? "…"),
+        element("td", {}, problem ? element("span", { class: "tag bad" }, "refused") : "…"),
+        element("td", { class: "words", colspan: header.length - 2 }, problem ?? ""),
       );
     }
     const opener = element(
@@ -34,7 +35,7 @@ export function peopleOf(card, people, current, open) {
       "tr",
       { class: place === current ? "open" : null },
       element("th", { scope: "row" }, opener),
-      element("td", {}, tag(fit.verdict)),
+      element("td", {}, tag(fit)),
       shares(card, fit).map((share) => element("td", {}, share)),
       element("td", { class: "words" }, fit.reason),
       fit.parameters.map((p) =>

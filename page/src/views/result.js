@@ -1,13 +1,23 @@
 // One fit: the verdict first, in words; then states, parameters, the predictive check, and how it was made.
 
-import { ADVICE, USABLE } from "../fit/verdict.js";
+import { ADVICE, CAUTION, USABLE, restOf } from "../fit/verdict.js";
 import { element, short, table } from "./dom.js";
 import { predictiveFigures, statesFigure } from "./figures.js";
 import { parameterTable } from "./parameters.js";
 import { drawsOf, fileName, parametersOf, save, statesOf } from "./saving.js";
 
+/** How far a fit can be trusted, as a colour: where something was found that a reader has to judge, it is not green. */
+const colourOf = ({ verdict, concerns, shared }) =>
+  !USABLE.includes(verdict) ? "bad" : concerns.length + shared.length ? "care" : "good";
+
+const SAID = {
+  good: "this fit can be used",
+  care: "read this before you use the fit",
+  bad: "do not use this fit",
+};
+
 /** A word of a verdict as it stands in tables. */
-export const tag = (verdict) => element("span", { class: `tag ${USABLE.includes(verdict) ? "good" : "bad"}` }, verdict);
+export const tag = (fit) => element("span", { class: `tag ${colourOf(fit)}` }, fit.verdict);
 
 /** Everything about one fit, as elements. */
 export function resultOf(card, name, fit) {
@@ -34,21 +44,23 @@ export function resultOf(card, name, fit) {
   ];
 }
 
-function verdictOf({ verdict, reason }) {
-  const usable = USABLE.includes(verdict);
+function verdictOf(fit) {
+  const { verdict, reason, concerns, shared } = fit;
+  const colour = colourOf(fit);
   return element(
     "div",
-    { class: `verdict ${usable ? "good" : "bad"}` },
-    element("p", {}, element("b", {}, `${verdict}: ${usable ? "this fit can be used" : "do not use this fit"}`)),
-    element("p", {}, reason),
-    element("p", {}, ADVICE[verdict]),
+    { class: `verdict ${colour}` },
+    element("p", {}, element("b", {}, `${verdict}: ${SAID[colour]}`)),
+    [...shared, ...concerns].map((concern) => element("p", { class: "concern" }, `${concern}.`)),
+    element("p", {}, restOf(reason, concerns)),
+    element("p", {}, colour === "care" && concerns.length ? CAUTION : ADVICE[verdict]),
   );
 }
 
 /** Warnings that the reason does not say already, and notes. */
-function sentences({ warnings, notes, verdict, reason }) {
+function sentences({ warnings, notes, concerns, verdict, reason }) {
   const all = [
-    ...warnings.filter((w) => !`${verdict}: ${reason}`.includes(w)),
+    ...warnings.filter((w) => !`${verdict}: ${reason}`.includes(w) && !concerns.includes(w)),
     ...notes.map((n) => `Not taken as an observation: ${n}`),
   ];
   return all.length

@@ -33,7 +33,7 @@ export function settingsOf(cards, described, settings, rules, change) {
     field(
       `column ${name}`,
       choice([[NONE, "choose"], ...names], settings.columns[name], (theirs) =>
-        set({ columns: { ...settings.columns, [name]: theirs || null } }),
+        set({ columns: { ...settings.columns, [name]: theirs || null }, ...forgotten(settings, name) }),
       ),
     );
   const whose = (key, words) =>
@@ -94,6 +94,12 @@ export function settingsOf(cards, described, settings, rules, change) {
   );
 }
 
+/** Settings without what was said of the values of a column: another one has others. */
+function forgotten(settings, name) {
+  const rest = (known) => Object.fromEntries(Object.entries(known).filter(([key]) => key !== name));
+  return { codes: rest(settings.codes), scale: rest(settings.scale), keep: rest(settings.keep) };
+}
+
 function number(value, attributes, change) {
   const read = ({ target }) => target.checkValidity() && change(target.value === "" ? null : Number(target.value));
   return element("input", { type: "number", value: value ?? "", step: "any", ...attributes, onchange: read });
@@ -139,10 +145,11 @@ function valuesOf(card, found, name, settings, set) {
 }
 
 function codesOf(card, found, name, theirs, kind, settings, set) {
-  const values = (found.values[theirs] ?? []).filter((value) => value !== "");
-  const known = kind.codes.map(([code]) => [code, code]);
+  const values = valuesFound(found, theirs);
+  const known = kind.codes.map(([code]) => [code, codeInWords(card, name, code)]);
   const codes = settings.codes[name] ?? {};
-  const plain = (value) => (kind.accepts(Number(value)) ? Number(value) : NONE);
+  const plain = plainCodes(kind, values);
+  const chosen = (value) => (value in codes ? (codes[value] ?? "none") : plain(value));
   const change = (value) => (code) => {
     const all = Object.fromEntries(values.map((v) => [v, v in codes ? codes[v] : plain(v)]));
     const next = { ...all, [value]: code === "none" ? null : code === NONE ? NONE : Number(code) };
@@ -157,23 +164,50 @@ function codesOf(card, found, name, theirs, kind, settings, set) {
         "label",
         {},
         `${value} is `,
-        choice(
-          [[NONE, "choose"], ...known, ["none", "no response"]],
-          value in codes ? (codes[value] ?? "none") : plain(value),
-          change(value),
-        ),
+        choice([[NONE, "choose"], ...known, ["none", "no response"]], chosen(value), change(value)),
       ),
     ),
   );
 }
 
+/** Different values of a column of a few, in their order. */
+function valuesFound(found, theirs) {
+  const values = (found.values[theirs] ?? []).filter((value) => value !== "");
+  return values.sort((a, b) => Number(a) - Number(b) || a.localeCompare(b));
+}
+
+/** Codes that values have by themselves: only where all are codes of the model, for 0 and 1 of one that has 1 and 2 mean something else. */
+function plainCodes(kind, values) {
+  const own = values.every((value) => kind.accepts(Number(value)));
+  return (value) => (own ? Number(value) : NONE);
+}
+
+/** A code with its meaning, as the card says it: 1 (correct). */
+function codeInWords(card, name, code) {
+  const [, meaning] = new RegExp(`(?:^|\\s)${code} \\(([^)]*)\\)`).exec(card.expected[name]) ?? [];
+  return meaning ? `${code} (${meaning})` : String(code);
+}
+
+/** Sentences about values of a table that were given the same code. */
+export function sharedCodes(card, settings) {
+  return Object.entries(settings.codes).flatMap(([name, words]) => {
+    const codes = [...new Set(Object.values(words))].filter((code) => code !== null && code !== NONE);
+    const alike = codes.map((code) => [code, Object.keys(words).filter((word) => words[word] === code)]);
+    return alike
+      .filter(([, values]) => values.length > 1)
+      .map(
+        ([code, values]) =>
+          `${values.join(" and ")} of ${settings.columns[name]} are both ${codeInWords(card, name, code)}`,
+      );
+  });
+}
+
 /** What the worker is asked: only what is declared. */
 export function readingOf(card, settings) {
   const declared = (known, keep) => Object.fromEntries(Object.entries(known).filter(keep));
-  const codes = Object.entries(settings.codes).map(([name, words]) => [
-    name,
-    declared(words, ([, code]) => code !== NONE),
-  ]);
+  const codes = Object.entries(settings.codes)
+    .map(([name, words]) => [name, declared(words, ([, code]) => code !== NONE)])
+    .filter(([, words]) => Object.keys(words).length);
   return {
     columns: declared(settings.columns, ([name, theirs]) => theirs && theirs !== name && card.needed.includes(name)),
     codes: Object.fromEntries(codes),
