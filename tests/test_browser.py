@@ -189,7 +189,7 @@ def test_wrong_columns_of_several_people_are_one_line(visitor, tmp_path):
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_what_a_reader_has_to_judge_is_not_green(visitor, tmp_path):
-    """One trial that decides the fit stands first, with the page's own words for what to do; the verdict is Python's."""
+    """One trial that decides the fit stands first, with the field that mends it; the verdict is that of Python."""
     path = tmp_path / "fast.csv"
     fast = person("C", 70)
     fast.loc[20, "rt"] = 0.012
