@@ -201,6 +201,31 @@ def test_what_a_reader_has_to_judge_is_not_green(visitor, tmp_path):
     assert first.startswith("PSIS: ") and second.endswith("(the field “smallest that counts” of rt).")
 
 
+def test_each_of_several_files_is_a_data_set(visitor, tmp_path):
+    for letter in "BC":
+        person(letter, 70).to_csv(tmp_path / f"{letter}.csv", index=False)
+    assert visitor.drop([tmp_path / "B.csv", tmp_path / "C.csv"]) == ""
+    table = visitor.table("Save this table, with intervals")
+    assert list(table.index) == ["B.csv", "C.csv"] and set(table["verdict"]) <= {"ABI", "PSIS", "MCMC"}
+
+
+def test_a_number_that_cannot_be_is_refused_at_its_field(visitor, tmp_path):
+    """And a decimal comma is a comma: 0,3 seconds are not 3."""
+    assert visitor.drop(cases(tmp_path)["clean"][1]) == ""
+    visitor.tab.locator("#settings summary").click()
+
+    def typed(words, value):
+        field = visitor.tab.locator("#settings label").filter(has_text=re.compile(f"^{words}")).locator("input")
+        field.fill(value)
+        field.press("Enter")
+        return field.evaluate("field => field.validationMessage")
+
+    assert "from 0 to" in typed("seed", "-1") and "whole number" in typed("seed", "1.5")
+    assert all("to 10000; this is" in typed("posterior draws", n) for n in ("3", "100000"))
+    assert typed("smallest that counts", "0,3") == "" and visitor.fitted() == ""
+    assert "rt is below 0.3 in" in visitor.tab.inner_text("#result")
+
+
 def test_many_rows(visitor, tmp_path):
     """Twenty people are a table of verdicts, and 10,000 rows of one are refused in one line."""
     frame = pd.concat([person("BCDEFGHIJK"[i % 10], 80).assign(subject=f"p{i:02d}") for i in range(20)])

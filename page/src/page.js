@@ -1,22 +1,14 @@
 // The page: it loads the networks, hands tables to the worker, and shows what the worker found.
 
 import worker from "text:worker";
-import examples from "text:examples";
 
 import "./page.css";
 import { tidy } from "./views/charts.js";
 import { byId, element } from "./views/dom.js";
 import { peopleOf } from "./views/people.js";
 import { resultOf, showPredictive } from "./views/result.js";
+import { describeModels, listen, offerExamples } from "./views/source.js";
 import { firstSettings, readingOf, settingsOf, sharedCodes } from "./views/settings.js";
-
-/** Title of each example, and the model whose networks it needs. */
-const EXAMPLES = {
-  "one_person.csv": ["one person", "evidence_accumulation"],
-  "three_people.csv": ["three people", "evidence_accumulation"],
-  "chain.csv": ["a chain of two states", "gaussian_hmm"],
-  "classes.csv": ["three classes", "gaussian_mixture"],
-};
 
 const { networks, rules, made } = globalThis.amortmix;
 const state = {
@@ -58,19 +50,23 @@ async function load() {
     ask("network", { card });
     state.cards.push({ ...card, content: null, pieces: null, programs: null, reference: null });
   }
+  describeModels(state.cards);
   ask("warm", { network: 0 });
 }
 
-function open(bytes, where, wanted = null) {
+/** Fit tables [{bytes, where}, ...], each a data set of its own; `wanted` is the model that is meant, if one is. */
+function open(files, wanted = null) {
   clear();
+  const where = files.length > 1 ? `${files.length} files` : files[0].where;
   state.wanted = wanted;
   if (!state.ready) {
-    state.waiting = [bytes, where, wanted];
-    status(`Loading; then ${where} is fitted …`);
+    state.waiting = [files, wanted];
+    status(`Loading; then ${where} will be fitted …`);
     return;
   }
   status(`Reading ${where} …`);
-  ask("open", { bytes, where, job: state.job }, [bytes.buffer]);
+  const moved = files.map(({ bytes }) => bytes.buffer);
+  ask("open", { files, job: state.job }, moved);
 }
 
 function clear() {
@@ -80,6 +76,7 @@ function clear() {
     byId(id).replaceChildren();
   }
   byId("problem").replaceChildren();
+  byId("models").hidden = !state.cards.length;
   Object.assign(state, { described: null, people: [], current: null });
   tidy();
 }
@@ -133,6 +130,7 @@ function show(place) {
   state.current = place;
   showPeople();
   byId("result").hidden = false;
+  byId("models").hidden = true;
   byId("result").replaceChildren(
     ...resultOf(card, String(name), { ...fit, prior: state.settings.prior ?? Object.keys(card.priors)[0] }).filter(
       Boolean,
@@ -223,48 +221,7 @@ work.onmessage = ({ data }) => {
 };
 work.onerror = (event) => problem(`The page failed: ${event.message}`);
 
-async function take(file) {
-  if (file) open(new Uint8Array(await file.arrayBuffer()), file.name);
-}
-
-function listen() {
-  const drop = byId("drop");
-  byId("file").addEventListener("change", ({ target }) => {
-    take(target.files[0]);
-    target.value = ""; // the same file may be chosen again
-  });
-  addEventListener("dragover", (event) => {
-    event.preventDefault();
-    drop.classList.add("over");
-  });
-  addEventListener("dragleave", (event) => event.relatedTarget === null && drop.classList.remove("over"));
-  addEventListener("drop", (event) => {
-    event.preventDefault();
-    drop.classList.remove("over");
-    take(event.dataTransfer.files[0]);
-  });
-  const pasted = (text) => text.trim() && open(new TextEncoder().encode(text), "pasted rows");
-  byId("take").addEventListener("click", () => pasted(byId("pasted").value));
-  addEventListener("paste", (event) => {
-    if (event.target.matches?.("textarea, input")) return;
-    const [file] = event.clipboardData.files;
-    if (file) take(file);
-    else pasted(event.clipboardData.getData("text"));
-  });
-}
-
-function offerExamples(models) {
-  const known = Object.keys(EXAMPLES).map((name) => examples.find((example) => example.name === name));
-  const offered = known.filter(({ name }) => models.includes(EXAMPLES[name][1]));
-  byId("examples").hidden = !offered.length;
-  for (const { name, text } of offered) {
-    const [words, model] = EXAMPLES[name];
-    const onclick = () => open(new TextEncoder().encode(text), name, model);
-    byId("examples").append(element("button", { type: "button", class: "small", onclick }, words), " ");
-  }
-}
-
-listen();
+listen(open, problem);
 byId("made").textContent = made;
-offerExamples(globalThis.amortmix.models);
+offerExamples(globalThis.amortmix.models, open);
 load().catch((error) => problem(`The page failed: ${error.message}`));

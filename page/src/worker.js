@@ -14,7 +14,7 @@ import { BadInput } from "./reading/problem.js";
 import { read } from "./reading/tables.js";
 import { textOf } from "./reading/text.js";
 
-const known = { cards: [], programs: [], rules: null, source: null, fits: [], job: 0 };
+const known = { cards: [], programs: [], rules: null, sources: [], fits: [], job: 0 };
 
 const pause = () => new Promise((resolve) => setTimeout(resolve));
 const say = (kind, content = {}) => postMessage({ kind, ...content });
@@ -49,9 +49,10 @@ const ANSWERS = {
     say("warm", { network });
   },
 
-  async open({ bytes, where, job }) {
-    known.source = { where, text: await textOf(bytes, where) };
-    say("opened", { job, where, ...describe(known.source, known.cards, known.rules) });
+  async open({ files, job }) {
+    known.sources = [];
+    for (const { bytes, where } of files) known.sources.push({ where, text: await textOf(bytes, where) });
+    say("opened", { job, ...describe(known.sources, known.cards, known.rules) });
   },
 
   async fit({ network, prior, reading, by, draws, seed, job }) {
@@ -81,9 +82,14 @@ const ANSWERS = {
   },
 };
 
+/** [[name, table], ...] of the data sets: of each file one, or one for each value of a column. */
 function partsOf(card, reading, by) {
-  const table = tableFor(card, known.source, reading.columns);
-  return by ? splitBy(table, by) : [[known.source.where, table]];
+  return known.sources.flatMap((source) => {
+    const table = tableFor(card, source, reading.columns);
+    if (!by) return [[source.where, table]];
+    const name = (value) => (known.sources.length > 1 ? `${source.where}: ${value}` : value);
+    return splitBy(table, by).map(([value, part]) => [name(value), part]);
+  });
 }
 
 /** The fit of one part of a table, or what is wrong with it. */

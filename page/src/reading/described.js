@@ -17,15 +17,16 @@ export function tableFor(card, { text, where }, columns = {}) {
   return tableOf(text, where, card.needed.map(theirs), numbers);
 }
 
-/** {rows, best, networks: [{names, columns, ids, values}]}: for each network what its model finds in the table. */
-export function describe(source, cards, rules) {
+/** {best, networks: [{names, columns, people, values}]}: for each network what its model finds in tables like the first. */
+export function describe(sources, cards, rules) {
   const networks = cards.map((card) => {
-    const table = tableFor(card, source);
+    const tables = sources.map((source) => tableFor(card, source));
+    const [table] = tables;
     const names = Object.keys(table.columns);
     const columns = Object.fromEntries(card.needed.map((name) => [name, match(name, names)]));
     const renamed = Object.values(columns).filter(Boolean);
-    const ids = pooledBy(table, renamed, rules).map(([name]) => name);
-    return { names, rows: table.index.length, columns, ...whose(ids, names, rules), values: choices(card, table) };
+    const ids = tables.flatMap((one) => pooledBy(one, renamed, rules).map(([name]) => name));
+    return { names, rows: table.index.length, columns, ...whose(ids, names, rules), values: choices(card, tables) };
   });
   const worth = (i) => {
     const { columns } = networks[i];
@@ -50,10 +51,11 @@ function whose(ids, names, rules) {
   return { people, likely: names.filter((name) => looksLikeAnId(name, rules)) };
 }
 
-/** {column of the table: its values}, of those with few: what codes are declared for. */
-function choices(card, table) {
+/** {column of the tables: its values}, of those with few: what codes are declared for. */
+function choices(card, tables) {
   if (!Object.values(card.model.columns).some((known) => kindOf(known).name === "Choice")) return {};
-  const found = Object.entries(table.columns).map(([name, { values }]) => [name, [...new Set(values.map(valueOf))]]);
+  const all = (name) => tables.flatMap(({ columns }) => columns[name]?.values ?? []);
+  const found = Object.keys(tables[0].columns).map((name) => [name, [...new Set(all(name).map(valueOf))]]);
   return Object.fromEntries(found.filter(([, values]) => values.length <= MOST_VALUES));
 }
 

@@ -33,6 +33,7 @@ export function checkPooled(table, known, rules) {
 
 /** [[value, table], ...] by the values of a column, in the order in which they first appear. */
 export function splitBy(table, by) {
+  if (!(by in table.columns)) throw new BadInput(`${table.where}: no column ${by}, by which rows are split`);
   const missing = table.columns[by].values.indexOf(null);
   if (missing >= 0) {
     const where = `${table.where}, row ${table.index[missing]}`;

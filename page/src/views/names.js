@@ -22,6 +22,24 @@ const GREEK = {
   omega: "ω",
 };
 
+/** What a row of a table is to a model, in words, and what its column `unit` says. */
+export function rowOf({ model }) {
+  const several = model.design.observations[1] > 1;
+  const order = model.dependent ? ", in their order" : "";
+  return several
+    ? {
+        words: `a row is an observation, and several may belong to one unit${order}`,
+        unit: "to which unit a row belongs",
+      }
+    : { words: `a row is a unit, such as a trial${order}`, unit: "the name of a unit" };
+}
+
+/** What a column means, in few words of the card: a response time in seconds. */
+export function meaningOf(card, name) {
+  const words = card.expected[name] ?? rowOf(card).unit;
+  return words.replace(/ \([^)]*\?\)/, "").split(",")[0];
+}
+
 /** A parameter as an element. */
 export function symbol(name) {
   const [stem, ...index] = name.split("_");

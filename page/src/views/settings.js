@@ -1,9 +1,13 @@
 // How a table is read: model, columns, codes, people, sessions, limits; each change fits anew.
 
 import { kindOf } from "../reading/kinds.js";
+import { numberOf } from "../reading/column.js";
 import { choice, element, field } from "./dom.js";
+import { meaningOf } from "./names.js";
 
 const NONE = "";
+const MOST_DRAWS = 10000;
+const ANY = [-Infinity, Infinity];
 
 /** What is asked of a table at first: everything that is found in it, and nothing that would be a guess. */
 export function firstSettings(described, network) {
@@ -31,7 +35,7 @@ export function settingsOf(cards, described, settings, rules, change) {
   const models = cards.map((c, i) => [i, c.title]);
   const column = (name) =>
     field(
-      `column ${name}`,
+      `column ${name}: ${meaningOf(card, name)}`,
       choice([[NONE, "choose"], ...names], settings.columns[name], (theirs) =>
         set({ columns: { ...settings.columns, [name]: theirs || null }, ...forgotten(settings, name) }),
       ),
@@ -81,14 +85,14 @@ export function settingsOf(cards, described, settings, rules, change) {
       "div",
       { class: "fields" },
       field(
-        "posterior draws",
-        number(settings.draws ?? rules.fit.draws, { min: rules.fit.fewest, max: 10000, step: 1 }, (draws) =>
+        `posterior draws (${rules.fit.fewest} to ${MOST_DRAWS})`,
+        number(settings.draws ?? rules.fit.draws, [rules.fit.fewest, MOST_DRAWS], Number.isInteger, (draws) =>
           set({ draws }),
         ),
       ),
       field(
-        "seed",
-        number(settings.seed, { min: 0, step: 1 }, (seed) => set({ seed: seed ?? 1 })),
+        "seed (0, 1, 2, …)",
+        number(settings.seed, [0, Number.MAX_SAFE_INTEGER], Number.isInteger, (seed) => set({ seed: seed ?? 1 })),
       ),
     ),
   );
@@ -100,9 +104,19 @@ function forgotten(settings, name) {
   return { codes: rest(settings.codes), scale: rest(settings.scale), keep: rest(settings.keep) };
 }
 
-function number(value, attributes, change) {
-  const read = ({ target }) => target.checkValidity() && change(target.value === "" ? null : Number(target.value));
-  return element("input", { type: "number", value: value ?? "", step: "any", ...attributes, onchange: read });
+/** A number that is typed, with a point or a comma; one that cannot be is refused at its field, and changes nothing. */
+function number(value, [low, high], accepts, change) {
+  const limits = low > -Infinity ? ` from ${low} to ${high}` : "";
+  const expected = `Expected a ${accepts === Number.isInteger ? "whole " : ""}number${limits}`;
+  const onchange = ({ target }) => {
+    const text = target.value.trim().replace(",", ".");
+    const found = text === "" ? null : numberOf(text);
+    const fine = found === null || (accepts(found) && found >= low && found <= high);
+    target.setCustomValidity(fine ? "" : `${expected}; this is ${target.value}`);
+    if (target.reportValidity()) change(found);
+  };
+  const oninput = ({ target }) => target.setCustomValidity("");
+  return element("input", { type: "text", inputmode: "decimal", value: value ?? "", onchange, oninput });
 }
 
 /** Codes of a column of a few values; unit and limits of one of numbers. */
@@ -125,13 +139,13 @@ function valuesOf(card, found, name, settings, set) {
       "label",
       {},
       "smallest that counts ",
-      number(low, {}, (value) => keep([value, high])),
+      number(low, ANY, Number.isFinite, (value) => keep([value, high])),
     ),
     element(
       "label",
       {},
       "largest ",
-      number(high, {}, (value) => keep([low, value])),
+      number(high, ANY, Number.isFinite, (value) => keep([low, value])),
     ),
     element(
       "label",
