@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from browser_cases import CHROMIUM, PAGE, cases, chain, lacking, person
+from matplotlib.image import imread
 
 import amortmix as am
 from amortmix import cli
@@ -272,7 +273,11 @@ def test_everybody_can_use_it(browser, index, options):
     found.tab.get_by_role("button", name="three people", exact=True).click()
     assert found.fitted() == ""
     found.tab.wait_for_selector("#predictive canvas")
-    found.tab.locator("#settings summary").click()
+    picture = imread(io.BytesIO(found.saved("Save figure A_states")))  # on white in the dark too, and twice as fine
+    width = found.tab.evaluate("document.querySelector('#result .chart').clientWidth")
+    assert (picture[0, 0] == 1).all() and picture.shape[1] == 2 * width
+    for details in ("#settings", "#words"):
+        found.tab.locator(f"{details} summary").click()
     found.tab.evaluate((PAGE / "node_modules" / "axe-core" / "axe.min.js").read_text())
     faults = found.tab.evaluate("axe.run(document, {preload: false})")["violations"]
     assert [f["id"] for f in faults if f["impact"] in ("serious", "critical")] == []

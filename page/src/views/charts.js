@@ -4,6 +4,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 
 import { element } from "./dom.js";
+import { pictureOf } from "./picture.js";
 import { save } from "./saving.js";
 
 const drawn = new Set();
@@ -13,25 +14,33 @@ export function colour(name, alpha = "") {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim() + alpha;
 }
 
-function axis(label) {
-  return {
+/** Steps between ticks where there is nothing between whole numbers. */
+const WHOLE = [0, 1, 2, 3, 4, 5, 6].flatMap((power) => [1, 2, 5].map((first) => first * 10 ** power));
+
+/** Both axes of a chart; in a picture all is larger by a factor. */
+export function axesOf(chart, scale = 1) {
+  const axis = (label, size, space) => ({
     label,
-    labelSize: 22,
+    size: size * scale,
+    space: space * scale,
+    gap: 5 * scale,
+    labelSize: 22 * scale,
     stroke: () => colour("ink"),
-    grid: { stroke: () => colour("line"), width: 1 },
-    ticks: { stroke: () => colour("line"), width: 1 },
-    font: "12px system-ui, sans-serif",
-    labelFont: "13px system-ui, sans-serif",
-  };
+    grid: { stroke: () => colour("line"), width: scale },
+    ticks: { stroke: () => colour("line"), width: scale, size: 10 * scale },
+    font: `${12 * scale}px system-ui, sans-serif`,
+    labelFont: `${13 * scale}px system-ui, sans-serif`,
+  });
+  return [{ ...axis(chart.x, 50, 50), ...(chart.whole && { incrs: WHOLE }) }, axis(chart.y, 56, 30)];
 }
 
 /**
  * A figure of one or several charts above each other with the same horizontal axis.
  *
- * Each chart has `series`, `bands`, `data`, `height`, `x` and `y` (words on the axes); `words` are for those who cannot
- * see it.
+ * Each chart has `series`, `bands`, `data`, `height`, `x` and `y` (words on the axes), and `whole` where x counts; `words`
+ * are for those who cannot see it, `name` and `title` are those of a picture.
  */
-export function figure(words, name, charts, { zoom = true } = {}) {
+export function figure(words, name, title, charts, { zoom = true } = {}) {
   const box = element("div", { class: "figure" });
   const host = element("div", { class: "chart", role: "img", "aria-label": words });
   const sync = uPlot.sync(`${name} ${Math.random()}`);
@@ -54,7 +63,7 @@ export function figure(words, name, charts, { zoom = true } = {}) {
   };
   const found = { host, parts, draw };
   drawn.add(found);
-  box.append(host, tools(found, name, zoom));
+  box.append(host, tools(found, name, title, zoom));
   requestAnimationFrame(draw);
   return box;
 }
@@ -78,7 +87,7 @@ function optionsOf(chart, width, sync, parts, zoom) {
     bands: chart.bands,
     cursor: { sync: { key: sync.key }, drag: { x: zoom, y: false }, points: { size: 6 } },
     scales: { x: { time: false }, y: chart.range ? { range: chart.range } : {} },
-    axes: [axis(chart.x), { ...axis(chart.y), size: 56 }],
+    axes: axesOf(chart),
     legend: { show: chart.legend !== false },
     hooks: { setScale: [(plot, key) => key === "x" && follow(plot)] },
   };
@@ -86,7 +95,7 @@ function optionsOf(chart, width, sync, parts, zoom) {
 
 const differs = (scale, min, max) => scale.min !== min || scale.max !== max;
 
-function tools(found, name, zoom) {
+function tools(found, name, title, zoom) {
   const button = (sign, words, onclick) =>
     element(
       "button",
@@ -131,26 +140,10 @@ function tools(found, name, zoom) {
       move(() => [-Infinity, Infinity]),
     ),
   ];
-  const picture = button("Save figure", `Save figure ${name}`, () => save(`${name}.png`, pictureOf(found)));
+  const picture = button("Save figure", `Save figure ${name}`, async () =>
+    save(`${name}.png`, await pictureOf(found, title)),
+  );
   return element("div", { class: "row" }, zoom ? buttons : null, picture);
-}
-
-/** The charts of a figure, one above the other, as a PNG. */
-function pictureOf({ parts }) {
-  const sources = parts.map((part) => part.plot.ctx.canvas);
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.max(...sources.map((s) => s.width));
-  canvas.height = sources.reduce((total, s) => total + s.height, 0);
-  const context = canvas.getContext("2d");
-  context.fillStyle = colour("paper");
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  let top = 0;
-  for (const source of sources) {
-    context.drawImage(source, 0, top);
-    top += source.height;
-  }
-  const [, text] = canvas.toDataURL("image/png").split(",");
-  return new Blob([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], { type: "image/png" });
 }
 
 /** Forget figures that have left the page. */

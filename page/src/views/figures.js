@@ -10,7 +10,8 @@ const nan = (value) => (Number.isFinite(value) ? value : null);
 const stateColour = (k) => `state-${k % 5}`;
 
 /** Data, and probabilities of the states of every unit: over units where they are a chain, else over their data. */
-export function statesFigure(card, fit, name) {
+export function statesFigure(card, fit, stem, data) {
+  const name = `${stem}_states`;
   const { title, means } = unitMeans(card, fit);
   const words = `Probabilities of the states of ${fit.labels.length} units; the table of states has the numbers`;
   if (!card.model.dependent) {
@@ -19,14 +20,14 @@ export function statesFigure(card, fit, name) {
       .filter((i) => means[i] !== null)
       .sort((i, j) => means[i] - means[j]);
     const x = order.map((i) => means[i]);
-    return figure(words, name, [probabilityChart(card, fit, x, order, title, { label: title, value: number })]);
+    return figure(words, name, data, [probabilityChart(card, fit, x, order, title, { label: title, value: number })]);
   }
   const order = fit.labels.map((_, i) => i);
   const x = order.map((i) => i + 1);
   const unit = { label: "unit", value: (_, v) => (v === null ? "–" : String(fit.labels[Math.round(v) - 1] ?? v)) };
-  return figure(`Data above, ${words}`, name, [
-    dataChart(title, means, x, unit),
-    probabilityChart(card, fit, x, order, "units, in order", unit),
+  return figure(`Data above, ${words}`, name, data, [
+    { ...dataChart(title, means, x, unit), whole: true },
+    { ...probabilityChart(card, fit, x, order, "units, in order", unit), whole: true },
   ]);
 }
 
@@ -81,7 +82,7 @@ function probabilityChart(card, fit, x, order, words, first) {
 }
 
 /** Observed values beside their density under the fitted model. */
-export function predictiveFigures(pictures, name) {
+export function predictiveFigures(pictures, name, data) {
   const most = Math.max(...pictures.flatMap((p) => [...p.high, ...p.observed].filter(Number.isFinite))) * 1.05;
   return pictures.map((picture) => {
     const { column, other, code, points, edges } = picture;
@@ -111,10 +112,12 @@ export function predictiveFigures(pictures, name) {
       y: picture.counts ? "probability" : "density",
       range: [0, most],
       series,
+      whole: picture.counts,
       data: [points, step, picture.low, picture.high, picture.mean],
       bands: [{ series: [3, 2], fill: faint }],
     };
-    return figure(words, `${name}_predictive_${column}${code === null ? "" : `_${code}`}`, [chart], { zoom: false });
+    const file = `${name}_predictive_${column}${code === null ? "" : `_${code}`}`;
+    return figure(words, file, data, [chart], { zoom: false });
   });
 }
 

@@ -12,8 +12,8 @@ export function peopleOf(card, people, current, open) {
     "data set",
     "verdict",
     ...card.labels.map((l) => `${l}, %`),
-    "reason",
     ...parameters.map(([name]) => symbol(name)),
+    "reason",
   ];
   const rows = people.map((person, place) => {
     const { name, fit, problem } = person;
@@ -37,10 +37,10 @@ export function peopleOf(card, people, current, open) {
       element("th", { scope: "row" }, opener),
       element("td", {}, tag(fit)),
       shares(card, fit).map((share) => element("td", {}, share)),
-      element("td", { class: "words" }, fit.reason),
       fit.parameters.map((p) =>
         element("td", { title: `95 % interval ${short(p.low)} to ${short(p.high)}` }, short(p.mean)),
       ),
+      element("td", { class: "words" }, [...fit.shared, fit.reason].join("; ")),
     );
   });
   const saving = element(

@@ -29,7 +29,7 @@ export function resultOf(card, name, fit) {
     savingOf(card, fit, stem),
     element("h3", {}, "States"),
     element("p", {}, shares(card, fit)),
-    statesFigure(card, fit, `${stem}_states`),
+    statesFigure(card, fit, stem, name),
     statesTable(card, fit),
     element("h3", {}, "Parameters"),
     parameterTable(card, fit),
@@ -135,7 +135,7 @@ export function showPredictive(pictures, name) {
   const words = "Observed values, and the density of one more value under the fitted model with its 95 % band.";
   box.replaceChildren(
     element("p", {}, words),
-    element("div", { class: "pictures" }, predictiveFigures(pictures, fileName(name) || "data")),
+    element("div", { class: "pictures" }, predictiveFigures(pictures, fileName(name) || "data", name)),
   );
 }
 

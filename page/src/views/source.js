@@ -3,7 +3,7 @@
 import examples from "text:examples";
 
 import { byId, element } from "./dom.js";
-import { rowOf } from "./names.js";
+import { rowOf, symbol } from "./names.js";
 
 /** Title of each example, and the model whose networks it needs. */
 const EXAMPLES = {
@@ -82,4 +82,18 @@ export function describeModels(cards) {
     element("ul", {}, each),
   );
   byId("models").hidden = false;
+  byId("symbols").replaceChildren(
+    element("p", {}, "Parameters, with their names in saved files:"),
+    element("ul", {}, cards.map(symbolsOf)),
+  );
+}
+
+/** Symbol, name and unit of each parameter of a model. */
+function symbolsOf({ title, model }) {
+  const each = model.parameters.flatMap(([name, , unit], j) => [
+    j ? ", " : "",
+    symbol(name),
+    ` (${name}${unit ? `, in ${unit}` : ""})`,
+  ]);
+  return element("li", {}, element("b", {}, title), ": ", each);
 }
