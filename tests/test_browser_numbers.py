@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -158,6 +159,16 @@ def test_a_file_is_fitted_or_refused_as_by_python(answers, name):
     assert len(said["found"]) == len(expected)
     for found, fit in zip(said["found"], expected.values()):
         _compare(found, fit)
+
+
+def test_no_message_of_the_page_is_python(answers):
+    """Refusals and what decides a fit name fields of the page, not arguments or options."""
+    said = [answer["problem"] for *_, answer in answers.values() if "problem" in answer]
+    said += [fit["reason"] for *_, answer in answers.values() for fit in answer.get("found", [])]
+    python = re.compile(r"--\w|\w=[\[{\")]|_rt\b")
+    assert sum(bool(python.search(text)) for text in said) >= 5
+    here = called(*(("reading/words.js", "inPage", text) for text in said))
+    assert [text for text in here if python.search(text)] == []
 
 
 def _compare(found, fit):

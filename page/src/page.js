@@ -221,7 +221,10 @@ work.onmessage = ({ data }) => {
 };
 work.onerror = (event) => problem(`The page failed: ${event.message}`);
 
-listen(open, problem);
+listen(open, (text) => {
+  clear();
+  problem(text);
+});
 byId("made").textContent = made;
 offerExamples(globalThis.amortmix.models, open);
 load().catch((error) => problem(`The page failed: ${error.message}`));
