@@ -143,12 +143,14 @@ function show(place) {
 function showPeople() {
   if (state.people.length < 2) return;
   byId("people").hidden = false;
+  const left = byId("people").querySelector(".table")?.scrollLeft ?? 0;
   byId("people").replaceChildren(
     ...peopleOf(state.cards[state.settings.network], state.people, state.current, (place) => {
       show(place);
       byId("result-title").focus();
     }),
   );
+  byId("people").querySelector(".table").scrollLeft = left;
 }
 
 const ANSWERS = {
@@ -206,7 +208,9 @@ function refusalOfAll(people) {
   byId("people").hidden = true;
   const said = [...new Set(people.map((person) => person.problem))];
   if (said.length === 1) return said[0];
-  return `${people[0].name}: ${said[0]}; nor can the ${people.length - 1} other data sets be read`;
+  const name = String(people[0].name);
+  const whose = said[0].startsWith(name) ? "" : `data set ${name}: `;
+  return `${whose}${said[0]}; no other data set can be read either`;
 }
 
 /** How many files and settings were answered, for those who wait for it. */
