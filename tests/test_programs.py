@@ -158,7 +158,7 @@ def test_another_cmdstan_compiles_anew(change, fake, model, monkeypatch):
 def test_a_damaged_program_is_made_anew(damage, fake, model, data):
     path = compiled(model)
     if damage == "truncated":
-        path.write_bytes(path.read_bytes()[:200])
+        path.write_bytes(path.read_bytes()[:100])  # before it says its version, however long Python's path is
     elif damage == "empty":
         path.write_bytes(b"")
     else:
