@@ -85,10 +85,10 @@ def beside(path, parameters):
     """
     if not path.exists():
         return pd.DataFrame()
-    rows = pd.read_csv(path, index_col=0, dtype={0: str})
-    if missing := {f"{name} mean" for name in parameters} - set(rows.columns):
+    rows = pd.read_csv(path, dtype={"data set": str})  # 007 is not 7
+    if missing := {"data set", *(f"{name} mean" for name in parameters)} - set(rows.columns):
         raise BadInput(f"{path}: no column {sorted(missing)[0]}, so of another model; expected another folder (--out)")
-    return rows.set_axis(rows.index.astype(str))
+    return rows.set_index("data set")
 
 
 def fit_many(fitter, parts, seed, folder=None):
