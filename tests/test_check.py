@@ -197,7 +197,7 @@ WRONG = {
     "prior that draws something else": (two_groups().changed(prior=wide_prior), {"prior"}),
     "states that the simulator swaps": (two_groups(Swapped), {"states", "emission", "calibration"}),
     "transitions that sum to 1.1": (chained(transitions=lambda p: 1.1 * two_state(p["stay"])), {"chain"}),
-    "weights for three classes": (two_groups(weights=lambda p: jnp.ones(3)), {"chain"}),
+    "weights for three classes": (two_groups(weights=lambda p: jnp.ones(3)), {"simulation", "design"}),
     "emission of three states": (two_groups(emission=lambda p: dist.Normal(jnp.arange(3.0), 1)), {"densities"}),
     "log determinant of another map": (two_groups(Doubled), {"Jacobian"}),
     "inverse that does not return": (two_groups(OneWay), {"round trip"}),
