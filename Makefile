@@ -130,12 +130,10 @@ ship: setup
 	  mkdir -p $$target && cp -v $$folder/* $$run/validation/* $$target/; done
 	$(RUN) python -m amortmix_paper.shipping
 
-# the small copy of a run that is committed: start page, pictures and numbers, no draws, no other notebooks
+# the small copy of a run that is committed: executed notebooks and numbers, no draws, no networks
 PUBLISH := default_shipped
-publish:
-	rm -rf results/published/$(PUBLISH)
-	cd results && find $(PUBLISH) -name '*.png' -o -name overview.ipynb -o -path '*/tables/*' -o -name card.json \
-	  -o -name history.csv -o -name metrics.json -o -name comparison.json | tar -cf - -T - | tar -xf - -C published
+publish: setup
+	$(RUN) python -m amortmix_paper.publishing results/$(PUBLISH) results/published/$(PUBLISH)
 
 clean:
 	find results -mindepth 1 -maxdepth 1 ! -name published -exec rm -rf {} + 2>/dev/null || true

@@ -1,6 +1,7 @@
-"""Conda environments: every file parses, pins equal requirements.lock, and every rule names one."""
+"""Conda environments: every file parses, has what the project needs at the pins of the lock file, and every rule names one."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,11 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 ENVS = sorted((ROOT / "envs").glob("*.yaml"))
-#: not Python packages of the lock file
-FROM_CONDA_ONLY = {"python", "pip", "cmdstan", "cxx-compiler", "make"}
+#: What comes from conda-forge: no package of the lock file.
+FROM_CONDA = {"python", "pip", "cmdstan", "cxx-compiler", "make"}
+#: Extras of the project that an environment has.
+BASE = ("train", "workflow")
+EXTRAS = {"notebooks": (*BASE, "notebooks")}
 
 
 def locked():
@@ -32,17 +36,21 @@ def specs(path):
     return conda, pip
 
 
+def needed(extras):
+    """{name} of what the project and these of its extras ask for."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    texts = project["dependencies"] + [r for extra in extras for r in project["optional-dependencies"][extra]]
+    return {canonicalize_name(Requirement(text).name) for text in texts}
+
+
 @pytest.mark.parametrize("path", ENVS, ids=lambda p: p.stem)
-def test_pins_equal_the_lock_file(path):
+def test_conda_gives_python_and_compilers_and_pip_the_pins_of_the_lock_file(path):
     lock, (conda, pip) = locked(), specs(path)
-    for text in conda:
-        spec = rattler.MatchSpec(text, strict=True)
-        name = spec.name.normalized if hasattr(spec.name, "normalized") else str(spec.name)
-        if name not in FROM_CONDA_ONLY:
-            assert str(spec.version).removesuffix(".*").lstrip("=") == lock[canonicalize_name(name)], text
-    for text in pip:
-        requirement = Requirement(text)
-        assert str(requirement.specifier) == f"=={lock[canonicalize_name(requirement.name)]}", text
+    assert {str(rattler.MatchSpec(text, strict=True).name.normalized) for text in conda} <= FROM_CONDA
+    requirements = [Requirement(text) for text in pip]
+    assert {canonicalize_name(r.name) for r in requirements} == needed(EXTRAS.get(path.stem, BASE))
+    for r in requirements:
+        assert str(r.specifier) == f"=={lock[canonicalize_name(r.name)]}", r
 
 
 @pytest.mark.parametrize("path", ENVS, ids=lambda p: p.stem)

@@ -12,7 +12,9 @@ notebook runs. `make paper` executes all of them into `results/`.
 
 def pages(root):
     """{path: text}: an index, and a copy of each notebook."""
-    executed = {p.stem: p for p in sorted((root / "results" / "published").glob("*/*/notebooks/*.ipynb"))}
+    # a page of both priors is shown with the printed ones, `paper`, which come first
+    found = sorted((root / "results" / "published").glob("*/*/notebooks/*.ipynb"), reverse=True)
+    executed = {p.stem: p for p in found}
     sources = {p.stem: p for p in sorted((root / "notebooks").glob("*.ipynb"))}
     chosen = sources | executed
     copies = {f"notebooks/{name}.ipynb": _plain(path) for name, path in chosen.items()}

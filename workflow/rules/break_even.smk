@@ -46,7 +46,7 @@ rule break_even:
     log:
         f"logs/{RESULTS}/{{priors}}/break_even{SUFFIX}.log",
     conda:
-        "../../envs/plain.yaml"
+        "../../envs/networks.yaml"
     resources:
         mem_mb=gibibytes(1),
         runtime=minutes(10),

@@ -38,7 +38,7 @@ rule table1:
     log:
         f"logs/{RESULTS}/{{priors}}/{TABLE}.log",
     conda:
-        "../../envs/plain.yaml"
+        "../../envs/networks.yaml"
     resources:
         mem_mb=gibibytes(1),
         runtime=minutes(10),

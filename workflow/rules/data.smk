@@ -14,7 +14,7 @@ for priors_, case_, number_, chunk_ in run_.chunks():
             f"logs/{RESULTS}/{priors_}/{case_}/data_{number_}.log",
         priority: 5
         conda:
-            "../../envs/plain.yaml"
+            "../../envs/networks.yaml"
         threads: 1
         resources:
             mem_mb=gibibytes(2),

@@ -9,7 +9,7 @@ rule report_problems:
     log:
         f"logs/{RESULTS}/problems_{{target}}.log",
     conda:
-        "../../envs/plain.yaml"
+        "../../envs/networks.yaml"
     params:
         problems=run_.problems,
     script:

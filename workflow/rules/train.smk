@@ -25,7 +25,7 @@ for rank_, case_ in enumerate(sorted(run_.cases, key=run_.simulated_units)):
                 priors="|".join(run_.shipped(case_)),
             priority: 10
             conda:
-                "../../envs/plain.yaml"
+                "../../envs/networks.yaml"
             resources:
                 mem_mb=gibibytes(1),
                 runtime=minutes(10),

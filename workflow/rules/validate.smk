@@ -77,7 +77,7 @@ for priors_, case_ in sorted(run_.validated):
             f"logs/{RESULTS}/{priors_}/{case_}/validated.log",
         priority: 5
         conda:
-            "../../envs/plain.yaml"
+            "../../envs/networks.yaml"
         resources:
             mem_mb=gibibytes(1),
             runtime=minutes(10),
