@@ -123,7 +123,7 @@ def notebook_parameters(w):
     found = {
         "preset": run_.folder,
         "priors": w.priors,
-        "case": name,
+        "page": name,
         "suffix": SUFFIX,
         "datasets": datasets,
         "sources": run_.sources(datasets),

@@ -40,6 +40,6 @@ with job(snakemake):
             raise SystemExit(f"{where} failed ({error.ename}: {error.evalue}); see {failed}") from error
     with files.atomic(snakemake.output.notebook) as temporary:
         os.replace(failed, temporary)
-    html = to_html(nbformat.read(snakemake.output.notebook, as_version=4), parameters["case"] != "overview")
+    html = to_html(nbformat.read(snakemake.output.notebook, as_version=4), parameters["page"] != "overview")
     with files.atomic(snakemake.output.html) as temporary:
         temporary.write_text(html, encoding="utf-8")
