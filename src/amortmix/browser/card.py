@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from amortmix.browser.pieces import in_pieces
-from amortmix.inference import fitting, influence, members, reference, verdict
+from amortmix.inference import fitting, influence, members, reference, verdict, weighted
 from amortmix.inference.exported import CONTENT, FILE, Exported, file_of
 from amortmix.model import naming, places, pooled, varied
 from amortmix.storage.card import check_file, load_card
@@ -112,8 +112,8 @@ def rules():
                 "most": MOST,
                 "states": STATES,
                 "states_of_many": STATES_OF_MANY,
-                "enough": fitting.ENOUGH,
-                "ample": fitting.AMPLE,
+                "enough": weighted.ENOUGH,
+                "ample": weighted.AMPLE,
                 "fewest": fitting.FEWEST_DRAWS,
                 "states_error": fitting.STATES_ERROR,
                 "mmd_alpha": verdict.MMD_ALPHA,

@@ -173,7 +173,11 @@ class Engine(ABC):
 
     def answer(self, data, draws, seed):
         """`Answer` of one data set."""
-        *drawn, log_joint, summary = self.run("answer", self.frame(data), self.noise(draws, seed))
+        return self.answer_to(data, self.noise(draws, seed))
+
+    def answer_to(self, data, noise):
+        """`Answer` whose draws are made of this noise (S, d), whatever it was drawn from."""
+        *drawn, log_joint, summary = self.run("answer", self.frame(data), noise)
         return Answer(Draws(*drawn), log_joint, summary)
 
     def noise(self, draws, seed):

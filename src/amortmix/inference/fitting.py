@@ -12,19 +12,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from amortmix.inference import members, psis
+from amortmix.inference import members
 from amortmix.inference.engine import Draws, Engine
 from amortmix.inference.fit import Fit
 from amortmix.inference.influence import decisive
 from amortmix.inference.reference import MmdTest, far_outside
 from amortmix.inference.verdict import judge, unusual
+from amortmix.inference.weighted import weigh
 from amortmix.model import tables
 from amortmix.storage import tree as trees
 from amortmix.storage.files import BadInput
 
-#: Corrected draws are the best there are if the proposals are worth at least this share of them; below the second
-#: share more proposals are drawn.
-ENOUGH, AMPLE = 0.25, 0.5
 #: Fewer draws have no tail to which a Pareto distribution could be fitted.
 FEWEST_DRAWS = 25
 #: Draws for which the likelihood of each unit is kept.
@@ -130,34 +128,37 @@ class Fitter:
         model = self.amortized.model
         table = tables.read(model, source)
         self.amortized.check(table.data)
-        (drawn, log_joint, summary), seconds = self._timed(
-            lambda: self.amortized.answer(table.data, self.draws, seed), table, "draws"
-        )
+        answer, seconds = self._timed(lambda: self.amortized.answer(table.data, self.draws, seed), table, "draws")
+        drawn, log_joint, summary = answer
         found = {"summary": summary.tolist(), **self._mmd(summary)}
-        best, stats, smoothed, extra = self._weighted(table, drawn, log_joint, seed)
+        noise = self.amortized.noise(self.draws, seed)
+        weighted, weighing = _timed(lambda: weigh(self.amortized, table.data, answer, noise, self.proposals, seed))
+        best, extra = weighted.best, weighted.attrs
         concerns = self.amortized.warnings(table.data)
         if self.reference is not None:
             concerns += far_outside(model, self.reference, table)
         overflown = ~(np.isfinite(drawn.theta).all(1) & np.isfinite(drawn.log_q))
         finite = not overflown.any()
-        if not finite and extra["posterior"] == "psis" and np.isneginf(log_joint[overflown]).all():
-            finite = True
+        if not finite and extra["posterior"] == "psis":
+            finite = weighted.adapted is not None or bool(np.isneginf(log_joint[overflown]).all())
+        if finite and overflown.any():
             concerns.append(
                 f"{overflown.sum()} of {self.draws} draws of the networks are not finite and have no weight"
             )
         shift = None
         if finite:
-            doubts, shift = self._doubts(table, Draws(*(x[~overflown] for x in drawn)), best, smoothed, overflown, seed)
+            doubts, shift = self._doubts(table, Draws(*(x[~overflown] for x in drawn)), weighted, overflown, seed)
             concerns += doubts
         local = self._locally(table, drawn, seed) if finite and self.local else None
         flaw = members.flaw(self.amortized.card.get("density"))
         meaningful = self.amortized.card["meaningful"]
-        verdict = judge(model.has_density, smoothed, found.get("mmd_p"), concerns, finite, meaningful, local, flaw)
+        known = model.has_density, weighted.flow, found.get("mmd_p"), concerns, finite, meaningful, local, flaw
+        verdict = judge(*known, weighted.adapted)
         (states, error, number), more = self._timed(lambda: self._states(table.data, best.u), table, "states")
         found |= extra | {
             "engine": "abi",
             "program": self.amortized.name,
-            "seconds": seconds + more,
+            "seconds": seconds + weighing + more,
             "states_draws": number,
             "states_error": error,
             **({} if shift is None else {"density_shift": max(shift.members, shift.far_out)}),
@@ -173,21 +174,24 @@ class Fitter:
             "identity": self._identity,
             **(attrs or {}),
         }
-        return Fitted(self.amortized, table, best, drawn, stats, states, found)
+        return Fitted(self.amortized, table, best, drawn, weighted.stats, states, found)
 
-    def _doubts(self, table, drawn, best, smoothed, overflown, seed):
+    def _doubts(self, table, drawn, weighted, overflown, seed):
         """Sentences about the data that finite draws give reason for, and the `members.Shift` of a learned density."""
         found, shift, model = [], None, self.amortized.model
-        reliable = smoothed is None or smoothed.is_reliable
+        flow = weighted.flow
+        reliable = flow is None or flow.is_reliable
         if not model.has_density:
             from amortmix.inference import predictive  # simulates, so JAX
 
             # in the frame of training: other sizes would be compiled one by one
-            found += predictive.surprises(model, best.theta, self.amortized.frame(table.data), seed)
+            found += predictive.surprises(model, weighted.best.theta, self.amortized.frame(table.data), seed)
         if self.amortized.learned:
             # weights that cannot be relied on leave few draws, which would vary too little
-            weights = smoothed.log_weights[~overflown] if reliable else np.zeros(len(drawn.theta))
-            shift = members.shift(self.amortized, table.data, drawn.theta, weights)
+            theta = drawn.theta if weighted.adapted is None else weighted.best.theta
+            known = reliable and weighted.adapted is None
+            weights = flow.log_weights[~overflown] if known else np.zeros(len(theta))
+            shift = members.shift(self.amortized, table.data, theta, weights)
             found += shift.concerns(table, next(iter(model.columns)))
         return found + decisive(self.amortized, table, drawn, reliable, seed), shift
 
@@ -213,47 +217,6 @@ class Fitter:
             found.append(f"{verdict.word}: {verdict.reason}")
         return found
 
-    def _weighted(self, table, drawn, log_joint, seed):
-        """The best `Draws`, statistics of the flow's draws, `Psis` or None, and what the weights say."""
-        stats = {"log_q": drawn.log_q}
-        if log_joint is None:
-            return drawn, stats, None, {"posterior": "flow"}
-        smoothed = psis.smooth(log_joint, drawn.log_q)
-        stats |= {"log_joint": log_joint, "log_weight": smoothed.log_weights}
-        proposals, log_target, among = self._proposals(table.data, drawn, log_joint, smoothed, seed)
-        value, error = psis.evidence(psis.log_ratio(log_target, proposals.log_q))
-        chosen = psis.resample(among.log_weights, self.draws, seed)
-        usable = smoothed.is_reliable and chosen is not None and among.ess >= ENOUGH * self.draws
-        extra = {
-            "posterior": "psis" if usable else "flow",
-            "pareto_k": smoothed.pareto_k,
-            "ess": smoothed.ess,
-            "proposals": len(log_target),
-            "proposals_ess": among.ess,
-            "log_evidence": value,
-            "log_evidence_se": error,
-        }
-        return Draws(*(x[chosen] for x in proposals)) if usable else drawn, stats, smoothed, extra
-
-    def _proposals(self, data, drawn, log_joint, smoothed, seed):
-        """The flow's draws and maybe more of them, `Draws`, their log p(theta, y) and `Psis`.
-
-        They come in pieces of equal size, so that one compiled function serves all.
-        """
-        fewest, most = self.proposals
-        pieces, targets, among = [drawn], [log_joint], smoothed
-        while (size := len(pieces) * self.draws) < fewest or (size < most and not self._ample(among)):
-            own = int(np.random.SeedSequence([seed, len(pieces)]).generate_state(1)[0])
-            piece, target, _ = self.amortized.answer(data, self.draws, own)
-            pieces.append(piece)
-            targets.append(target)
-            if len(targets) * self.draws >= fewest:
-                among = psis.smooth(np.concatenate(targets), np.concatenate([p.log_q for p in pieces]))
-        return Draws(*map(np.concatenate, zip(*pieces))), np.concatenate(targets), among
-
-    def _ample(self, smoothed):
-        return smoothed.is_reliable and smoothed.ess >= AMPLE * self.draws
-
     def _states(self, data, u):
         """State probabilities, the largest standard error of their means, and the number of draws that they are from.
 
@@ -272,11 +235,16 @@ class Fitter:
     def _timed(self, work, table, what):
         """Result and seconds; what a new shape costs to compile is not part of the time."""
         shape = (what, self.amortized.frame(table.data).y.shape)
-        for _ in range(2 if self.amortized.compiles and shape not in self._compiled else 1):
-            began = time.perf_counter()
-            result = work()
+        if self.amortized.compiles and shape not in self._compiled:
+            work()
         self._compiled.add(shape)
-        return result, time.perf_counter() - began
+        return _timed(work)
+
+
+def _timed(work):
+    """Result and seconds by the clock."""
+    began = time.perf_counter()
+    return work(), time.perf_counter() - began
 
 
 def _not_observed(data):

@@ -1,7 +1,7 @@
 """What to trust: the words that stand on every fit (the amortized Bayesian workflow, section 3.5).
 
 ABI          the networks' draws as they are
-PSIS         draws corrected by importance weights
+PSIS         draws corrected by importance weights, of the networks or of proposals adapted to the data
 MCMC         neither: run MCMC, which needs the density and no network
 UNRELIABLE   neither, and there is no density, or a learned one that is wrong: do not use this fit
 """
@@ -19,14 +19,24 @@ class Verdict(NamedTuple):
     reason: str
 
 
-def judge(has_density, smoothed=None, mmd_p=None, concerns=(), finite=True, meaningful=True, local=None, flaw=None):
+def judge(
+    has_density,
+    smoothed=None,
+    mmd_p=None,
+    concerns=(),
+    finite=True,
+    meaningful=True,
+    local=None,
+    flaw=None,
+    adapted=None,
+):
     """The verdict on one fit.
 
     Parameters
     ----------
     has_density : bool
     smoothed : Psis, optional
-        Where the density is known.
+        Of the networks' draws, where the density is known.
     mmd_p : float, optional
         None where no simulations are at hand.
     concerns : sequence of str
@@ -39,11 +49,16 @@ def judge(has_density, smoothed=None, mmd_p=None, concerns=(), finite=True, mean
         Where no density is known (`amortmix.diagnostics.local`).
     flaw : str, optional
         What is wrong with a learned density (`amortmix.inference.members.flaw`).
+    adapted : Psis, optional
+        Of proposals adapted to the data, where the draws were chosen among such.
     """
     if flaw:
         return Verdict("UNRELIABLE", flaw)
     if not has_density:
         return _without_density(mmd_p, concerns, finite, meaningful, local)
+    if adapted is not None:
+        found = [*concerns, *unusual(mmd_p), _why_adapted(smoothed, adapted)]
+        return Verdict("PSIS", f"{'; '.join(found)}: use the importance weighted draws")
     k, limit = smoothed.pareto_k, smoothed.threshold
     if not finite or math.isnan(k) or not smoothed.is_reliable:
         return Verdict("MCMC", "; ".join([*concerns, _why_mcmc(finite, k, limit)]))
@@ -54,6 +69,12 @@ def judge(has_density, smoothed=None, mmd_p=None, concerns=(), finite=True, mean
     if mmd_p is None:
         return Verdict("PSIS", f"{fine}; no simulations are at hand to compare the data with")
     return Verdict("ABI", f"the data look like the simulations (MMD p = {mmd_p:.3f}) and {fine}")
+
+
+def _why_adapted(smoothed, adapted):
+    k, limit = adapted.pareto_k, adapted.threshold
+    own = f"the networks' own draws are not close enough here (k-hat {smoothed.pareto_k:.2f})"
+    return f"{own}, and proposals adapted to the data have k-hat {k:.2f}, at most {limit:.2f}"
 
 
 def _why_mcmc(finite, k, limit):
