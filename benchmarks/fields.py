@@ -2,15 +2,19 @@
 
     recessions   growth of the gross national product (Hamilton 1989), against recessions as NBER dates them
     elk          steps and turns of four elk (Morales et al. 2004), transitions by the distance to water
+    species      four measures of penguins (Gorman et al. 2014), and how many groups they are
+    pay_off      the participants of case study 3, all trials, switched by what accuracy pays (Dutilh et al. 2011)
 
 Networks of the derived recipe are trained for each, fitted to the data, and compared with NUTS under the same
 declaration. Seconds are of CPU, of this process. Each field writes ``{field}.json`` (numbers), and as CSV
-``{field}_parameters``, ``{field}_units`` (data, probabilities of states) and ``{field}_predicted`` (histograms of
-replicated data).
+``{field}_parameters``, ``{field}_units`` (data, probabilities of states), ``{field}_predicted`` (histograms of
+replicated data) and what is asked of it beside: ``species_groups``, ``pay_off_people``.
 """
 
 import argparse
+import runpy
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,21 +29,30 @@ from amortmix.storage import files
 from amortmix.storage import tree as trees
 from amortmix_paper.job import measured
 
-DATA = Path("data/fields")
+DATA, PEOPLE = Path("data/fields"), Path("data/dutilh2011")
 MINUTES, DRAWS, REPLICATIONS, BINS = 16, 4000, 200, 25
+#: Numbers of groups of birds whose evidence is compared, and minutes of each training but that of three groups.
+GROUPS, FEWER_MINUTES = (2, 3, 4, 5), 5
 NUTS = {"chains": 4, "warmup": 1000, "draws": 1000, "adapt_delta": 0.9}
 
 
+#: What a fit says of itself that is kept.
+KEPT = ("pareto_k", "ess", "adapted", "proposals", "proposals_k", "proposals_ess", "mmd_p")
+KEPT += ("log_evidence", "log_evidence_se", "notes")
 #: Numbers of a field that the table of all repeats.
 SUMMARY = ("verdict", "pareto_k", "largest_shift_sd", "training_seconds", "data_sets", "fit_seconds", "mcmc_seconds")
 
 
 class Field(NamedTuple):
-    """A table, how it is read, and what is known of each unit that no model has seen."""
+    """A table, how it is read, what is known of each unit that no model has seen, and what is asked beside.
+
+    ``more(nets, fit, out, minutes, steps)`` returns tables by name.
+    """
 
     frame: pd.DataFrame
     reading: dict[str, Any]
     truth: pd.Series
+    more: Callable | None = None
 
 
 def recessions():
@@ -55,7 +68,55 @@ def elk():
     return Field(frame[["elk", "step", "turn", "water"]], {"sequence": "elk"}, frame["elk"])
 
 
-FIELDS = {"recessions": recessions, "elk": elk}
+def species():
+    frame = pd.read_csv(DATA / "penguins.csv")
+    measures = frame[["flipper_length_mm", "bill_length_mm", "bill_depth_mm", "body_mass_g"]]
+    scaled = ((measures - measures.mean()) / measures.std()).set_axis(
+        ["flipper", "bill_length", "bill_depth", "mass"], axis=1
+    )
+    return Field(scaled, {}, frame["species"], groups)
+
+
+def groups(nets, fit, out, minutes, steps):
+    """Evidence of each number of groups, all equally probable before."""
+    fits = {len(nets.model.states): fit}
+    declared = runpy.run_path("models/species.py")["declared"]
+    for k in GROUPS:
+        if k not in fits:
+            model = declared(k).changed(name=f"species_{k}")
+            own = am.train(model, minutes=minutes, steps=steps, folder=out / f"species_{k}", assess=False)
+            fits[k] = own.fit(species().frame, draws=DRAWS, seed=1)
+    table = am.compare({str(k): fits[k] for k in sorted(fits)}).rename_axis("groups").reset_index()
+    return {"groups": table.assign(verdict=[fits[int(k)].verdict for k in table["groups"]])}
+
+
+def pay_off():
+    """The participant with most trials; `people` are all."""
+    frame = participants()["F"]
+    return Field(frame, {}, frame["pacc"], people)
+
+
+def participants():
+    files_ = sorted(PEOPLE.glob("dutilh_2010_subject_*.csv"))
+    return {p.stem[-1]: pd.read_csv(p)[["rt", "accumulator", "pacc"]] for p in files_}
+
+
+def people(nets, fit, out, minutes, steps):
+    """Pay-offs of the switch over and back of each participant, and the probability of hysteresis."""
+    rows = []
+    for person, frame in participants().items():
+        own = nets.fit(frame, draws=DRAWS, seed=1)
+        columns = [nets.model.parameter_names.index(name) for name in ("up", "down")]
+        up, down = own.theta[:, columns].T
+        known = {"up": up, "down": down, "up - down": up - down}
+        numbers = {f"{name} {q}": np.quantile(x, v) for name, x in known.items() for q, v in QUANTILES.items()}
+        about = {"person": person, "trials": len(frame), "verdict": own.verdict, "P(up > down)": (up > down).mean()}
+        rows.append(about | numbers | {"reason": own.reason})
+    return {"people": pd.DataFrame(rows)}
+
+
+FIELDS = {"recessions": recessions, "elk": elk, "species": species, "pay_off": pay_off}
+QUANTILES = {"low": 0.025, "median": 0.5, "high": 0.975}
 
 
 def states_of(model, theta, data):
@@ -86,6 +147,10 @@ def agreement(name, truth, p):
         brier = np.mean((p["P(recession)"][seen] - (truth[seen] == "recession")) ** 2)
         share = (truth[seen] == "recession").mean()
         return {"brier": brier, "brier of the share alone": share * (1 - share)}
+    if name == "species":
+        seen = p.notna().all(axis=1)
+        counts = pd.crosstab(p[seen].idxmax(axis=1), truth[seen])
+        return {"birds": int(seen.sum()), "birds in the group of their species": int(counts.max().sum())}
     return {}
 
 
@@ -105,6 +170,27 @@ def networks(name, folder, minutes, steps):
     return am.train(path, minutes=None if steps else minutes, steps=steps, folder=folder, assess=False)
 
 
+def beside_nuts(nets, field, fit):
+    """NUTS under the same declaration and data: parameters and units of both, and numbers of how they differ."""
+    model, data = nets.model, trees.observed(fit.tree)
+    nuts, spent = measured(lambda: engine.sample(model, data, seed=1, engine="numpyro", **NUTS))
+    theirs = nuts.theta.reshape(-1, nuts.theta.shape[-1]).astype(np.float32)
+    parameters = means_of(model, {"networks": fit.theta, "NUTS": theirs})
+    ours = fit.states()[[f"P({label})" for label in model.state_labels]]
+    exact = states_of(model, theirs[:: len(theirs) // 500], data)
+    units = field.frame.assign(known=field.truth.to_numpy(), **ours)
+    units = units.assign(**{f"{c}, NUTS": exact[:, k] for k, c in enumerate(ours.columns)})
+    shift = (parameters["networks mean"] - parameters["NUTS mean"]).abs() / parameters["NUTS sd"]
+    numbers = {
+        "largest_shift_sd": float(shift.max()),
+        "largest_state_difference": float(np.nanmax(np.abs(ours.to_numpy() - exact))),
+        "rhat_max": float(nuts.rhat_max),
+        "divergences": int(nuts.stats["diverging"].sum()),
+        "mcmc_seconds": spent,
+    }
+    return parameters, units, numbers
+
+
 def one(name, out, minutes, steps):
     """Train, fit, compare and write the files of a field."""
     field = FIELDS[name]()
@@ -112,37 +198,26 @@ def one(name, out, minutes, steps):
     quality = nets.validate().metrics
     nets.fit(field.frame, draws=DRAWS, seed=1, **field.reading)  # compiles
     fit, spent = measured(lambda: nets.fit(field.frame, draws=DRAWS, seed=1, **field.reading))
-    model, data = nets.model, trees.observed(fit.tree)
-    nuts, spent_nuts = measured(lambda: engine.sample(model, data, seed=1, engine="numpyro", **NUTS))
-    theirs = nuts.theta.reshape(-1, nuts.theta.shape[-1]).astype(np.float32)
-    parameters = means_of(model, {"networks": fit.theta, "NUTS": theirs})
-    ours = fit.states()[[f"P({label})" for label in model.state_labels]]
-    units = field.frame.assign(known=field.truth.to_numpy(), **ours)
-    exact = states_of(model, theirs[:: len(theirs) // 500], data)
-    units = units.assign(**{f"{c}, NUTS": exact[:, k] for k, c in enumerate(ours.columns)})
-    shift = (parameters["networks mean"] - parameters["NUTS mean"]).abs() / parameters["NUTS sd"]
+    parameters, units, compared = beside_nuts(nets, field, fit)
     numbers = {
         "verdict": fit.verdict,
         "reason": fit.reason,
-        **{k: fit.tree.attrs.get(k) for k in ("pareto_k", "ess", "mmd_p", "log_evidence", "log_evidence_se")},
-        "notes": fit.tree.attrs.get("notes"),
-        "largest_shift_sd": float(shift.max()),
-        "largest_state_difference": float(np.abs(ours.to_numpy() - exact).max()),
-        "rhat_max": float(nuts.rhat_max),
-        "divergences": int(nuts.stats["diverging"].sum()),
+        **{k: fit.tree.attrs.get(k) for k in KEPT},
         "training_seconds": nets.card["cpu_seconds"],
         "data_sets": nets.card["data_sets"],
         "fit_seconds": spent,
-        "mcmc_seconds": spent_nuts,
         "gap_nats": quality["gap_nats"],
         "sbc_inside": quality["sbc"]["inside"],
-        **agreement(name, field.truth, ours),
+        **compared,
+        **agreement(name, field.truth, units[[f"P({label})" for label in nets.model.state_labels]]),
     }
-    for part, frame in (
-        ("parameters", parameters),
-        ("units", units),
-        ("predicted", predicted(fit, model, data)),
-    ):
+    tables = {
+        "parameters": parameters,
+        "units": units,
+        "predicted": predicted(fit, nets.model, trees.observed(fit.tree)),
+    }
+    tables |= field.more(nets, fit, out, min(minutes, FEWER_MINUTES), steps) if field.more else {}
+    for part, frame in tables.items():
         with files.atomic(out / f"{name}_{part}.csv") as temporary:
             frame.to_csv(temporary, index=False, float_format="%.5g")
     files.write_json(out / f"{name}.json", numbers)

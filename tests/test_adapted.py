@@ -1,15 +1,20 @@
-"""Proposals adapted to a data set: against densities that are known, and by calibration of networks that are not good."""
+"""Proposals adapted to a data set: against densities that are known, and from networks that are hardly trained."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from conftest import simulate
 from scipy import stats
 
-from amortmix.inference import noise
+import amortmix as am
+from amortmix.inference import noise, states_check
 from amortmix.inference.adapted import Adapted, Flow, tempered
 from amortmix.inference.engine import Answer, Draws
+from amortmix.inference.fitting import Fitter
+from amortmix.inference.states_check import difference
 from amortmix.inference.weighted import weigh
+from amortmix.storage import tree as trees
 
 DRAWS, EVIDENCE = 2000, -7.5
 
@@ -114,3 +119,59 @@ def test_tempered_weights_have_the_effective_number_that_is_asked_for(fewest):
     assert 1 / np.sum(weights**2) == pytest.approx(fewest, rel=1e-3) and weights.sum() == pytest.approx(1)
     assert (np.argsort(weights) == np.argsort(log_weights)).all()
     assert tempered(log_weights, 400) is None
+
+
+class Paths:
+    """Networks whose exact draws of states are independent, with these probabilities (N, L)."""
+
+    def __init__(self, p):
+        self.p = p
+
+    def paths(self, data, theta, seed):
+        z = np.random.default_rng(seed).random((len(theta), len(self.p), 1))
+        return (z > np.cumsum(self.p, axis=-1)[:, :-1]).sum(-1)
+
+
+def test_states_are_held_against_exact_draws():
+    """Right probabilities pass, those of rare states too; a difference of 0.2 is found where it is."""
+    p = np.random.default_rng(1).dirichlet([0.3, 0.3, 0.3], 200)
+    theta = np.zeros((1000, 2))
+    assert not difference(Paths(p), None, theta, p, seed=3).matters
+    wrong = p.copy()
+    wrong[70] = np.where(p[70] == p[70].max(), p[70] - 0.2, p[70] + 0.1)
+    found = difference(Paths(p), None, theta, wrong, seed=3)
+    assert found.matters and found.unit == 70 and "at unit b70" in found.sentence([f"b{i}" for i in range(200)])
+
+
+@pytest.fixture(scope="module")
+def hardly(trained):
+    """Networks of case study 2 after a few steps, without simulations to compare with, and a data set of theirs."""
+    _, amortized = trained("gaussian_hmm")
+    return Fitter(amortized, 200, 2000), simulate(amortized.model, 5, dtype=np.float32)[1]
+
+
+def test_networks_that_are_hardly_trained_say_so_and_their_parameters_are_corrected(hardly):
+    """Adapted proposals have the means of good networks within 5 Monte Carlo errors; the flow's own draws do not."""
+    fitter, data = hardly
+    fit, other = fitter.fit(data, seed=1), am.load("gaussian_hmm", design="paper").fit(data, draws=1000, seed=2)
+    attrs = fit.tree.attrs
+    assert attrs["adapted"] == 1 and attrs["posterior"] == "psis" and "k-hat" in fit.reason
+    assert any("hardly trained" in w for w in fit.warnings)
+    mean, sd = other.theta.mean(0), other.theta.std(0)
+    error = sd * np.sqrt(1 / min(attrs["proposals_ess"], 200) + 1 / 500)
+    assert (np.abs(fit.theta.mean(0) - mean) < 5 * error).all()
+    assert (np.abs(trees.draws(fit.tree, "flow").mean(0) - mean) > 5 * error).any()
+    assert abs(fit.log_evidence - other.log_evidence) < 5 * np.hypot(fit.log_evidence_error, other.log_evidence_error)
+
+
+def test_states_of_networks_that_are_hardly_trained_are_exact_ones(hardly, monkeypatch):
+    """Weights correct no state. Where exact draws of states say otherwise the recursions answer, averaged over draws of
+    theta (1e-4); an install without JAX says MCMC, and why."""
+    fitter, data = hardly
+    fit, model = fitter.fit(data, seed=1), fitter.amortized.model
+    assert fit.verdict == "PSIS" and any("exact ones stand in their place" in w for w in fit.warnings)
+    exact = jax.vmap(lambda t: jnp.exp(model.state_log_probs(t, data)["smoothing"]))(jnp.asarray(fit.theta))
+    np.testing.assert_allclose(fit.states()["P(state 2)"], np.asarray(exact).mean(0)[:, 1], atol=1e-4)
+    monkeypatch.setattr(states_check, "missing", lambda: "jax")
+    fit = fitter.fit(data, seed=1)
+    assert fit.verdict == "MCMC" and "the networks' state probabilities are off" in fit.reason

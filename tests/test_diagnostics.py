@@ -78,12 +78,18 @@ def test_mmd_is_that_of_its_definition():
         (0.5, float("nan"), {}, "MCMC"),
         (0.5, 0.3, {"finite": False}, "MCMC"),
         (0.5, 0.9, {"concerns": ["N = 3 is outside"]}, "MCMC"),
+        (0.5, 0.9, {"adapted": psis.Psis(np.zeros(4000), 0.4)}, "PSIS"),
+        (0.5, 0.9, {"adapted": psis.Psis(np.zeros(4000), 0.4), "states": "states are off"}, "MCMC"),
     ],
 )
 def test_verdict_with_a_density(p, k, options, expected):
     verdict = judge(True, psis.Psis(np.zeros(4000), k), p, **options)
     assert verdict.word == expected
-    for words in (*options.get("concerns", ()), "" if k != k or not options.get("finite", True) else f"{k:.2f}"):
+    for words in (
+        *options.get("concerns", ()),
+        options.get("states", ""),
+        "" if "states" in options or k != k or not options.get("finite", True) else f"{k:.2f}",
+    ):
         assert words in verdict.reason
 
 

@@ -280,5 +280,15 @@ def test_shares_that_take_covariates_need_some():
 def test_shares_of_another_shape_are_refused():
     """Numbers that are not one for each class stand beside what was expected, (K,) or (N, K)."""
     wrong = EXPERTS.changed(weights=lambda p, x: jnp.stack([x["x"], 1 - x["x"]], axis=-1))
-    with pytest.raises(BadInput, match=r"shape \(6, 1, 2\); expected \(2,\), or \(6, 2\), one row for each unit"):
+    with pytest.raises(BadInput, match=r"shape \(6, 1, 2\); expected \(2,\), or \(6, 2\), one for each unit"):
         wrong.log_weights(jnp.array([0.4, 1.5, -0.5, 1.0]), jnp.zeros((6, 1)))
+
+
+@pytest.mark.parametrize("field", ["transitions", "initial"])
+def test_chains_of_another_shape_are_refused(field):
+    """A column of covariates is (N, 1), which is easily stacked into an axis too many: one line says so."""
+    wrong = driven(**{field: lambda p, x: jnp.stack([x["x"], 1 - x["x"]], axis=-1)})
+    with pytest.raises(
+        BadInput, match=rf"{field} gives an array of shape \(6, 1, 2\); expected \(2,.*one for each unit"
+    ):
+        wrong.chain(wrong.sample_prior(jax.random.key(1)), jnp.zeros((6, 1)))

@@ -1,4 +1,4 @@
-"""Conda environments: every file parses, has what the project needs at the pins of the lock file, and every rule names one."""
+"""Conda environments: every file has what the project needs at the pins of the lock file; every rule names one."""
 
 import re
 import tomllib

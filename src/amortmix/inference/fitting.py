@@ -17,6 +17,7 @@ from amortmix.inference.engine import Draws, Engine
 from amortmix.inference.fit import Fit
 from amortmix.inference.influence import decisive
 from amortmix.inference.reference import MmdTest, far_outside
+from amortmix.inference.states_check import Checked, checked
 from amortmix.inference.verdict import judge, unusual
 from amortmix.inference.weighted import weigh
 from amortmix.model import tables
@@ -152,9 +153,13 @@ class Fitter:
         local = self._locally(table, drawn, seed) if finite and self.local else None
         flaw = members.flaw(self.amortized.card.get("density"))
         meaningful = self.amortized.card["meaningful"]
-        known = model.has_density, weighted.flow, found.get("mmd_p"), concerns, finite, meaningful, local, flaw
-        verdict = judge(*known, weighted.adapted)
         (states, error, number), more = self._timed(lambda: self._states(table.data, best.u), table, "states")
+        shown = Checked(states)
+        if weighted.adapted is not None and self.amortized.smoothing_rule == "exact":
+            shown = checked(self.amortized, table, best.theta, states, seed)
+        concerns += [shown.sentence] if shown.sentence and not shown.wrong else []
+        known = model.has_density, weighted.flow, found.get("mmd_p"), concerns, finite, meaningful, local, flaw
+        verdict = judge(*known, weighted.adapted, shown.sentence if shown.wrong else None)
         found |= extra | {
             "engine": "abi",
             "program": self.amortized.name,
@@ -174,7 +179,7 @@ class Fitter:
             "identity": self._identity,
             **(attrs or {}),
         }
-        return Fitted(self.amortized, table, best, drawn, weighted.stats, states, found)
+        return Fitted(self.amortized, table, best, drawn, weighted.stats, shown.states, found)
 
     def _doubts(self, table, drawn, weighted, overflown, seed):
         """Sentences about the data that finite draws give reason for, and the `members.Shift` of a learned density."""

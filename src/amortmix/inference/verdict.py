@@ -29,6 +29,7 @@ def judge(
     local=None,
     flaw=None,
     adapted=None,
+    states=None,
 ):
     """The verdict on one fit.
 
@@ -51,11 +52,15 @@ def judge(
         What is wrong with a learned density (`amortmix.inference.members.flaw`).
     adapted : Psis, optional
         Of proposals adapted to the data, where the draws were chosen among such.
+    states : str, optional
+        What is wrong with the networks' state probabilities, which no weights correct.
     """
     if flaw:
         return Verdict("UNRELIABLE", flaw)
     if not has_density:
         return _without_density(mmd_p, concerns, finite, meaningful, local)
+    if adapted is not None and states:
+        return Verdict("MCMC", "; ".join([*concerns, f"{states}: the parameters can be used, run MCMC for the states"]))
     if adapted is not None:
         found = [*concerns, *unusual(mmd_p), _why_adapted(smoothed, adapted)]
         return Verdict("PSIS", f"{'; '.join(found)}: use the importance weighted draws")

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 from amortmix.model import streams
 from amortmix.model.covariates import Resampled
 from amortmix.model.data import complete
+from amortmix.storage.files import BadInput
 
 
 def of(model, p, x, past=None):
@@ -66,6 +67,21 @@ def given(model, function, p, x):
     if not takes_covariates(function):
         return function(p)
     return function(p, {name: x[:, j, None] for j, name in enumerate(model.covariates)})
+
+
+def hidden(model, name, shape, p, x):
+    """What the field ``name`` of a model says of its classes or states: of ``shape``, or (N, *shape) where driven.
+
+    Raises
+    ------
+    BadInput
+        If it has another shape.
+    """
+    found = jnp.asarray(given(model, getattr(model, name), p, x))
+    if found.shape != shape and not (model.driven and found.shape == (len(x), *shape)):
+        units = f", or {(len(x), *shape)}, one for each unit" if model.driven else ""
+        raise BadInput(f"{model.name}: {name} gives an array of shape {found.shape}; expected {shape}{units}")
+    return found
 
 
 def log_densities(model, p, data, before=None):

@@ -97,8 +97,8 @@ class HiddenMarkov(Model):
     def _chain(self, p, x):
         """log p(z_1) (K,) and the log transition matrix (K, K), or those of every unit, (N, K) and (N, K, K)."""
         k = len(self.states)
-        initial = jnp.full(k, 1 / k) if self.initial is None else emissions.given(self, self.initial, p, x)
-        chain = jnp.log(initial), jnp.log(jnp.asarray(emissions.given(self, self.transitions, p, x)))
+        initial = jnp.full(k, 1 / k) if self.initial is None else emissions.hidden(self, "initial", (k,), p, x)
+        chain = jnp.log(initial), jnp.log(emissions.hidden(self, "transitions", (k, k), p, x))
         if self.driven:
             chain = tuple(jnp.broadcast_to(a, (len(x), *shape)) for a, shape in zip(chain, ((k,), (k, k))))
         return chain

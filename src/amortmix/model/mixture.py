@@ -15,7 +15,6 @@ from jax.nn import log_softmax, logsumexp
 
 from amortmix.model import declared, emissions
 from amortmix.model.declare import Model
-from amortmix.storage.files import BadInput
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -53,10 +52,7 @@ class Mixture(Model):
     def _log_weights(self, p, x):
         """log pi (K,), or that of every unit (N, K)."""
         k = len(self.states)
-        weights = jnp.ones(k) if self.weights is None else jnp.asarray(emissions.given(self, self.weights, p, x))
-        if weights.shape != (k,) and not (self.driven and weights.shape == (len(x), k)):
-            units = f", or {(len(x), k)}, one row for each unit" if self.driven else ""
-            raise BadInput(f"{self.name}: weights gives an array of shape {weights.shape}; expected {(k,)}{units}")
+        weights = jnp.ones(k) if self.weights is None else emissions.hidden(self, "weights", (k,), p, x)
         found = jnp.log(weights) - jnp.log(jnp.sum(weights, axis=-1, keepdims=True))
         return jnp.broadcast_to(found, (len(x), k)) if self.driven else found
 
