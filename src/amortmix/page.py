@@ -140,7 +140,10 @@ def _made(fit, quality):
     found = [f"model {attrs['model']}, prior {attrs.get('priors', '')}; {len(fit.theta):,} draws"]
     if "pareto_k" in attrs:
         worth = f"{attrs['proposals']:,.0f} proposals worth {attrs['proposals_ess']:,.0f} draws"
-        found.append(f"Pareto k-hat {attrs['pareto_k']:.2f}, {worth}")
+        own = f"Pareto k-hat {attrs['pareto_k']:.2f}"
+        if attrs.get("adapted"):
+            own += f" of the networks, {attrs['proposals_k']:.2f} of proposals adapted to the data"
+        found.append(f"{own}, {worth}")
         found.append(f"log evidence {attrs['log_evidence']:.2f} ± {attrs['log_evidence_se']:.2f} nats")
     if "mmd_p" in attrs:
         found.append(f"MMD p = {attrs['mmd_p']:.3f}: how many simulated data sets are as far from the others")

@@ -1,4 +1,4 @@
-"""Figures of the page on published data of other fields: labels over time, tracks of animals."""
+"""Figures of the page on published data of other fields: labels over time, tracks, groups of birds, pay-offs."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -6,6 +6,9 @@ import pandas as pd
 
 from amortmix.plots.posterior import predicted_counts_of
 from amortmix.plots.style import COLORS
+
+#: Colours of groups of birds, and the probability below which a bird belongs to none for sure.
+GROUPS, UNSURE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9"), 0.9
 
 
 def recessions(units):
@@ -32,7 +35,7 @@ def _shade(axis, time, where):
 
 
 def tracks(units):
-    """Tracks of the elk, from steps and turns, coloured by the probability, by NUTS, that a day was spent exploring."""
+    """Tracks of the elk, from steps and turns, coloured by the probability that a day was spent exploring."""
     animals = list(units["elk"].unique())
     figure, axes = plt.subplots(1, len(animals), figsize=(3.1 * len(animals), 3.6), layout="constrained")
     for axis, animal in zip(axes, animals):
@@ -40,11 +43,46 @@ def tracks(units):
         heading = np.cumsum(own["turn"].fillna(0.0))
         x, y = (np.concatenate([[0.0], np.cumsum(own["step"] * f(heading))]) for f in (np.cos, np.sin))
         axis.plot(x, y, color="#cccccc", linewidth=0.5)
-        points = axis.scatter(x[1:], y[1:], c=own["P(exploring), NUTS"], cmap="viridis", vmin=0, vmax=1, s=7)
+        points = axis.scatter(x[1:], y[1:], c=own["P(exploring)"], cmap="viridis", vmin=0, vmax=1, s=7)
         axis.set_aspect("equal", adjustable="datalim")
         axis.set_title(animal, fontsize=10)
         axis.set_xlabel("km")
     figure.colorbar(points, ax=axes, label="P(exploring)", shrink=0.8)
+    return figure
+
+
+def birds(units):
+    """Two measures of each bird in the colour of its most probable group, its species as the symbol."""
+    figure, axis = plt.subplots(figsize=(6.4, 4.2))
+    known = units.dropna(subset=["flipper", "bill_length"])
+    columns = [c for c in known if c.startswith("P(") and not c.endswith("NUTS")]
+    group, sure = known[columns].to_numpy().argmax(1), known[columns].to_numpy().max(1)
+    for marker, (name, own) in zip("o^s", known.groupby("known").indices.items()):
+        colors = np.array(GROUPS)[group[own]]
+        axis.scatter(known["flipper"].iloc[own], known["bill_length"].iloc[own], 22, colors, marker, alpha=0.8)
+        axis.scatter([], [], 22, "#555555", marker, label=name)
+    unsure = sure < UNSURE
+    axis.scatter(known["flipper"][unsure], known["bill_length"][unsure], 70, "none", "o", edgecolors="black", lw=0.8)
+    axis.scatter([], [], 70, "none", "o", edgecolors="black", lw=0.8, label=f"P < {UNSURE:g}")
+    axis.set(xlabel="length of the flipper (sd)", ylabel="length of the bill (sd)")
+    axis.legend(frameon=False, fontsize=9)
+    figure.tight_layout()
+    return figure
+
+
+def switches(people):
+    """Pay-offs at which each participant switches over to controlled responding, and back."""
+    figure, axis = plt.subplots(figsize=(8, 3.4))
+    place = np.arange(len(people))
+    for name, step, color in (("up", -0.12, COLORS["ABI"]), ("down", 0.12, COLORS["MCMC"])):
+        middle = people[f"{name} median"]
+        ends = np.abs(people[[f"{name} low", f"{name} high"]].to_numpy() - middle.to_numpy()[:, None]).T
+        words = {"up": "from guessing to controlled", "down": "back to guessing"}[name]
+        axis.errorbar(place + step, middle, yerr=ends, fmt="o", color=color, label=words, markersize=5)
+    axis.set_xticks(place, people["person"])
+    axis.set(xlabel="participant", ylabel="pay-off of accuracy")
+    axis.legend(frameon=False, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    figure.tight_layout()
     return figure
 
 

@@ -25,8 +25,8 @@ from amortmix.inference.engine import Draws
 
 #: Most rounds of fitting, each as many draws as the fit has.
 ROUNDS = 8
-#: Share a of the flow's own noise, and degrees of freedom: tails that are not lighter than those of a posterior.
-OWN, FREEDOM = 0.1, 7
+#: Share a of the flow's own noise, and degrees of freedom, an even number: tails heavier than those of a posterior.
+OWN, FREEDOM = 0.1, 8
 #: Effective number of draws, for each dimension, that moments are taken from.
 FOR_MOMENTS = 10
 
@@ -73,10 +73,11 @@ class Adapted(NamedTuple):
 
     def sample(self, size, seed):
         """``size`` rows of noise (S, d), in single precision as the flow takes it."""
-        random = np.random.default_rng(seed)
-        moved = multivariate_t.rvs(self.location, self.shape, FREEDOM, size, random).reshape(size, -1)
-        own = noise.normal(seed, moved.shape)
-        return np.where(random.random((size, 1)) < OWN, own, moved).astype(np.float32)
+        own = noise.normal(seed, (size, len(self.location)))
+        u = noise.uniform(2 * seed + 1, (size, FREEDOM // 2 + 1))
+        chi_squared = -2 * np.log(u[:, 1:]).sum(axis=1, keepdims=True)  # of an even number of degrees of freedom
+        moved = self.location + own @ np.linalg.cholesky(self.shape).T * np.sqrt(FREEDOM / chi_squared)
+        return np.where(u[:, :1] < OWN, own, moved).astype(np.float32)
 
 
 def piece(eps, answer, proposal):
