@@ -32,7 +32,7 @@ from amortmix_paper.job import measured
 DATA, PEOPLE = Path("data/fields"), Path("data/dutilh2011")
 MINUTES, DRAWS, REPLICATIONS, BINS = 16, 4000, 200, 25
 #: Numbers of groups of birds whose evidence is compared, and minutes of each training but that of three groups.
-GROUPS, FEWER_MINUTES = (2, 3, 4, 5), 5
+GROUPS, FEWER_MINUTES = (2, 3, 4, 5), 4
 NUTS = {"chains": 4, "warmup": 1000, "draws": 1000, "adapt_delta": 0.9}
 
 
