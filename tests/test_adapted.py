@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import simulate
 from scipy import stats
@@ -175,3 +176,17 @@ def test_states_of_networks_that_are_hardly_trained_are_exact_ones(hardly, monke
     monkeypatch.setattr(states_check, "missing", lambda: "jax")
     fit = fitter.fit(data, seed=1)
     assert fit.verdict == "MCMC" and "the networks' state probabilities are off" in fit.reason
+
+
+def test_states_of_exported_programs_are_held_against_exact_draws():
+    """So too by programs, which know a description of the model alone: a mixture far from all simulations."""
+    random = np.random.default_rng(3)
+    y = random.normal(random.choice([-7.2, -4.9], (100, 1)), 1, (100, 3))
+    networks = am.load("gaussian_mixture", engine="exported")
+    fit = networks.fit(pd.DataFrame({"unit": np.repeat(np.arange(1, 101), 3), "y": y.ravel()}), draws=1000)
+    assert fit.verdict == "PSIS" and any("exact ones stand in their place" in w for w in fit.warnings)
+    model, data = networks.model, trees.observed(fit.tree)
+    exact = jax.jit(jax.vmap(lambda t: jnp.exp(model.state_log_probs(t, data)["classification"])))(
+        jnp.asarray(fit.theta)
+    )
+    np.testing.assert_allclose(fit.states()["P(class 2)"], np.asarray(exact).mean(0)[:, 1], atol=1e-4)

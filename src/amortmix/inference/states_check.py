@@ -82,8 +82,8 @@ def checked(engine, table, theta, states, seed):
     states : {head: (statistics, N, L)}
     seed : int
     """
-    head = engine.model.heads[-1]
-    found = difference(engine, table.data, theta, states[head][0], seed)
+    last = states["smoothing" if "smoothing" in states else "classification"]
+    found = difference(engine, table.data, theta, last[0], seed)
     if not found.matters:
         return Checked(states)
     sentence = found.sentence(table.labels)
@@ -100,4 +100,4 @@ def exact(engine, data, theta):
     model, framed = engine.in_jax.model, engine.frame(data)
     run = jax.jit(lambda rows: jax.lax.map(lambda t: model.state_log_probs(t, framed), rows))
     found, n = run(np.asarray(theta)), data.y.shape[0]
-    return {h: shown.probabilities(model.states, np.exp(np.asarray(found[h])))[:, :n] for h in engine.model.heads}
+    return {h: shown.probabilities(model.states, np.exp(np.asarray(found[h])))[:, :n] for h in model.heads}
