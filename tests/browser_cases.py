@@ -98,4 +98,10 @@ def cases(folder):
     keep("holes", "gaussian_hmm", chain().query("not 40 < unit <= 50").to_csv(index=False))
     keep("disorder", "gaussian_hmm", chain().iloc[::-1].to_csv(index=False))
     keep("classes", "gaussian_mixture", chain(units=80, seed=5).to_csv(index=False))
+    # where proposals are adapted: too far off for states of the networks, and where the flow knows only a few digits
+    keep("shifted", "gaussian_mixture", chain().assign(y=lambda f: f["y"] - 6).to_csv(index=False))
+    keep("narrow", "gaussian_mixture", chain().assign(y=lambda f: f["y"] / 10).to_csv(index=False))
+    fast = person("F", 340)
+    fast.loc[20, "rt"] = 0.012
+    keep("long_anticipation", rt, fast.to_csv(index=False))
     return found

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from browser_cases import CHROMIUM, PAGE, cases, chain, lacking, person
+from browser_visitor import Visitor
 from matplotlib.image import imread
 
 import amortmix as am
@@ -17,55 +18,8 @@ from amortmix.storage.files import BadInput
 reason = lacking()
 pytestmark = pytest.mark.skipif(reason is not None, reason=str(reason))
 
-#: Milliseconds until a network has answered; on a busy machine it takes a while.
-PATIENCE = 60_000
 #: Bytes of a page with all networks that ship.
 LARGEST = 25e6
-
-
-class Visitor:
-    """A tab with the page, and all that went wrong or was asked for in it."""
-
-    def __init__(self, browser, index, **options):
-        self.context = browser.new_context(accept_downloads=True, **options)
-        self.tab, self.errors, self.requests, self.answers = self.context.new_page(), [], [], 0
-        self.tab.set_default_timeout(PATIENCE)
-        self.tab.on("console", lambda m: self.errors.append(m.text) if m.type in ("error", "warning") else None)
-        self.tab.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.tab.on("request", lambda request: self.requests.append(request.url))
-        self.tab.goto(index.as_uri())
-
-    def ready(self):
-        """Once everything is loaded."""
-        self.tab.wait_for_selector("html[data-ready]")
-        self.loaded = len(self.requests)
-        return self
-
-    def fitted(self):
-        """Once the next file or setting is answered: the problem that the page says, or nothing."""
-        self.answers += 1
-        self.tab.wait_for_selector(f'html[data-answers="{self.answers}"]')
-        known = self.tab.locator("#problem .problem")
-        return known.inner_text() if known.count() else ""
-
-    def drop(self, path):
-        """A file that is chosen: what the page says is wrong with it."""
-        self.tab.set_input_files("#file", path)
-        return self.fitted()
-
-    def saved(self, button):
-        """Text of a file that is saved."""
-        with self.tab.expect_download() as known:
-            self.tab.get_by_role("button", name=button, exact=True).click()
-        return known.value.path().read_bytes()
-
-    def table(self, button):
-        return pd.read_csv(io.BytesIO(self.saved(button)), index_col=0)
-
-    def leave(self):
-        """Nothing was asked for after loading, and nothing went wrong."""
-        assert self.errors == [] and self.requests[self.loaded :] == []
-        self.context.close()
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +58,7 @@ def set_field(visitor, words, value):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("name", ["clean", "missing", "semicolons", "people", "holes"])
+@pytest.mark.parametrize("name", ["clean", "anticipation", "missing", "semicolons", "people", "holes"])
 def test_a_file_has_the_verdict_and_the_numbers_of_python(visitor, tmp_path, name):
     model, path, reading = cases(tmp_path)[name]
     assert visitor.drop(path) == ""
@@ -200,6 +154,19 @@ def test_what_a_reader_has_to_judge_is_not_green(visitor, tmp_path):
     assert fit.verdict == "PSIS" and "decides the fit alone" in fit.reason
     first, second = visitor.tab.locator("#result .verdict.care p").all_inner_texts()[:2]
     assert first.startswith("PSIS: ") and second.endswith("(the field “smallest that counts” of rt).")
+
+
+def test_states_that_are_wrong_are_said_apart_from_parameters(visitor, tmp_path):
+    """Adapted proposals correct parameters alone; those of the page are the same as in Python."""
+    model, path, _ = cases(tmp_path)["shifted"]
+    nets = am.load(model, engine="exported")
+    visitor.drop(path)
+    assert set_field(visitor, "model", nets.engine.model.title) == ""
+    shown = visitor.tab.inner_text("#result .verdict.bad")
+    assert shown.startswith("MCMC: use the parameters of this fit, not its states")
+    assert "state probabilities are off" in shown and "exact ones" in shown
+    expected = nets.fit(path, draws=1000).summary()
+    assert (np.abs(visitor.table("Save parameters") - expected).max(axis=1) < 0.1 * expected["sd"]).all()
 
 
 def test_each_of_several_files_is_a_data_set(visitor, tmp_path):

@@ -12,7 +12,7 @@ from browser_cases import cases, needs_node, node
 import amortmix as am
 from amortmix.browser import card as cards
 from amortmix.browser.pieces import in_pieces
-from amortmix.inference import members, noise, psis
+from amortmix.inference import adapted, members, noise, psis, states_check
 from amortmix.inference.exported import FILE
 from amortmix.inference.reference import MmdTest
 from amortmix.storage.files import BadInput
@@ -33,8 +33,10 @@ CASES = (
         "codes_unknown",
     ),
     *("names", "milliseconds", "bad", "words", "surplus", "empty", "open_quote", "pooled", "people", "workbook"),
-    *("sessions_pooled", "sessions", "holes", "disorder", "classes"),
+    *("sessions_pooled", "sessions", "holes", "disorder", "classes", "shifted", "narrow", "long_anticipation"),
 )
+#: Cases whose proposals are adapted, and the verdict; single precision decides the draws of the last.
+ADAPTED = {"anticipation": "PSIS", "long_anticipation": "PSIS", "shifted": "MCMC", "narrow": "PSIS"}
 
 
 def called(*calls):
@@ -56,6 +58,42 @@ def test_random_numbers_are_those_of_numpy():
         )
         np.testing.assert_allclose(normal, noise.normal(seed, (4001,)), rtol=2e-6)
         assert words == np.random.SeedSequence([seed, 3]).generate_state(5).tolist()
+        (gumbel,) = called(("numbers/normal.js", "gumbel", seed, 30, 12))
+        np.testing.assert_allclose(gumbel, noise.gumbel(seed, (42,))[12:], rtol=2e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("width", [1, 4, 7])
+def test_adapted_proposals_are_those_of_python(width):
+    """Density, weights and the next proposal to 1e-9, noise to single precision."""
+    random, rules = np.random.default_rng(width), cards.rules()["adapted"]
+    factor = 0.3 * random.normal(size=(width, width)) + np.eye(width)
+    known = adapted.Adapted(random.normal(size=width), factor @ factor.T)
+    given = {"location": known.location.tolist(), "shape": known.shape.ravel().tolist()}
+    eps = 3 * random.normal(size=(2, 300, width)).astype(np.float32)
+    targets = np.where(random.random((2, 300)) < 0.2, -np.inf, 4 * random.normal(size=(2, 300)))
+    pieces = [adapted.Piece(None, None, e, t) for e, t in zip(eps, targets)]
+    expected = adapted.fitted(pieces, [adapted.Flow(), known])
+    rows = [{"noise": e.ravel().tolist(), "log_target": _plain(t)} for e, t in zip(eps, targets)]
+    flow, density, sample, few, next_one = called(
+        ("numbers/proposals.js", "logDensity", eps.ravel(), width),
+        ("numbers/proposals.js", "logDensity", eps.ravel(), width, given, rules),
+        ("numbers/proposals.js", "sample", given, 1000, 5, rules),
+        ("numbers/proposals.js", "tempered", targets.ravel(), 580),
+        ("fit/adapted.js", "fitted", rows, [None, given], width, rules),
+    )
+    np.testing.assert_allclose(flow, adapted.Flow().log_density(eps).ravel(), rtol=1e-9)
+    np.testing.assert_allclose(density, known.log_density(eps).ravel(), rtol=1e-9)
+    np.testing.assert_allclose(np.reshape(sample, (-1, width)), known.sample(1000, 5), rtol=2e-6, atol=1e-6)
+    assert few is None and adapted.tempered(targets.ravel(), 580) is None
+    np.testing.assert_allclose(next_one["location"], expected.location, rtol=1e-9)
+    np.testing.assert_allclose(next_one["shape"], expected.shape.ravel(), rtol=1e-9)
+
+
+@pytest.mark.parametrize("fewest", [2, 40, 150])
+def test_tempered_weights_are_those_of_python(fewest):
+    log_weights = np.r_[6 * np.random.default_rng(3).normal(size=200), -np.inf]
+    (found,) = called(("numbers/proposals.js", "tempered", log_weights, fewest))
+    np.testing.assert_allclose(found, adapted.tempered(log_weights, fewest), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize(("spread", "number"), [(0.3, 1000), (2.0, 1000), (6.0, 150), (0.0, 300)])
@@ -143,8 +181,9 @@ def asked(networks, folder, jobs):
 
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_a_file_is_fitted_or_refused_as_by_python(answers, name):
+def test_a_file_is_fitted_or_refused_as_by_python(answers, name, monkeypatch):
     """Draws of a seed agree to 1e-3; where weights choose among them, all but those on the edge of a weight."""
+    monkeypatch.setattr(states_check, "missing", lambda: "jax")  # a page has none
     nets, path, reading, said = answers[name]
     by = reading.pop("by", None)
     try:
@@ -158,7 +197,8 @@ def test_a_file_is_fitted_or_refused_as_by_python(answers, name):
     assert "problem" not in said, said
     assert len(said["found"]) == len(expected)
     for found, fit in zip(said["found"], expected.values()):
-        _compare(found, fit)
+        _compare(found, fit, exactly=name != "narrow")
+        assert fit.tree.attrs["adapted"] == (name in ADAPTED) and fit.verdict == ADAPTED.get(name, fit.verdict)
 
 
 def test_no_message_of_the_page_is_python(answers):
@@ -171,19 +211,24 @@ def test_no_message_of_the_page_is_python(answers):
     assert [text for text in here if python.search(text)] == []
 
 
-def _compare(found, fit):
+def _compare(found, fit, exactly=True):
+    """What the page found beside a fit; if not ``exactly``, other draws of the same posterior will do."""
     attrs, theta = fit.tree.attrs, np.reshape(found["theta"], fit.theta.shape)
     moved = (np.abs(theta - fit.theta) > 1e-3 * (1 + np.abs(fit.theta))).any(1)
-    assert moved.mean() <= (0.03 if attrs["posterior"] == "psis" else 0)
+    assert not exactly or moved.mean() <= (0.03 if attrs["posterior"] == "psis" else 0)
+    words, expected = (re.sub(r"-?\d\.\d+", "0", reason) for reason in (found["reason"], fit.reason))
+    assert words == expected
     assert found["verdict"] == fit.verdict and found["notes"] == fit.notes
     assert len(found["warnings"]) == len(fit.warnings) and found["labels"] == [str(x) for x in fit.labels]
-    for key, close in {"pareto_k": 2e-3, "mmd_p": 2e-3, "log_evidence": 1e-3, "proposals": 0}.items():
+    wide = {} if exactly else {"proposals_k": 0.1, "log_evidence": attrs["log_evidence_se"]}
+    known = {"pareto_k": 2e-3, "proposals_k": 2e-3, "mmd_p": 2e-3, "log_evidence": 1e-3, "proposals": 0, "adapted": 0}
+    for key, close in (known | wide).items():
         assert found["said"][key] == pytest.approx(attrs[key], abs=close), key
     table = fit.summary()
     sd = table["sd"].to_numpy()
     for key, column in {"mean": "mean", "low": "2.5%", "median": "median", "high": "97.5%"}.items():
         values = np.array([p[key] for p in found["parameters"]])
-        assert np.all(np.abs(values - table[column].to_numpy()) < 0.1 * sd), key
+        assert np.all(np.abs(values - table[column].to_numpy()) < (0.1 if exactly else 0.5) * sd), key
     p = fit.tree["latent_probabilities"][fit.head].sel(statistic="mean").values
     assert np.abs(np.reshape(found["states"]["mean"], p.shape) - p).max() < 0.01
 

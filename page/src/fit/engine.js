@@ -3,8 +3,9 @@
 //     answer   noise (S, d)    theta, u, log q(theta | y), log p(theta, y), and the summary of y
 //     states   u (S, d)        {head: probabilities (S, N, K)}
 //     units    theta (S, D)    log p(y_i | y_1:i-1, theta): (S, N)
+//     paths    theta (S, D)    draws of the states of all units (S, N), of Gumbel noise (S, N, K)
 
-import { normal } from "../numbers/normal.js";
+import { gumbel, normal } from "../numbers/normal.js";
 import { percent, span } from "../reading/format.js";
 import { countsOf, existsOf, oneSequence, padded, seenOf, startsOf } from "./data.js";
 
@@ -72,11 +73,30 @@ export class Engine {
 
   /** Draws of one data set: theta, u, log_q, log_joint and the summary, as flat arrays. */
   async answer(data, draws, seed) {
-    return this.run("answer", this.frame(data), normal(seed, draws * this.model.free), this.model.free);
+    return this.answerTo(data, this.noise(draws, seed));
   }
 
-  /** The outputs of a program for rows of so many numbers, those of all rows one after the other. */
-  async run(name, framed, rows, width) {
+  /** The same of draws that are made of this noise, whatever it was drawn from. */
+  async answerTo(data, noise) {
+    return this.run("answer", this.frame(data), noise, this.model.free);
+  }
+
+  /** Standard normal noise of which so many draws are made. */
+  noise(draws, seed) {
+    return normal(seed, draws * this.model.free);
+  }
+
+  /** Joint draws of the states of all units of a framed data set, one for each draw theta. */
+  async paths(framed, theta, seed) {
+    const shape = [framed.n, this.model.states.length];
+    const gumbels = (skipped, number) => gumbel(seed, number, skipped);
+    const { paths } = await this.run("paths", framed, theta, this.model.parameters.length, { shape, numbers: gumbels });
+    return paths;
+  }
+
+  /** The outputs of a program for rows of so many numbers, those of all rows one after the other; noise of these comes
+   * piece by piece, for that of all rows is large. */
+  async run(name, framed, rows, width, noise = null) {
     const { sizes, outputs } = this.card;
     const [size, number] = [sizes[name], rows.length / width];
     const pieces = [];
@@ -86,7 +106,8 @@ export class Engine {
         const row = Math.min(first + i, number - 1);
         piece.set(rows.subarray(row * width, (row + 1) * width), i * width);
       }
-      pieces.push(await this.programs.run(`${name}_${framed.n}.onnx`, inputsOf(framed, piece, width), outputs[name]));
+      const inputs = { ...inputsOf(framed, piece, width), ...noiseOf(noise, first, size) };
+      pieces.push(await this.programs.run(`${name}_${framed.n}.onnx`, inputs, outputs[name]));
     }
     return Object.fromEntries(
       outputs[name].map((k) => [k, k === "summary" ? pieces[0][k] : joined(pieces, k, size, number)]),
@@ -118,6 +139,12 @@ function inputsOf(framed, rows, width) {
     rows_0: [rows, [rows.length / width, width]],
   };
   return Object.fromEntries(Object.entries(all).filter(([, [values]]) => values));
+}
+
+function noiseOf(noise, first, size) {
+  if (!noise) return {};
+  const each = noise.shape.reduce((a, b) => a * b, 1);
+  return { rows_1: [noise.numbers(first * each, size * each), [size, ...noise.shape]] };
 }
 
 function joined(pieces, name, size, number) {

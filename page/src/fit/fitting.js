@@ -4,13 +4,14 @@
 
 import { mmdTest } from "../numbers/mmd.js";
 import { column, deviation, mean, quantileOf } from "../numbers/sums.js";
+import { wrongStates } from "./checked.js";
 import { countsOf, existsOf } from "./data.js";
 import { decisive } from "./influence.js";
 import { doubts } from "./members.js";
 import { farOutside } from "./reference.js";
 import { states } from "./states.js";
 import { judge, unusual } from "./verdict.js";
-import { weighted } from "./weights.js";
+import { rowsOf, weighted } from "./weights.js";
 
 /** Everything that is said about one data set, as plain values. */
 export async function fit(engine, table, { draws, seed, fewest }, rules) {
@@ -18,14 +19,17 @@ export async function fit(engine, table, { draws, seed, fewest }, rules) {
   const { data } = table;
   const drawn = await engine.answer(data, draws, seed);
   const { mmd, p } = card.reference ? mmdTest(drawn.summary, card.reference) : { mmd: null, p: null };
-  const { best, smoothed, said } = await weighted(engine, data, drawn, draws, seed, rules.fit);
+  const { best, flow, adapted, said } = await weighted(engine, data, drawn, draws, seed, rules);
   const concerns = engine.warnings(data);
   if (card.reference) concerns.push(...farOutside(card, table, rules.fit.far));
-  const { finite, lost } = finiteness(drawn, said, model.parameters.length);
+  const { finite, known } = finiteness(drawn, said, model.parameters.length);
+  const lost = draws - known.length;
   if (finite && lost) concerns.push(`${lost} of ${draws} draws of the networks are not finite and have no weight`);
-  if (finite) concerns.push(...(await judgedByData(engine, table, drawn, draws, smoothed, seed, rules)));
-  const [verdict, reason] = judge({ smoothed, p, concerns, finite, flaw: card.flaw, alpha: rules.fit.mmd_alpha });
+  if (finite) concerns.push(...(await judgedByData(engine, table, drawn, known, { best, flow, adapted }, seed, rules)));
   const probabilities = await states(engine, data, best.u, [fewest, draws], rules.fit.states_error);
+  const wrong = adapted && (await wrongStates(engine, table, best.theta, probabilities.mean, seed, rules.states));
+  const weights = { flow, adapted, states: wrong };
+  const [verdict, reason] = judge({ ...weights, p, concerns, finite, flaw: card.flaw, alpha: rules.fit.mmd_alpha });
   return {
     verdict,
     reason,
@@ -34,7 +38,7 @@ export async function fit(engine, table, { draws, seed, fewest }, rules) {
     notes: table.notes,
     parameters: summaryOf(model, best.theta),
     theta: best.theta,
-    states: probabilities,
+    states: { ...probabilities, wrong: Boolean(wrong) },
     said: {
       ...said,
       mmd,
@@ -46,22 +50,28 @@ export async function fit(engine, table, { draws, seed, fewest }, rules) {
   };
 }
 
-/** Whether all draws are numbers, or those that are not have no weight. */
+/** Whether all draws are numbers, or those that are not have no weight; and the places of those that are. */
 function finiteness(drawn, said, width) {
-  const lost = Array.from(drawn.log_q.keys()).filter(
-    (s) => !Number.isFinite(drawn.log_q[s]) || !drawn.theta.subarray(s * width, (s + 1) * width).every(Number.isFinite),
-  );
-  const harmless = said.posterior === "psis" && lost.every((s) => drawn.log_joint[s] === -Infinity);
-  return { finite: !lost.length || harmless, lost: lost.length };
+  const isKnown = (s) =>
+    Number.isFinite(drawn.log_q[s]) && drawn.theta.subarray(s * width, (s + 1) * width).every(Number.isFinite);
+  const all = Array.from(drawn.log_q.keys());
+  const lost = all.filter((s) => !isKnown(s));
+  const harmless = said.posterior === "psis" && (said.adapted || lost.every((s) => drawn.log_joint[s] === -Infinity));
+  return { finite: !lost.length || Boolean(harmless), known: all.filter(isKnown) };
 }
 
-async function judgedByData(engine, table, drawn, draws, smoothed, seed, rules) {
+/** What finite draws of the flow, by their places, give reason to say about the data. */
+async function judgedByData(engine, table, drawn, known, { best, flow, adapted }, seed, rules) {
   const found = [];
+  const theta = rowsOf(drawn.theta, engine.model.parameters.length, known);
   if (engine.card.learned) {
-    const weights = smoothed.reliable ? smoothed.logWeights : new Float64Array(draws);
-    found.push(...(await doubts(engine, table, drawn.theta, weights, rules.members)));
+    // weights that cannot be relied on leave few draws, which would vary too little
+    const ours = flow.reliable && !adapted ? known.map((s) => flow.logWeights[s]) : null;
+    const of = adapted ? best.theta : theta;
+    const weights = ours ?? new Float64Array(of.length / engine.model.parameters.length);
+    found.push(...(await doubts(engine, table, of, weights, rules.members)));
   }
-  return [...found, ...(await decisive(engine, table, drawn, draws, smoothed.reliable, seed, rules.influence))];
+  return [...found, ...(await decisive(engine, table, theta, flow.reliable, seed, rules.influence))];
 }
 
 /** Every sentence that a user must know; a verdict that does not trust the draws is one. */

@@ -8,14 +8,16 @@ import { general } from "../reading/format.js";
 import { kindOf } from "../reading/kinds.js";
 import { seenOf, without } from "./data.js";
 
-/** Sentences about observations that decide a fit alone. */
-export async function decisive(engine, table, drawn, draws, reliable, seed, rules) {
+/** Sentences about observations that decide a fit alone; theta are draws of the flow. */
+export async function decisive(engine, table, theta, reliable, seed, rules) {
+  const width = engine.model.parameters.length;
+  const draws = Math.min(theta.length / width, rules.draws);
   const found = [];
   for (const extreme of extremes(engine.model, table.data, rules.together).slice(0, rules.most)) {
     if (extreme.apart <= (reliable ? rules.apart : rules.somewhat)) break;
     const rest = without(table.data, extreme.places);
-    const other = await engine.answer(rest, Math.min(draws, rules.draws), seed);
-    const moved = movement(engine.model.parameters.length, drawn.theta, other.theta);
+    const other = await engine.answer(rest, draws, seed);
+    const moved = movement(width, theta, other.theta);
     const judged = !reliable && other.log_joint.some(Number.isFinite);
     const mended = judged && smooth(other.log_joint, other.log_q).reliable;
     if (mended || (extreme.apart > rules.apart && moved > rules.moved)) {

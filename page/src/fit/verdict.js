@@ -1,7 +1,7 @@
 // What to trust: the words that stand on every fit.
 //
 //     ABI          the networks' draws as they are
-//     PSIS         draws corrected by importance weights
+//     PSIS         draws corrected by importance weights, of the networks or of proposals adapted to the data
 //     MCMC         neither: run MCMC, which needs the density and no network
 //     UNRELIABLE   neither, for a learned density that is wrong
 
@@ -15,6 +15,7 @@ export const ADVICE = {
     "The draws are corrected by importance weights. The data or their design are unusual for the networks, " +
     "which does no harm as long as the weights can be relied on.",
   MCMC: "Do not use these draws. Run MCMC on the same declaration, in Python, or mend what the warnings name.",
+  STATES: "Do not use these states; in Python, where the model is declared, the same fit has exact ones.",
   UNRELIABLE: "Do not use these draws: no density can be relied on by which they could be checked or corrected.",
 };
 
@@ -32,10 +33,17 @@ export const restOf = (reason, sentences) =>
 export const unusual = (p, alpha) =>
   p !== null && p < alpha ? [`the data are unusual among the simulations (MMD p = ${p.toFixed(3)})`] : [];
 
-/** The verdict on one fit, and why in a sentence. */
-export function judge({ smoothed, p, concerns, finite, flaw, alpha }) {
+/** The verdict on one fit, and why in a sentence; `states` says what is wrong with state probabilities, or is null. */
+export function judge({ flow, p, concerns, finite, flaw, alpha, adapted, states }) {
   if (flaw) return ["UNRELIABLE", flaw];
-  const { k, threshold, reliable } = smoothed;
+  if (adapted && states) {
+    return ["MCMC", [...concerns, `${states}: the parameters can be used, run MCMC for the states`].join("; ")];
+  }
+  if (adapted) {
+    const reasons = [...concerns, ...unusual(p, alpha), whyAdapted(flow, adapted)];
+    return ["PSIS", `${reasons.join("; ")}: use the importance weighted draws`];
+  }
+  const { k, threshold, reliable } = flow;
   if (!finite || Number.isNaN(k) || !reliable) return ["MCMC", [...concerns, whyMcmc(finite, k, threshold)].join("; ")];
   const fine = `k-hat ${inWords(k)} is at most ${threshold.toFixed(2)}`;
   const found = [...concerns, ...unusual(p, alpha)];
@@ -44,7 +52,13 @@ export function judge({ smoothed, p, concerns, finite, flaw, alpha }) {
   return ["ABI", `the data look like the simulations (MMD p = ${p.toFixed(3)}) and ${fine}`];
 }
 
-const inWords = (k) => (Number.isFinite(k) ? k.toFixed(2) : k > 0 ? "inf" : "-inf");
+/** k-hat with two digits. */
+export const inWords = (k) => (Number.isFinite(k) ? k.toFixed(2) : String(k).replace("Infinity", "inf").toLowerCase());
+
+function whyAdapted(flow, { k, threshold }) {
+  const own = `the networks' own draws are not close enough here (k-hat ${inWords(flow.k)})`;
+  return `${own}, and proposals adapted to the data have k-hat ${inWords(k)}, at most ${threshold.toFixed(2)}`;
+}
 
 function whyMcmc(finite, k, threshold) {
   if (!finite) return "some draws of the networks are not finite: run MCMC";

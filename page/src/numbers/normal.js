@@ -1,4 +1,4 @@
-// Standard normal numbers from uniform ones, x = Phi^-1(u): Wichura (1988), algorithm AS 241.
+// Standard normal numbers from uniform ones, x = Phi^-1(u): Wichura (1988), algorithm AS 241; and Gumbel ones.
 
 import { uniform } from "./philox.js";
 
@@ -50,4 +50,9 @@ export function quantile(p) {
 /** Standard normal numbers of a seed, in single precision: the noise of which draws are made. */
 export function normal(seed, number) {
   return Float32Array.from(uniform(2n * BigInt(seed), number), quantile);
+}
+
+/** Standard Gumbel numbers of a seed, in single precision: the largest of log p_k + g_k is a draw of k from p. */
+export function gumbel(seed, number, skipped = 0) {
+  return Float32Array.from(uniform(2n * BigInt(seed) + 1n, number, skipped), (u) => -Math.log(-Math.log(u)));
 }

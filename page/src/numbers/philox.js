@@ -19,12 +19,12 @@ function block(counter, key) {
   return [a, b, c, d];
 }
 
-/** So many uniform numbers inside (0, 1) for a key, a BigInt. */
-export function uniform(key, number) {
+/** So many uniform numbers inside (0, 1) for a key, a BigInt; the first `skipped` ones, a multiple of 4, are left out. */
+export function uniform(key, number, skipped = 0) {
   const found = new Float64Array(number);
   // numbers k 2^-53, from zero on, moved by half of that: none is zero, and none may be rounded to one
   for (let i = 0; i < number; i += 4) {
-    const words = block(BigInt(i / 4 + 1), key);
+    const words = block(BigInt((skipped + i) / 4 + 1), key);
     for (let j = 0; j < 4 && i + j < number; j += 1) {
       found[i + j] = Math.min(Number(words[j] >> 11n) * 2 ** -53 + 2 ** -54, 1 - 2 ** -53);
     }

@@ -16,6 +16,17 @@ export function logSumExp(values) {
   return largest + Math.log(values.reduce((total, v) => total + Math.exp(v - largest), 0));
 }
 
+/** Parts of an array, one after the other. */
+export function concatenated(parts, kind = Float32Array) {
+  const found = new kind(parts.reduce((total, part) => total + part.length, 0));
+  let end = 0;
+  for (const part of parts) {
+    found.set(part, end);
+    end += part.length;
+  }
+  return found;
+}
+
 /** A quantile of values in increasing order, interpolated linearly. */
 export function quantileOf(ordered, q) {
   const place = q * (ordered.length - 1);

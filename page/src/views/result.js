@@ -1,6 +1,6 @@
 // One fit: the verdict first, in words; then states, parameters, the predictive check, and how it was made.
 
-import { ADVICE, CAUTION, USABLE, restOf } from "../fit/verdict.js";
+import { ADVICE, CAUTION, USABLE, inWords, restOf } from "../fit/verdict.js";
 import { element, short, table } from "./dom.js";
 import { predictiveFigures, statesFigure } from "./figures.js";
 import { parameterTable } from "./parameters.js";
@@ -14,6 +14,7 @@ const SAID = {
   good: "this fit can be used",
   care: "read this before you use the fit",
   bad: "do not use this fit",
+  half: "use the parameters of this fit, not its states",
 };
 
 /** A word of a verdict as it stands in tables. */
@@ -47,13 +48,14 @@ export function resultOf(card, name, fit) {
 function verdictOf(fit) {
   const { verdict, reason, concerns, shared } = fit;
   const colour = colourOf(fit);
+  const half = verdict === "MCMC" && fit.states.wrong;
   return element(
     "div",
     { class: `verdict ${colour}` },
-    element("p", {}, element("b", {}, `${verdict}: ${SAID[colour]}`)),
+    element("p", {}, element("b", {}, `${verdict}: ${SAID[half ? "half" : colour]}`)),
     [...shared, ...concerns].map((concern) => element("p", { class: "concern" }, `${concern}.`)),
     element("p", {}, restOf(reason, concerns)),
-    element("p", {}, colour === "care" && concerns.length ? CAUTION : ADVICE[verdict]),
+    element("p", {}, colour === "care" && concerns.length ? CAUTION : ADVICE[half ? "STATES" : verdict]),
   );
 }
 
@@ -143,8 +145,10 @@ export function showPredictive(pictures, name) {
 function madeOf(card, fit) {
   const { said } = fit;
   const found = [`model ${card.model.name}, prior ${fit.prior}; ${fit.draws} draws, seed ${fit.seed}`];
-  const k = Number.isFinite(said.pareto_k) ? said.pareto_k.toFixed(2) : String(said.pareto_k);
-  found.push(`Pareto k-hat ${k}, ${said.proposals} proposals worth ${Math.round(said.proposals_ess)} draws`);
+  const other = said.adapted ? ` of the networks, ${inWords(said.proposals_k)} of proposals adapted to the data` : "";
+  found.push(
+    `Pareto k-hat ${inWords(said.pareto_k)}${other}, ${said.proposals} proposals worth ${Math.round(said.proposals_ess)} draws`,
+  );
   found.push(`log evidence ${said.log_evidence.toFixed(2)} ± ${said.log_evidence_se.toFixed(2)} nats`);
   if (said.mmd_p !== null) {
     found.push(`MMD p = ${said.mmd_p.toFixed(3)}: how many simulated data sets are as far from the others`);

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from amortmix.browser.pieces import in_pieces
-from amortmix.inference import fitting, influence, members, reference, verdict, weighted
+from amortmix.inference import adapted, fitting, influence, members, reference, states_check, verdict, weighted
 from amortmix.inference.exported import CONTENT, FILE, Exported, file_of
 from amortmix.model import naming, places, pooled, varied
 from amortmix.storage.card import check_file, load_card
 from amortmix.storage.files import BadInput, plain
 
 #: Programs that a page runs, where there are any.
-PROGRAMS = ("answer", "states", "units", "members", "tails")
+PROGRAMS = ("answer", "states", "units", "paths", "members", "tails")
 #: Posterior draws, proposals for each of them, and the fewest draws of the states: of one data set, and of many.
 DRAWS, MOST, STATES, STATES_OF_MANY = 1000, 4, 1000, 64
 
@@ -127,9 +127,16 @@ def rules():
                 "most": influence.MOST_ENDS,
                 "together": influence.TOGETHER,
             },
-            "members": {k: getattr(members, k.upper()) for k in ("largest", "rare", "draws", "named")},
+            "members": _named(members, "largest", "rare", "draws", "named"),
+            "adapted": _named(adapted, "rounds", "own", "freedom", "for_moments"),
+            "states": _named(states_check, "largest", "draws", "errors"),
             "whose": sorted(pooled.WHOSE),
             "ends": pooled.ENDS.pattern,
             "most_missing": places.MOST_MISSING,
         }
     )
+
+
+def _named(module, *names):
+    """Constants of a module by their names in small letters."""
+    return {name: getattr(module, name.upper()) for name in names}
