@@ -8,15 +8,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from bayesflow.diagnostics import metrics as bayesflow_metrics
+from jaxtyping import Float, Int, Real
 
 from amortmix.diagnostics.simulated import calibration, mean_and_error
 from amortmix.model import hmm, runs, shown
+from amortmix.model.arrays import Array
+from amortmix.model.data import Data
 from amortmix.networks.classifiers import RULES, smoothing
 
 ECE_BINS = 10
 
 
-def sample_paths(amortized, data, draws, seed):
+def sample_paths(amortized, data: Data, draws: int, seed: int) -> Int[Array, "M {draws} N"]:
     """Posterior draws of the indicators of all units: theta from the flow, z from the classifier.
 
     Independent units are drawn one by one; a path of a hidden Markov model by backward sampling from the
@@ -49,7 +52,7 @@ def sample_paths(amortized, data, draws, seed):
     return shown.path(model.states, found)
 
 
-def path_calibration(amortized, data, states, draws, seed):
+def path_calibration(amortized, data: Data, states: Int[Array, "M N"], draws: int, seed: int) -> dict:
     """SBC of what theta and z say together, each a `calibration` of one quantity.
 
     Returns
@@ -78,7 +81,9 @@ def _whole_calibration(count, sampled, states, data, seed):
     return calibration(truth[:, None], drawn[..., None], seed)
 
 
-def state_log_probs(amortized, theta, data):
+def state_log_probs(
+    amortized, theta: Float[Array, "M D"], data: Data
+) -> tuple[dict[str, Float[Array, "M N K"]], dict[str, Float[Array, "M N K"]]]:
     """Log probabilities of the indicators at the true theta, exact and from the networks.
 
     Returns
@@ -99,7 +104,9 @@ def state_log_probs(amortized, theta, data):
     return {k: np.asarray(v) for k, v in exact.items()}, {k: np.asarray(v) for k, v in network.items()}
 
 
-def excess_cross_entropy(log_p, log_q, mask, states):
+def excess_cross_entropy(
+    log_p: Float[Array, "M N K"], log_q: Float[Array, "M N K"], mask: Real[Array, "M N"], states: Int[Array, "M N"]
+) -> dict:
     """Mean KL divergence per unit from exact to network probabilities, and calibration of the latter.
 
     Parameters
@@ -124,7 +131,7 @@ def excess_cross_entropy(log_p, log_q, mask, states):
     return {**mean_and_error(per_dataset), **error, **reliability(log_q, mask, states)}
 
 
-def reliability(log_q, mask, states):
+def reliability(log_q: Float[Array, "M N K"], mask: Real[Array, "M N"], states: Int[Array, "M N"]) -> dict:
     """Calibration of state probabilities (M, N, K) against the true states (M, N).
 
     Returns
@@ -145,7 +152,9 @@ def reliability(log_q, mask, states):
     }
 
 
-def smoothing_errors(exact, network, mask):
+def smoothing_errors(
+    exact: dict[str, Float[Array, "M N K"]], network: dict[str, Float[Array, "M N K"]], mask: Real[Array, "M N"]
+) -> dict:
     """Every smoothing rule, and filtering alone, against the exact smoother.
 
     Parameters
@@ -176,7 +185,7 @@ def smoothing_errors(exact, network, mask):
     return found | {"filtering alone": {s: error(h["filtering"]) for s, h in sources.items()}}
 
 
-def exact_filter_errors(model, datasets, seed):
+def exact_filter_errors(model, datasets: int, seed: int) -> dict:
     """`smoothing_errors` on new simulations, exact filters in the place of networks: the error of the rule alone."""
 
     def one(key):

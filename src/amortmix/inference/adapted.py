@@ -14,7 +14,10 @@ from is not used: the draws of a fit all come from the last proposal, so weights
 importance sampler, judged by k-hat as the flow's own.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy.special import logsumexp
@@ -22,6 +25,11 @@ from scipy.stats import multivariate_t
 
 from amortmix.inference import noise, psis
 from amortmix.inference.engine import Draws
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    from amortmix.model.arrays import Array
 
 #: Most rounds of fitting, each as many draws as the fit has.
 ROUNDS = 8
@@ -46,15 +54,15 @@ class Piece(NamedTuple):
     """
 
     draws: Draws
-    log_joint: np.ndarray
-    noise: np.ndarray
-    log_target: np.ndarray
+    log_joint: Float[Array, " S"]
+    noise: Float[Array, "S d"]
+    log_target: Float[Array, " S"]
 
 
 class Flow:
     """Noise as the flow has it, N(0, I): the first proposal, of which all others are changes."""
 
-    def log_density(self, eps):
+    def log_density(self, eps: Float[Array, "S d"]) -> Float[Array, " S"]:
         """log p(eps) of rows (S, d): (S,)."""
         eps = np.asarray(eps, float)
         return -0.5 * (eps**2).sum(-1) - 0.5 * eps.shape[-1] * np.log(2 * np.pi)
@@ -63,15 +71,15 @@ class Flow:
 class Adapted(NamedTuple):
     """A share of the flow's noise and a t distribution with ``location`` (d,) and ``shape`` (d, d)."""
 
-    location: np.ndarray
-    shape: np.ndarray
+    location: Float[Array, " d"]
+    shape: Float[Array, "d d"]
 
-    def log_density(self, eps):
+    def log_density(self, eps: Float[Array, "S d"]) -> Float[Array, " S"]:
         """log p_r(eps) of rows (S, d): (S,)."""
         moved = multivariate_t.logpdf(eps, self.location, self.shape, FREEDOM)
         return np.logaddexp(np.log(OWN) + Flow().log_density(eps), np.log1p(-OWN) + moved)
 
-    def sample(self, size, seed):
+    def sample(self, size: int, seed: int) -> Float[Array, "{size} d"]:
         """``size`` rows of noise (S, d), in single precision as the flow takes it."""
         own = noise.normal(seed, (size, len(self.location)))
         u = noise.uniform(2 * seed + 1, (size, FREEDOM // 2 + 1))
@@ -80,7 +88,7 @@ class Adapted(NamedTuple):
         return np.where(u[:, :1] < OWN, own, moved).astype(np.float32)
 
 
-def piece(eps, answer, proposal):
+def piece(eps: Float[Array, "S d"], answer, proposal) -> Piece:
     """`Piece` of noise (S, d) from ``proposal`` and of the engine's `Answer` to it.
 
     Parameters
@@ -98,7 +106,7 @@ def piece(eps, answer, proposal):
     return Piece(draws, log_joint, eps, np.where(known, log_target, -np.inf))
 
 
-def adapt(ask, first, seed, enough):
+def adapt(ask, first, seed: int, enough) -> tuple[Adapted, Piece] | None:
     """A proposal that suits the data, and its draws.
 
     Parameters
@@ -133,7 +141,7 @@ def adapt(ask, first, seed, enough):
     return best[1]
 
 
-def fitted(pieces, proposals):
+def fitted(pieces, proposals) -> Adapted | None:
     """`Adapted` to the weighted noise of all rounds; None where too few draws have any weight.
 
     Parameters
@@ -158,7 +166,7 @@ def fitted(pieces, proposals):
     return Adapted(location, shape)
 
 
-def tempered(log_weights, fewest):
+def tempered(log_weights: Float[Array, " S"] | Sequence[float], fewest: float) -> Float[Array, " S"] | None:
     """Normalized weights w^b with the largest power b <= 1 whose effective number is at least ``fewest``.
 
     None if fewer than that have any weight.

@@ -5,11 +5,18 @@
 both densities on the same space; a heavy tail of w, measured by k-hat, means that q missed a region.
 """
 
+from __future__ import annotations
+
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from arviz_stats.base import array_stats
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+    from amortmix.model.arrays import Array
 
 #: Log weights that differ by less are equal: single precision does not tell them apart.
 EQUAL = 1e-5
@@ -18,11 +25,11 @@ EQUAL = 1e-5
 class Psis(NamedTuple):
     """Smoothed, normalized log weights (S,) and the Pareto shape of their tail."""
 
-    log_weights: np.ndarray
+    log_weights: Float[Array, " S"]
     pareto_k: float
 
     @property
-    def weights(self):
+    def weights(self) -> Float[Array, " S"]:
         return np.exp(self.log_weights)
 
     @property
@@ -40,14 +47,14 @@ class Psis(NamedTuple):
         return float(1 / np.sum(self.weights**2))
 
 
-def log_ratio(log_target, log_proposal):
+def log_ratio(log_target: Float[Array, "*shape"], log_proposal: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """Raw log weights; a draw without density under the target has weight zero, whatever the proposal's density."""
     log_target, log_proposal = np.asarray(log_target, dtype=float), np.asarray(log_proposal, dtype=float)
     possible = ~np.isneginf(log_target)
     return np.where(possible, log_target - np.where(possible, log_proposal, 0), -np.inf)
 
 
-def smooth(log_target, log_proposal):
+def smooth(log_target: Float[Array, " S"], log_proposal: Float[Array, " S"]) -> Psis:
     """`Psis` of log densities (S,) of the draws under target and proposal; equal weights have no tail, k-hat -inf."""
     ratio = log_ratio(log_target, log_proposal)
     if np.isfinite(ratio).all() and np.ptp(ratio) < EQUAL:
@@ -58,7 +65,7 @@ def smooth(log_target, log_proposal):
     return Psis(log_weights, float(pareto_k))
 
 
-def evidence(log_ratios):
+def evidence(log_ratios: Float[Array, " S"]) -> tuple[float, float]:
     """log p(y) and its standard error from raw log weights (S,) of draws from q.
 
     The error is that of the mean weight, on the log scale; it means something where k-hat is small. Without any
@@ -73,7 +80,7 @@ def evidence(log_ratios):
     return float(value), float(np.sqrt(max(np.exp(second - 2 * total) - 1 / len(log_ratios), 0.0)))
 
 
-def resample(log_weights, n, seed):
+def resample(log_weights: Float[Array, " S"], n: int, seed: int) -> Int[Array, " {n}"] | None:
     """Indices of ``n`` draws, each taken as often as its weight says, in random order.
 
     Systematic resampling: draw s is taken n w_s times, rounded up or down, so that the mean of any function is unbiased

@@ -6,18 +6,21 @@ Such a state is one of K^(L+1), and the recursions of `amortmix.model.hmm` need 
 label z_t. With durations a state is a label and its stage, of which the last one repeats itself.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Shaped
 
+from amortmix.model.arrays import Array
 from amortmix.storage.files import BadInput
 
 #: Most states: recursions take the square of it for every unit.
 MOST_STATES = 256
 
 
-def stationary(transitions):
+def stationary(transitions: Float[Array, "*batch K K"]) -> Float[Array, "*batch K"]:
     """Probabilities (..., K) that one step of a chain leaves as they are.
 
     Parameters
@@ -100,17 +103,17 @@ class Memory:
         """The label of each state, S = K^(lags + 1) names."""
         return tuple(self.labels[z] for z in self._remembered[0])
 
-    def of(self, values):
+    def of(self, values: Shaped[Array, " K"]) -> Shaped[Array, "remembered S"]:
         """What values (K,), one for each label, are at the labels that a state remembers: (lags + 1, S)."""
         return values[self._remembered]
 
-    def transitions(self, transitions):
+    def transitions(self, transitions: Float[Array, "*batch K K"]) -> Float[Array, "*batch S S"]:
         """Transitions (..., S, S) between the states, of those (..., K, K) between labels."""
         z = self._remembered
         follows = np.all(z[1:, None, :] == z[:-1, :, None], axis=0)
         return jnp.where(follows, transitions[..., z[0][:, None], z[0][None, :]], 0.0)
 
-    def initial(self, oldest, transitions):
+    def initial(self, oldest: Float[Array, " K"], transitions: Float[Array, "K K"]) -> Float[Array, " S"]:
         """Probabilities (S,) of the states if the oldest label has the probabilities ``oldest`` (K,)."""
         z = self._remembered[::-1]
         found = oldest[z[0]]
@@ -160,11 +163,11 @@ class Durations:
         """The label of each state, S = sum of the stages names."""
         return tuple(self.labels[z] for z in self._label)
 
-    def of(self, values):
+    def of(self, values: Shaped[Array, " K"]) -> Shaped[Array, " S"]:
         """What values (K,), one for each label, are at each state: (S,)."""
         return values[self._label]
 
-    def transitions(self, hazards, jumps):
+    def transitions(self, hazards: Sequence[Float[Array, " _"]], jumps: Float[Array, "K K"]) -> Float[Array, "S S"]:
         """Transitions (S, S) between the states.
 
         Parameters

@@ -4,8 +4,7 @@ A Wiener process with drift nu and unit noise first reaches the boundary alpha a
 
     f(t) = alpha (2 pi t^3)^(-1/2) exp(-(alpha - nu t)^2 / (2 t)),
 
-and the racing diffusion model (Tillman et al. 2020) is the first of two such processes to arrive.
-Times in seconds.
+and the racing diffusion model (Tillman et al. 2020) is the first of two such processes to arrive. Times in seconds.
 """
 
 import math
@@ -15,15 +14,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.stats import norm
+from jaxtyping import Float, PRNGKeyArray
 from numpyro.distributions import Distribution, constraints
 from scipy.special import erfcx
 
+from amortmix.model.arrays import Array, Broadcast, Number, Numbers, Vector
 from amortmix.model.constraints import increasing, positive_increments
 
 LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
 
-def wald_log_pdf(t, alpha, nu):
+def wald_log_pdf(t: Numbers, alpha: Numbers, nu: Numbers) -> Broadcast:
     """log f(t) of the first passage at ``alpha`` with drift ``nu``; t > 0."""
     return jnp.log(alpha) - LOG_SQRT_2PI - 1.5 * jnp.log(t) - (alpha - nu * t) ** 2 / (2 * t)
 
@@ -58,7 +59,7 @@ def _mills(x):
     return t * found
 
 
-def wald_log_survival(t, alpha, nu):
+def wald_log_survival(t: Numbers, alpha: Numbers, nu: Numbers) -> Broadcast:
     """log P(T > t), accurate where the textbook formula overflows or cancels.
 
     With x = (nu t - alpha) / sqrt(t) and w = (nu t + alpha) / sqrt(t), exp(2 alpha nu) phi(w) = phi(x), so with M the
@@ -80,7 +81,7 @@ def wald_log_survival(t, alpha, nu):
     return jnp.where(x > 0, log_late, log_early)
 
 
-def wald_sample(key, alpha, nu, shape=()):
+def wald_sample(key: PRNGKeyArray, alpha: Numbers, nu: Numbers, shape: tuple = ()) -> Float[Array, "..."]:
     """First passage times, shape ``shape`` (Michael, Schucany & Haas 1976).
 
     The smaller root is written mean / (1 + r + sqrt(2 r + r^2)), which does not cancel.
@@ -93,14 +94,14 @@ def wald_sample(key, alpha, nu, shape=()):
     return jnp.where(take_smaller, smaller, mean * (mean / smaller))
 
 
-def race_log_pdf(t, correct, alpha, nu_correct, nu_error):
+def race_log_pdf(t: Numbers, correct: Numbers, alpha: Numbers, nu_correct: Numbers, nu_error: Numbers) -> Broadcast:
     """log density of decision time ``t`` and winner (``correct`` is 1 or 0) of a two-accumulator race."""
     nu_win = jnp.where(correct > 0.5, nu_correct, nu_error)
     nu_lose = jnp.where(correct > 0.5, nu_error, nu_correct)
     return wald_log_pdf(t, alpha, nu_win) + wald_log_survival(t, alpha, nu_lose)
 
 
-def race_sample(key, alpha, nu_correct, nu_error, shape=()):
+def race_sample(key: PRNGKeyArray, alpha: Numbers, nu_correct: Numbers, nu_error: Numbers, shape: tuple = ()) -> tuple:
     """Decision times and winners (1.0 = correct), each of shape ``shape``."""
     key_correct, key_error = jax.random.split(key)
     t_correct = wald_sample(key_correct, alpha, nu_correct, shape)
@@ -108,7 +109,7 @@ def race_sample(key, alpha, nu_correct, nu_error, shape=()):
     return jnp.minimum(t_correct, t_error), (t_correct <= t_error).astype(t_correct.dtype)
 
 
-def ordered_normal_sample(key, loc, scale):
+def ordered_normal_sample(key: PRNGKeyArray, loc: Vector, scale: Number) -> Float[Array, " K"]:
     """Independent normals conditioned on being increasing, by rejection as in section 3.2. (K,)"""
     loc = jnp.asarray(loc, dtype=float)
 
@@ -123,7 +124,7 @@ def ordered_normal_sample(key, loc, scale):
     return jax.lax.while_loop(unordered, draw, (key, -loc))[1]
 
 
-def ordered_normal_log_pdf(x, loc, scale):
+def ordered_normal_log_pdf(x: Float[Array, "*batch K"], loc: Vector, scale: Number) -> Float[Array, "*batch"]:
     """Log density of increasing independent normals, normalized; K is 2 or 3."""
     loc = jnp.asarray(loc, dtype=float)
     return norm.logpdf(x, loc, scale).sum(-1) - _log_order_probability(loc, scale)
@@ -253,7 +254,7 @@ class _Ordered(Distribution):
         return self.base.log_prob(value).sum(-1) + math.lgamma(self.number + 1)
 
 
-def ordered(base, number):
+def ordered(base, number: int):
     """Distribution of ``number`` independent draws from ``base`` in increasing order.
 
     Parameters

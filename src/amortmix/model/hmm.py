@@ -25,8 +25,17 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.nn import log_softmax
+from jaxtyping import Float, Int, PRNGKeyArray, Real
 
-from amortmix.model.arcs import into, logsumexp, message, out_of, predicted
+from amortmix.model.arcs import Arcs, into, logsumexp, message, out_of, predicted
+from amortmix.model.arrays import Array
+
+#: What one function takes: a chain that all units share, or one with a row for each unit.
+Init = Float[Array, "K *draws"] | Float[Array, "N K *draws"]
+Trans = Float[Array, "K K *draws"] | Float[Array, "N K K *draws"]
+PerState = Float[Array, "N K *draws"]
+Starts = Real[Array, " N"] | Real[Array, " N *draws"] | None
+Exists = Real[Array, " N"] | Real[Array, " N *draws"]
 
 
 class Filtered(NamedTuple):
@@ -42,12 +51,12 @@ class Filtered(NamedTuple):
         log p(y_t | y_1:t-1), whose sum is log_marginal.
     """
 
-    log_marginal: jax.Array
-    log_filter: jax.Array
-    log_units: jax.Array
+    log_marginal: Float[Array, "*draws"]
+    log_filter: PerState
+    log_units: Float[Array, " N *draws"]
 
 
-def two_state(stay):
+def two_state(stay: Float[Array, "*batch 2"]) -> Float[Array, "*batch 2 2"]:
     """Transition matrix (..., 2, 2) from the probabilities (..., 2) of staying in each state.
 
     Examples
@@ -93,7 +102,9 @@ def _of_next(starts):
     return None if starts is None else jnp.concatenate([starts[1:], jnp.zeros_like(starts[:1])])
 
 
-def filter(log_init, log_trans, log_lik, starts=None, arcs=None) -> Filtered:
+def filter(
+    log_init: Init, log_trans: Trans, log_lik: PerState, starts: Starts = None, arcs: Arcs | None = None
+) -> Filtered:
     """Filtering probabilities (eq. 16) and marginal likelihood of the data."""
 
     varies = _varies(log_init, log_lik[0])
@@ -112,7 +123,14 @@ def filter(log_init, log_trans, log_lik, starts=None, arcs=None) -> Filtered:
     return Filtered(norms.sum(0), log_filters, norms)
 
 
-def log_marginals(log_init, log_trans, n, starts=None, varies=False, arcs=None):
+def log_marginals(
+    log_init: Float[Array, "..."],
+    log_trans: Float[Array, "..."],
+    n: int,
+    starts: Real[Array, "{n} ..."] | None = None,
+    varies: bool = False,
+    arcs: Arcs | None = None,
+) -> Float[Array, "{n} K *draws"]:
     """log p(z_t | theta) for t = 1..n, before any data: (n, K); ``varies`` where the chain has a row for each unit."""
     moves = into(log_trans, arcs, varies)
 
@@ -126,7 +144,7 @@ def log_marginals(log_init, log_trans, n, starts=None, varies=False, arcs=None):
     return jax.lax.scan(step, log_init[0] if varies else log_init, inputs, length=n)[1]
 
 
-def log_future(log_trans, log_lik, starts=None, arcs=None):
+def log_future(log_trans: Trans, log_lik: PerState, starts: Starts = None, arcs: Arcs | None = None) -> PerState:
     """log p(y_t+1:N | z_t) up to a constant in z_t, for every t: (N, K); zero at the end of each sequence."""
     varies = log_trans.ndim > log_lik.ndim
     moves = out_of(log_trans, arcs, varies)
@@ -145,7 +163,9 @@ def log_future(log_trans, log_lik, starts=None, arcs=None):
     return jnp.flip(betas, 0)
 
 
-def state_log_probs(log_init, log_trans, log_lik, starts=None, arcs=None):
+def state_log_probs(
+    log_init: Init, log_trans: Trans, log_lik: PerState, starts: Starts = None, arcs: Arcs | None = None
+) -> dict[str, PerState]:
     """Log probabilities of the states, each (N, K).
 
     Returns
@@ -169,7 +189,9 @@ def state_log_probs(log_init, log_trans, log_lik, starts=None, arcs=None):
     }
 
 
-def most_probable_path(log_init, log_trans, log_lik, exists, starts=None):
+def most_probable_path(
+    log_init: Init, log_trans: Trans, log_lik: PerState, exists: Exists, starts: Starts = None
+) -> Int[Array, " N *draws"]:
     """The states z_1:N of largest p(z_1:N | y_1:N) (Viterbi): (N,).
 
     Parameters
@@ -199,7 +221,9 @@ def most_probable_path(log_init, log_trans, log_lik, exists, starts=None):
     return jnp.concatenate([jnp.flip(path, 0), last[None]])
 
 
-def evidence_of_filter(log_init, log_trans, log_filter, starts=None):
+def evidence_of_filter(
+    log_init: Init, log_trans: Trans, log_filter: PerState, starts: Real[Array, " N"] | None = None
+) -> PerState:
     """log p(y_t | z_t) up to a constant in z_t, (N, K), of filtering probabilities: filter over prediction."""
     varies = _varies(log_init, log_filter[0])
     initial = log_init if varies else log_init[None]
@@ -210,7 +234,9 @@ def evidence_of_filter(log_init, log_trans, log_filter, starts=None):
     return log_filter - jnp.concatenate([initial[:1], predicted])
 
 
-def sample_states(noise, log_trans, log_filter, exists, starts=None):
+def sample_states(
+    noise: PerState, log_trans: Trans, log_filter: PerState, exists: Exists, starts: Starts = None
+) -> Int[Array, " N *draws"]:
     """One draw of the whole path z_1:N given y and theta: forward filtering, backward sampling. (N,)
 
     Parameters
@@ -241,7 +267,13 @@ def sample_states(noise, log_trans, log_filter, exists, starts=None):
     return jnp.flip(z, 0)
 
 
-def simulate_states(key, log_init, log_trans, n, starts=None):
+def simulate_states(
+    key: PRNGKeyArray,
+    log_init: Float[Array, "*units K"],
+    log_trans: Float[Array, "*units K K"],
+    n: int,
+    starts: Real[Array, " {n}"] | None = None,
+) -> Int[Array, " {n}"]:
     """One path z_1:n of the Markov chain, states 0..K-1, which begins anew at ``starts``. (n,)"""
     key_first, key_rest = jax.random.split(key)
     varies = log_init.ndim > 1

@@ -11,9 +11,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Int
 
 from amortmix.model import declared, emissions, hmm
 from amortmix.model.arcs import FEWEST_STATES, Arcs
+from amortmix.model.arrays import Array
+from amortmix.model.data import Data
 from amortmix.model.declare import Model
 from amortmix.storage.files import BadInput
 
@@ -103,7 +106,9 @@ class HiddenMarkov(Model):
             chain = tuple(jnp.broadcast_to(a, (len(x), *shape)) for a, shape in zip(chain, ((k,), (k, k))))
         return chain
 
-    def chain(self, theta, x=None):
+    def chain(
+        self, theta: Float[Array, " D"], x: Float[Array, "N C"] | None = None
+    ) -> tuple[Float[Array, "*units K"], Float[Array, "*units K K"]]:
         """What `_chain` gives at theta (D,), with covariates x (N, C) where the model has any."""
         return self._chain(self.natural(theta), x)
 
@@ -113,23 +118,23 @@ class HiddenMarkov(Model):
     def _recursion(self, theta, data):
         return *self.chain(theta, data.x), self.log_densities(theta, data)
 
-    def log_likelihood(self, theta, data):
+    def log_likelihood(self, theta: Float[Array, " D"], data: Data) -> Float[Array, ""]:
         """log p(y | theta), all paths of states summed out."""
         return hmm.filter(*self._recursion(theta, data), data.starts, self.arcs).log_marginal
 
-    def log_likelihoods(self, theta, data):
+    def log_likelihoods(self, theta: Float[Array, "S D"], data: Data) -> Float[Array, " S"]:
         """log p(y | theta) of many theta (S, D): (S,)."""
         parts = jax.vmap(self._recursion, in_axes=(0, None))(theta, data)
         return hmm.filter(*(jnp.moveaxis(x, 0, -1) for x in parts), data.starts, self.arcs).log_marginal
 
-    def log_units(self, theta, data):
+    def log_units(self, theta: Float[Array, " D"], data: Data) -> Float[Array, " N"]:
         """log p(y_t | y_1:t-1, theta) of each unit (N,), zero where there is none; they sum to the log likelihood."""
         return hmm.filter(*self._recursion(theta, data), data.starts, self.arcs).log_units
 
-    def state_log_probs(self, theta, data):
+    def state_log_probs(self, theta: Float[Array, " D"], data: Data) -> dict[str, Float[Array, "N K"]]:
         """Log probabilities of the states, {head: (N, K)}; see `amortmix.model.hmm.state_log_probs`."""
         return hmm.state_log_probs(*self._recursion(theta, data), data.starts, self.arcs)
 
-    def most_probable_path(self, theta, data):
+    def most_probable_path(self, theta: Float[Array, " D"], data: Data) -> Int[Array, " N"]:
         """The most probable sequence of states (N,) (Viterbi)."""
         return hmm.most_probable_path(*self._recursion(theta, data), data.exists, data.starts)

@@ -12,8 +12,11 @@ from functools import cached_property
 import jax
 import jax.numpy as jnp
 from jax.nn import log_softmax, logsumexp
+from jaxtyping import Float, Int
 
 from amortmix.model import declared, emissions
+from amortmix.model.arrays import Array
+from amortmix.model.data import Data
 from amortmix.model.declare import Model
 
 
@@ -56,7 +59,7 @@ class Mixture(Model):
         found = jnp.log(weights) - jnp.log(jnp.sum(weights, axis=-1, keepdims=True))
         return jnp.broadcast_to(found, (len(x), k)) if self.driven else found
 
-    def log_weights(self, theta, x=None):
+    def log_weights(self, theta: Float[Array, " D"], x: Float[Array, "N C"] | None = None) -> Float[Array, "*units K"]:
         """What `_log_weights` gives at theta (D,), with covariates x (N, C) where the model has any."""
         return self._log_weights(self.natural(theta), x)
 
@@ -67,22 +70,22 @@ class Mixture(Model):
         """log p(y_i, z_i = k | theta): (N, K)."""
         return self.log_weights(theta, data.x) + self.log_densities(theta, data)
 
-    def log_likelihood(self, theta, data):
+    def log_likelihood(self, theta: Float[Array, " D"], data: Data) -> Float[Array, ""]:
         """log p(y | theta), the classes summed out."""
         return jnp.sum(self.log_units(theta, data))
 
-    def log_likelihoods(self, theta, data):
+    def log_likelihoods(self, theta: Float[Array, "S D"], data: Data) -> Float[Array, " S"]:
         """log p(y | theta) of many theta (S, D): (S,)."""
         return jax.vmap(self.log_likelihood, in_axes=(0, None))(theta, data)
 
-    def log_units(self, theta, data):
+    def log_units(self, theta: Float[Array, " D"], data: Data) -> Float[Array, " N"]:
         """log p(y_i | theta) of each unit (N,), zero where there is none; they sum to the log likelihood."""
         return logsumexp(self._log_joint_units(theta, data), axis=-1) * data.observed
 
-    def state_log_probs(self, theta, data):
+    def state_log_probs(self, theta: Float[Array, " D"], data: Data) -> dict[str, Float[Array, "N K"]]:
         """log p(z_i = k | y, theta): {"classification": (N, K)}."""
         return {"classification": log_softmax(self._log_joint_units(theta, data), axis=-1)}
 
-    def most_probable_path(self, theta, data):
+    def most_probable_path(self, theta: Float[Array, " D"], data: Data) -> Int[Array, " N"]:
         """The most probable class of each unit (N,)."""
         return jnp.argmax(self._log_joint_units(theta, data), axis=-1)

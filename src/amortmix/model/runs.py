@@ -5,10 +5,22 @@
 They are functions of the whole path z_1:N: probabilities of single units do not say what they are, joint draws do.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int, Real
 
-def switches(z, exists, starts=None):
+    from amortmix.model.arrays import Array
+
+
+def switches(
+    z: Int[Array, "*paths N"], exists: Real[Array, " N"], starts: Real[Array, " N"] | None = None
+) -> Int[Array, "*paths"]:
     """How many units have another state than the one before in their sequence (...,).
 
     Parameters
@@ -23,19 +35,23 @@ def switches(z, exists, starts=None):
     return np.sum(_changes(z, starts) & (np.asarray(exists)[1:] > 0), axis=-1)
 
 
-def share(z, exists, state):
+def share(z: Int[Array, "*paths N"], exists: Real[Array, " N"], state: int) -> Float[Array, "*paths"]:
     """Share of the units that are in a state (...,)."""
     exists = np.asarray(exists) > 0
     return np.sum((z == state) & exists, axis=-1) / exists.sum()
 
 
-def number(z, exists, state, starts=None):
+def number(
+    z: Int[Array, "*paths N"], exists: Real[Array, " N"], state: int, starts: Real[Array, " N"] | None = None
+) -> Int[Array, "*paths"]:
     """How many runs of a state there are (...,)."""
     begins = np.concatenate([np.ones((*np.shape(z)[:-1], 1), bool), _begins(z, starts)], axis=-1)
     return np.sum(begins & (z == state) & (np.asarray(exists) > 0), axis=-1)
 
 
-def longest(z, exists, state, starts=None):
+def longest(
+    z: Int[Array, "*paths N"], exists: Real[Array, " N"], state: int, starts: Real[Array, " N"] | None = None
+) -> Int[Array, "*paths"]:
     """Units in the longest run of a state (...,); 0 where there is none."""
     n = np.shape(z)[-1]
     begins = np.concatenate([np.ones((*np.shape(z)[:-1], 1), bool), _begins(z, starts)], axis=-1)
@@ -56,7 +72,9 @@ def _begins(z, starts):
     return changed if starts is None else changed | (np.asarray(starts)[1:] > 0)
 
 
-def summaries(z, exists, states, starts=None):
+def summaries(
+    z: Int[Array, "*paths N"], exists: Real[Array, " N"], states: Sequence[str], starts: Real[Array, " N"] | None = None
+) -> dict[str, Real[Array, "*paths"]]:
     """All of them by name, each (...,): switches, and of each state its share, the mean and the longest run.
 
     The mean run of a state without any is not a number.
