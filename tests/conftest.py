@@ -6,6 +6,7 @@ import os
 os.environ.setdefault("NPROC", "1")  # threads of XLA: tests run in two processes
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+import checking  # noqa: F401  shapes are checked in what is imported after it
 import jax
 import numpy as np
 import pytest
