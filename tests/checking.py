@@ -28,7 +28,10 @@ def checked(function):
     """The function with its arguments and its result checked by beartype, as `jaxtyping.jaxtyped` asks for it.
 
     Arguments of one layout come first: sizes that they have tell which of several another has, (K, S) or (N, K).
+    What a declaration is made of it checks itself, and says in one line what is wrong.
     """
+    if function.__name__ == "__init__":
+        return function
     signature = inspect.signature(function)
     hints = dict(function.__annotations__)
     result = hints.pop("return", typing.Any)
