@@ -46,7 +46,7 @@ def test_what_decides_a_fit_alone_is_named(networks, trials, values, options):
     found = fitted(nets, spoilt)
     named = next(w for w in found.warnings if "decides the fit alone" in w)
     assert all(f"of unit {i + 1}" in named for i in where) and next(iter(options)) in named
-    assert found.verdict == "MCMC"
+    assert found.verdict != "ABI"
     mended, clean = fitted(nets, spoilt, **options), fitted(nets, trials)
     assert mended.verdict in ("ABI", "PSIS") and mended.tree.attrs["not_observed"] == len(where)
     difference = (mended.summary()["mean"] - clean.summary()["mean"]) / clean.summary()["sd"]

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 from amortmix.storage.files import BadInput
 
@@ -72,7 +73,7 @@ def small(path):
 
 def fewer_colors(picture):
     """A PNG on white with a palette of at most `COLORS` colours; bytes to bytes."""
-    image = Image.open(io.BytesIO(picture)).convert("RGBA")
+    image = PngImageFile(io.BytesIO(picture)).convert("RGBA")
     white = Image.new("RGBA", image.size, "white")
     written = io.BytesIO()
     flat = Image.alpha_composite(white, image).convert("RGB")

@@ -69,7 +69,8 @@ def decisive(engine, table, drawn, reliable, seed):
             break
         rest = without(table.data, extreme.units, extreme.places)
         other, log_joint, _ = engine.answer(rest, min(len(drawn.theta), DRAWS), seed)
-        moved = np.abs(_mean(drawn.theta) - _mean(other.theta)) / (np.std(other.theta, axis=0) + 1e-9)
+        with_it, without_it = _finite(drawn.theta), _finite(other.theta)
+        moved = np.abs(with_it.mean(0) - without_it.mean(0)) / (without_it.std(0) + 1e-9)
         judged = not reliable and log_joint is not None and np.isfinite(log_joint).any()
         mended = judged and psis.smooth(log_joint, other.log_q).is_reliable
         if mended or (extreme.apart > APART and moved.max() > MOVED):
@@ -80,8 +81,8 @@ def decisive(engine, table, drawn, reliable, seed):
     return found
 
 
-def _mean(theta):
-    return np.mean(theta[np.isfinite(theta).all(1)], axis=0)
+def _finite(theta):
+    return theta[np.isfinite(theta).all(1)]
 
 
 def extremes(model, data):
