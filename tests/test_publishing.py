@@ -61,6 +61,21 @@ def test_a_copy_has_notebooks_and_numbers_and_no_draws(tmp_path):
     np.testing.assert_array_equal(pixels_of(shown), pixels)  # eight colours are fewer than the palette has
 
 
+def test_a_page_that_no_prior_changes_is_copied_once(tmp_path):
+    run(tmp_path / "run")
+    page = tmp_path / "run" / "paper/notebooks/a.ipynb"
+    other = picture(np.full((3, 3, 3), 7, np.uint8))
+    for name, content in {"a": page.read_bytes(), "b": page.read_bytes()}.items():
+        (tmp_path / "run/reference/notebooks").mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"run/reference/notebooks/{name}.ipynb").write_bytes(content)
+    changed = json.loads(page.read_text(encoding="utf-8"))
+    changed["cells"][0]["outputs"][0]["data"]["image/png"] = base64.b64encode(other).decode()
+    (tmp_path / "run/paper/notebooks/b.ipynb").write_text(json.dumps(changed), encoding="utf-8")
+    publish(tmp_path / "run", tmp_path / "copy")
+    copied = {p.relative_to(tmp_path / "copy").as_posix() for p in (tmp_path / "copy").glob("*/notebooks/*")}
+    assert copied == {"paper/notebooks/a.ipynb", "paper/notebooks/b.ipynb", "reference/notebooks/b.ipynb"}
+
+
 @pytest.mark.parametrize("lost", ["paper/notebooks/a.ipynb", PICTURES[0]])
 def test_an_unfinished_run_leaves_the_copy_as_it_is(tmp_path, lost):
     run(tmp_path / "run")

@@ -1,7 +1,8 @@
 """The small copy of a run that is committed: its executed notebooks, and its numbers.
 
 `make publish` runs this module on ``results/RUN`` and ``results/published/RUN``. Pictures are kept in the notebooks
-that show them, with a palette of 256 colours, a third of their bytes; only those that the README shows are files.
+that show them, with a palette of 256 colours, a third of their bytes; only those that the README shows are files. A
+page whose pictures are those of the same page under another prior is copied once.
 """
 
 import base64
@@ -38,7 +39,13 @@ def publish(run, target):
     BadInput
         If the run has no executed notebook, or lacks a picture of the README; nothing is changed then.
     """
-    found = {path.relative_to(run): small(path) for path in sorted(run.glob(f"*/{NOTEBOOKS}"))}
+    found = {}
+    for path in sorted(run.glob(f"*/{NOTEBOOKS}")):
+        content = small(path)
+        # pages of saved results are the same under every prior
+        others = [pictures_of(c) for p, c in found.items() if p.name == path.name]
+        if not pictures_of(content) or pictures_of(content) not in others:
+            found[path.relative_to(run)] = content
     if not found:
         raise BadInput(f"{run}: no executed notebook; expected a finished run, PRIOR/{NOTEBOOKS}")
     for picture in map(Path, PICTURES):
@@ -69,6 +76,12 @@ def small(path):
                 picture = fewer_colors(base64.b64decode("".join(shown["image/png"])))
                 shown["image/png"] = base64.b64encode(picture).decode()
     return (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def pictures_of(content):
+    """Pictures of a notebook, given as bytes, in their order."""
+    outputs = [o for cell in json.loads(content)["cells"] for o in cell.get("outputs", ())]
+    return [o["data"]["image/png"] for o in outputs if "image/png" in o.get("data", {})]
 
 
 def fewer_colors(picture):

@@ -52,9 +52,9 @@ def calibration(theta, draws, seed, false_alarm=FALSE_ALARM):
     np.random.seed(seed)  # BayesFlow draws its null distribution from NumPy's global generator
     quantile = false_alarm / theta.shape[1]
     number = max(NULL_DRAWS, int(np.ceil(LOWEST / quantile)))
-    log_gamma = bayesflow_metrics.calibration_log_gamma(draws, theta, num_null_draws=number, quantile=quantile)[
-        "values"
-    ]
+    with np.errstate(divide="ignore"):  # ranks beyond all of the null distribution: log 0, which is outside
+        found = bayesflow_metrics.calibration_log_gamma(draws, theta, num_null_draws=number, quantile=quantile)
+    log_gamma = found["values"]
     error = bayesflow_metrics.calibration_error(draws, theta)["values"]
     return {
         "log_gamma": log_gamma,
