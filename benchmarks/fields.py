@@ -2,17 +2,15 @@
 
     recessions   growth of the gross national product (Hamilton 1989), against recessions as NBER dates them
     elk          steps and turns of four elk (Morales et al. 2004), transitions by the distance to water
-    species      four measures of penguins (Gorman et al. 2014), and how many groups they are
     pay_off      the participants of case study 3, all trials, switched by what accuracy pays (Dutilh et al. 2011)
 
 Networks of the derived recipe are trained for each, fitted to the data, and compared with NUTS under the same
 declaration. Seconds are of CPU, of this process. Each field writes ``{field}.json`` (numbers), and as CSV
 ``{field}_parameters``, ``{field}_units`` (data, probabilities of states), ``{field}_predicted`` (histograms of
-replicated data) and what is asked of it beside: ``species_groups``, ``pay_off_people``.
+replicated data) and what is asked of it beside: ``pay_off_people``.
 """
 
 import argparse
-import runpy
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -31,8 +29,6 @@ from amortmix_paper.job import measured
 
 DATA, PEOPLE = Path("data/fields"), Path("data/dutilh2011")
 MINUTES, DRAWS, REPLICATIONS, BINS = 16, 4000, 200, 25
-#: Numbers of groups of birds whose evidence is compared, and minutes of each training but that of three groups.
-GROUPS, FEWER_MINUTES = (2, 3, 4, 5), 4
 NUTS = {"chains": 4, "warmup": 1000, "draws": 1000, "adapt_delta": 0.9}
 
 
@@ -46,7 +42,7 @@ SUMMARY = ("verdict", "pareto_k", "largest_shift_sd", "training_seconds", "data_
 class Field(NamedTuple):
     """A table, how it is read, what is known of each unit that no model has seen, and what is asked beside.
 
-    ``more(nets, fit, out, minutes, steps)`` returns tables by name.
+    ``more(nets)`` returns tables by name.
     """
 
     frame: pd.DataFrame
@@ -68,28 +64,6 @@ def elk():
     return Field(frame[["elk", "step", "turn", "water"]], {"sequence": "elk"}, frame["elk"])
 
 
-def species():
-    frame = pd.read_csv(DATA / "penguins.csv")
-    measures = frame[["flipper_length_mm", "bill_length_mm", "bill_depth_mm", "body_mass_g"]]
-    scaled = ((measures - measures.mean()) / measures.std()).set_axis(
-        ["flipper", "bill_length", "bill_depth", "mass"], axis=1
-    )
-    return Field(scaled, {}, frame["species"], groups)
-
-
-def groups(nets, fit, out, minutes, steps):
-    """Evidence of each number of groups, all equally probable before."""
-    fits = {len(nets.model.states): fit}
-    declared = runpy.run_path("models/species.py")["declared"]
-    for k in GROUPS:
-        if k not in fits:
-            model = declared(k).changed(name=f"species_{k}")
-            own = am.train(model, minutes=minutes, steps=steps, folder=out / f"species_{k}", assess=False)
-            fits[k] = own.fit(species().frame, draws=DRAWS, seed=1)
-    table = am.compare({str(k): fits[k] for k in sorted(fits)}).rename_axis("groups").reset_index()
-    return {"groups": table.assign(verdict=[fits[int(k)].verdict for k in table["groups"]])}
-
-
 def pay_off():
     """The participant with most trials; `people` are all."""
     frame = participants()["F"]
@@ -101,7 +75,7 @@ def participants():
     return {p.stem[-1]: pd.read_csv(p)[["rt", "accumulator", "pacc"]] for p in files_}
 
 
-def people(nets, fit, out, minutes, steps):
+def people(nets):
     """Pay-offs of the switch over and back of each participant, and the probability of hysteresis."""
     rows = []
     for person, frame in participants().items():
@@ -115,7 +89,7 @@ def people(nets, fit, out, minutes, steps):
     return {"people": pd.DataFrame(rows)}
 
 
-FIELDS = {"recessions": recessions, "elk": elk, "species": species, "pay_off": pay_off}
+FIELDS = {"recessions": recessions, "elk": elk, "pay_off": pay_off}
 QUANTILES = {"low": 0.025, "median": 0.5, "high": 0.975}
 
 
@@ -147,10 +121,6 @@ def agreement(name, truth, p):
         brier = np.mean((p["P(recession)"][seen] - (truth[seen] == "recession")) ** 2)
         share = (truth[seen] == "recession").mean()
         return {"brier": brier, "brier of the share alone": share * (1 - share)}
-    if name == "species":
-        seen = p.notna().all(axis=1)
-        counts = pd.crosstab(p[seen].idxmax(axis=1), truth[seen])
-        return {"birds": int(seen.sum()), "birds in the group of their species": int(counts.max().sum())}
     return {}
 
 
@@ -216,7 +186,7 @@ def one(name, out, minutes, steps):
         "units": units,
         "predicted": predicted(fit, nets.model, trees.observed(fit.tree)),
     }
-    tables |= field.more(nets, fit, out, min(minutes, FEWER_MINUTES), steps) if field.more else {}
+    tables |= field.more(nets) if field.more else {}
     for part, frame in tables.items():
         with files.atomic(out / f"{name}_{part}.csv") as temporary:
             frame.to_csv(temporary, index=False, float_format="%.5g")

@@ -133,7 +133,7 @@ def test_a_module_of_the_page_says_what_it_is_and_is_short(path):
 
 LIMITS = {p: 90 for p in (SOURCE / "amortmix" / "library").glob("*.py")} | {
     # the epidemic declares the curve of an outbreak as well, and models of published data say what each parameter is
-    p: {"epidemic": 60, "recessions": 45, "elk": 45, "pay_off": 50, "species": 45}.get(p.stem, 25)
+    p: {"epidemic": 60, "recessions": 45, "elk": 45, "pay_off": 50}.get(p.stem, 25)
     for p in (ROOT / "models").glob("*.py")
 }
 

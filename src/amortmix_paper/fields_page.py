@@ -1,4 +1,4 @@
-"""Figures of the page on published data of other fields: labels over time, tracks, groups of birds, pay-offs."""
+"""Figures of the page on published data of other fields: labels over time, tracks, pay-offs."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -6,9 +6,6 @@ import pandas as pd
 
 from amortmix.plots.posterior import predicted_counts_of
 from amortmix.plots.style import COLORS
-
-#: Colours of groups of birds, and the probability below which a bird belongs to none for sure.
-GROUPS, UNSURE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9"), 0.9
 
 
 def recessions(units):
@@ -48,25 +45,6 @@ def tracks(units):
         axis.set_title(animal, fontsize=10)
         axis.set_xlabel("km")
     figure.colorbar(points, ax=axes, label="P(exploring)", shrink=0.8)
-    return figure
-
-
-def birds(units):
-    """Two measures of each bird in the colour of its most probable group, its species as the symbol."""
-    figure, axis = plt.subplots(figsize=(6.4, 4.2))
-    known = units.dropna(subset=["flipper", "bill_length"])
-    columns = [c for c in known if c.startswith("P(") and not c.endswith("NUTS")]
-    group, sure = known[columns].to_numpy().argmax(1), known[columns].to_numpy().max(1)
-    for marker, (name, own) in zip("o^s", known.groupby("known").indices.items()):
-        colors = np.array(GROUPS)[group[own]]
-        axis.scatter(known["flipper"].iloc[own], known["bill_length"].iloc[own], 22, colors, marker, alpha=0.8)
-        axis.scatter([], [], 22, "#555555", marker, label=name)
-    unsure = sure < UNSURE
-    axis.scatter(known["flipper"][unsure], known["bill_length"][unsure], 70, "none", "o", edgecolors="black", lw=0.8)
-    axis.scatter([], [], 70, "none", "o", edgecolors="black", lw=0.8, label=f"P < {UNSURE:g}")
-    axis.set(xlabel="length of the flipper (sd)", ylabel="length of the bill (sd)")
-    axis.legend(frameon=False, fontsize=9)
-    figure.tight_layout()
     return figure
 
 
