@@ -23,6 +23,8 @@ extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"
+# tables in the answers of notebooks
+nb_render_markdown_format = "myst"
 exclude_patterns = ["_build", "figures", "generated/tables"]
 # `name` in a docstring is a link where there is something of that name, else code
 default_role = "py:obj"

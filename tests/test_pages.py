@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import typer
 import yaml
-from pages import command_line, config_keys, formats, models, networks, results, tables
+from pages import command_line, config_keys, formats, models, networks, notebooks, results, tables
 
 import amortmix as am
 from amortmix.cli import app
@@ -128,6 +128,16 @@ def test_networks_have_the_numbers_of_their_files():
             assert f"{metrics['gap_nats']['mean']:.3f} ± {metrics['gap_nats']['se']:.3f}" in text
         else:
             assert "calibration 0.00" in text
+
+
+def test_executed_notebooks_of_the_site_show_answers_before_code():
+    """A page that was executed says no parameters, and its code is folded; every notebook has a page."""
+    found = notebooks.pages(ROOT)
+    assert {f"notebooks/{p.name}" for p in (ROOT / "notebooks").glob("*.ipynb")} < set(found)
+    cells = json.loads(found["notebooks/table1.ipynb"])["cells"]
+    tags = [set(cell["metadata"].get("tags", ())) for cell in cells if cell["cell_type"] == "code"]
+    assert all("hide-input" in own and not own & notebooks.PARAMETERS for own in tags)
+    assert any(cell.get("outputs") for cell in cells)
 
 
 def test_results_have_targets_and_published_numbers():

@@ -9,6 +9,9 @@ Pages of the workflow: what was asked, what you should see, the answer, and clai
 notebook runs. `make paper` executes all of them into `results/`.
 """
 
+#: Tags of cells that say which run a page is of.
+PARAMETERS = {"parameters", "injected-parameters"}
+
 
 def pages(root):
     """{path: text}: an index, and a copy of each notebook."""
@@ -17,6 +20,7 @@ def pages(root):
     executed = {p.stem: p for p in found}
     sources = {p.stem: p for p in sorted((root / "notebooks").glob("*.ipynb"))}
     chosen = sources | executed
+    chosen = {name: chosen[name] for name in sorted(chosen, key=lambda name: (name != "overview", name))}
     copies = {f"notebooks/{name}.ipynb": _plain(path) for name, path in chosen.items()}
     words = "Executed, where the published run has a page; else text and code:" if executed else "Text and code:"
     toctree = "\n".join(["```{toctree}", ":maxdepth: 1", "", *(f"notebooks/{name}" for name in chosen), "```"])
@@ -24,5 +28,19 @@ def pages(root):
 
 
 def _plain(path):
-    """A notebook as text in one form, whatever wrote it."""
-    return json.dumps(json.loads(path.read_text(encoding="utf-8")), indent=1)
+    """A notebook as text in one form, whatever wrote it; of an executed one code can be unfolded, but parameters."""
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    if any(cell.get("outputs") for cell in notebook["cells"]):
+        notebook["cells"] = [_folded(cell) for cell in notebook["cells"] if not PARAMETERS & _tags(cell)]
+    return json.dumps(notebook, indent=1)
+
+
+def _tags(cell):
+    return set(cell["metadata"].get("tags", ()))
+
+
+def _folded(cell):
+    """A cell whose code is hidden until it is asked for."""
+    if cell["cell_type"] != "code":
+        return cell
+    return cell | {"metadata": cell["metadata"] | {"tags": sorted(_tags(cell) | {"hide-input"})}}

@@ -15,6 +15,7 @@ from pathlib import Path
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
+from amortmix.model import registry
 from amortmix.storage.files import BadInput
 
 #: Files of a run that are copied as they are, below the folder of its prior.
@@ -68,6 +69,8 @@ def small(path):
     """
     notebook = json.loads(path.read_text(encoding="utf-8"))
     notebook["metadata"].pop("papermill", None)
+    if path.stem in registry.names():  # pages of models are made from one notebook, whose title is of any model
+        _name(notebook["cells"], registry.find(path.stem).title)
     for cell in notebook["cells"]:
         cell["metadata"] = {k: v for k, v in cell["metadata"].items() if k not in ("papermill", "execution")}
         for output in cell.get("outputs", ()):
@@ -76,6 +79,12 @@ def small(path):
                 picture = fewer_colors(base64.b64decode("".join(shown["image/png"])))
                 shown["image/png"] = base64.b64encode(picture).decode()
     return (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _name(cells, title):
+    """Put the title of a model into the first heading."""
+    text = "".join(cells[0]["source"])
+    cells[0]["source"] = text.replace("# A model:", f"# {title}:", 1)
 
 
 def pictures_of(content):
