@@ -215,6 +215,7 @@ WRONG = {
         two_groups(features=lambda data: data.y - data.y.mean(), observations=(1, 2)),
         {"padding", "masks"},
     ),
+    "covariate that nothing uses": (chained(covariates={"x": dist.Normal(0, 1)}), {"covariates"}),
     "negative times": (two_groups(columns={"time": Positive()}), {"simulation"}),
 }
 

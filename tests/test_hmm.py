@@ -12,6 +12,7 @@ from scipy.special import logsumexp
 
 from amortmix.model import hmm
 from amortmix.networks.classifiers import smoothing
+from amortmix.storage.files import BadInput
 
 
 def chain(seed, n, k, scale=2.0):
@@ -165,3 +166,10 @@ def test_simulated_chain_has_the_transition_matrix():
         at = z[:-1] == state
         error = np.mean(z[1:][at] == state) - stay
         assert abs(error) < 5 * np.sqrt(stay * (1 - stay) / at.sum())
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (5, 1), (5, 3)])
+def test_probabilities_of_staying_are_two(shape):
+    """Those of five units in one axis are not the first two units', for whoever forgot that a state has its own."""
+    with pytest.raises(BadInput, match=r"expected \(2,\), or \(N, 2\)"):
+        hmm.two_state(jnp.full(shape, 0.9))

@@ -32,7 +32,8 @@ def _plain(path):
     notebook = json.loads(path.read_text(encoding="utf-8"))
     if any(cell.get("outputs") for cell in notebook["cells"]):
         notebook["cells"] = [_folded(cell) for cell in notebook["cells"] if not PARAMETERS & _tags(cell)]
-    return json.dumps(notebook, indent=1)
+    # beside each other on the site they are pages
+    return json.dumps(notebook, indent=1).replace('.ipynb\\"', '.html\\"')
 
 
 def _tags(cell):

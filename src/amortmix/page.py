@@ -23,9 +23,9 @@ td, th {padding: .2rem .7rem; text-align: right} td:first-child, th:first-child 
 
 #: What a verdict asks of its reader.
 ADVICE = {
-    "ABI": "The draws are those of the networks; importance weights found nothing to correct that matters.",
-    "PSIS": "The draws are corrected by importance weights. The data or their design are unusual for the networks, "
-    "which does no harm as long as the weights can be relied on.",
+    "ABI": "The networks know such data; their importance weights have little to correct.",
+    "PSIS": "The draws are corrected by importance weights. The data or their design are unusual for the networks, or "
+    "these are too far off, which does no harm as long as the weights can be relied on.",
     "MCMC": "Do not use these draws. Run MCMC on the same declaration (nets.mcmc), or mend what the warnings name.",
     "UNRELIABLE": "Do not use these draws: no density can be relied on by which they could be checked or corrected.",
     "CONVERGED": "Chains agree with each other.",

@@ -8,6 +8,7 @@ page whose pictures are those of the same page under another prior is copied onc
 import base64
 import io
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -25,6 +26,8 @@ NUMBERS += ("*/fits/*/comparison.json",)
 PICTURES = ("paper/figures/gaussian_hmm/fig11_states_hmm_demo.png", "paper/figures/table1/c2st.png")
 NOTEBOOKS = "notebooks/*.ipynb"
 COLORS = 256
+#: A link to a page beside this one.
+PAGE = re.compile(r'href="(\w+)\.html"')
 
 
 def publish(run, target):
@@ -75,6 +78,8 @@ def small(path):
         cell["metadata"] = {k: v for k, v in cell["metadata"].items() if k not in ("papermill", "execution")}
         for output in cell.get("outputs", ()):
             shown = output.get("data", {})
+            if "text/html" in shown:  # pages are notebooks here
+                shown["text/html"] = PAGE.sub(r'href="\1.ipynb"', "".join(shown["text/html"]))
             if "image/png" in shown:
                 picture = fewer_colors(base64.b64decode("".join(shown["image/png"])))
                 shown["image/png"] = base64.b64encode(picture).decode()

@@ -10,7 +10,7 @@ import { decisive } from "./influence.js";
 import { doubts } from "./members.js";
 import { farOutside } from "./reference.js";
 import { states } from "./states.js";
-import { judge, unusual } from "./verdict.js";
+import { judge, unusual, USABLE } from "./verdict.js";
 import { rowsOf, weighted } from "./weights.js";
 
 /** Everything that is said about one data set, as plain values. */
@@ -77,7 +77,10 @@ async function judgedByData(engine, table, drawn, known, { best, flow, adapted }
 /** Every sentence that a user must know; a verdict that does not trust the draws is one. */
 function warningsOf(card, concerns, verdict, reason) {
   const found = [...concerns];
-  if (!card.meaningful) found.push("the networks are hardly trained: results are not meaningful");
+  if (!card.meaningful) {
+    const what = USABLE.includes(verdict) ? "the draws rest on their weights alone" : "results are not meaningful";
+    found.push(`the networks are hardly trained: ${what}`);
+  }
   if (verdict === "MCMC" || verdict === "UNRELIABLE") found.push(`${verdict}: ${reason}`);
   return found;
 }

@@ -10,10 +10,10 @@ export const USABLE = ["ABI", "PSIS"];
 
 /** What a verdict asks of its reader. */
 export const ADVICE = {
-  ABI: "The draws are those of the networks; importance weights found nothing to correct that matters.",
+  ABI: "The networks know such data; their importance weights have little to correct.",
   PSIS:
-    "The draws are corrected by importance weights. The data or their design are unusual for the networks, " +
-    "which does no harm as long as the weights can be relied on.",
+    "The draws are corrected by importance weights. The data or their design are unusual for the networks, or these " +
+    "are too far off, which does no harm as long as the weights can be relied on.",
   MCMC: "Do not use these draws. Run MCMC on the same declaration, in Python, or mend what the warnings name.",
   STATES: "Do not use these states; in Python, where the model is declared, the same fit has exact ones.",
   UNRELIABLE: "Do not use these draws: no density can be relied on by which they could be checked or corrected.",
@@ -41,13 +41,13 @@ export function judge({ flow, p, concerns, finite, flaw, alpha, adapted, states 
   }
   if (adapted) {
     const reasons = [...concerns, ...unusual(p, alpha), whyAdapted(flow, adapted)];
-    return ["PSIS", `${reasons.join("; ")}: use the importance weighted draws`];
+    return ["PSIS", `${reasons.join("; ")}: the draws of this fit are corrected by their weights`];
   }
   const { k, threshold, reliable } = flow;
   if (!finite || Number.isNaN(k) || !reliable) return ["MCMC", [...concerns, whyMcmc(finite, k, threshold)].join("; ")];
   const fine = `k-hat ${inWords(k)} is at most ${threshold.toFixed(2)}`;
   const found = [...concerns, ...unusual(p, alpha)];
-  if (found.length) return ["PSIS", `${found.join("; ")}, and ${fine}: use the importance weighted draws`];
+  if (found.length) return ["PSIS", `${found.join("; ")}, and ${fine}: the draws of this fit are corrected by their weights`];
   if (p === null) return ["PSIS", `${fine}; no simulations are at hand to compare the data with`];
   return ["ABI", `the data look like the simulations (MMD p = ${p.toFixed(3)}) and ${fine}`];
 }
@@ -56,7 +56,8 @@ export function judge({ flow, p, concerns, finite, flaw, alpha, adapted, states 
 export const inWords = (k) => (Number.isFinite(k) ? k.toFixed(2) : String(k).replace("Infinity", "inf").toLowerCase());
 
 function whyAdapted(flow, { k, threshold }) {
-  const own = `the networks' own draws are not close enough here (k-hat ${inWords(flow.k)})`;
+  const worth = `k-hat ${inWords(flow.k)}, worth ${flow.ess.toFixed(0).toLowerCase()} of ${flow.logWeights.length} draws`;
+  const own = `the networks by themselves are too far off here (${worth})`;
   return `${own}, and proposals adapted to the data have k-hat ${inWords(k)}, at most ${threshold.toFixed(2)}`;
 }
 

@@ -217,7 +217,9 @@ class Fitter:
         """Every sentence that a user must know; a verdict that does not trust the draws is one."""
         found = list(concerns)
         if not self.amortized.card["meaningful"]:
-            found.append("the networks are hardly trained: results are not meaningful")
+            weighted = self.amortized.model.has_density and verdict.word in ("ABI", "PSIS")
+            what = "the draws rest on their weights alone" if weighted else "results are not meaningful"
+            found.append(f"the networks are hardly trained: {what}")
         if verdict.word in ("MCMC", "UNRELIABLE"):
             found.append(f"{verdict.word}: {verdict.reason}")
         return found

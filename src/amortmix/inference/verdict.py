@@ -63,14 +63,14 @@ def judge(
         return Verdict("MCMC", "; ".join([*concerns, f"{states}: the parameters can be used, run MCMC for the states"]))
     if adapted is not None:
         found = [*concerns, *unusual(mmd_p), _why_adapted(smoothed, adapted)]
-        return Verdict("PSIS", f"{'; '.join(found)}: use the importance weighted draws")
+        return Verdict("PSIS", f"{'; '.join(found)}: the draws of this fit are corrected by their weights")
     k, limit = smoothed.pareto_k, smoothed.threshold
     if not finite or math.isnan(k) or not smoothed.is_reliable:
         return Verdict("MCMC", "; ".join([*concerns, _why_mcmc(finite, k, limit)]))
     fine = f"k-hat {k:.2f} is at most {limit:.2f}"
     found = [*concerns, *unusual(mmd_p)]
     if found:
-        return Verdict("PSIS", f"{'; '.join(found)}, and {fine}: use the importance weighted draws")
+        return Verdict("PSIS", f"{'; '.join(found)}, and {fine}: the draws of this fit are corrected by their weights")
     if mmd_p is None:
         return Verdict("PSIS", f"{fine}; no simulations are at hand to compare the data with")
     return Verdict("ABI", f"the data look like the simulations (MMD p = {mmd_p:.3f}) and {fine}")
@@ -78,7 +78,8 @@ def judge(
 
 def _why_adapted(smoothed, adapted):
     k, limit = adapted.pareto_k, adapted.threshold
-    own = f"the networks' own draws are not close enough here (k-hat {smoothed.pareto_k:.2f})"
+    worth = f"k-hat {smoothed.pareto_k:.2f}, worth {smoothed.ess:.0f} of {len(smoothed.log_weights)} draws"
+    own = f"the networks by themselves are too far off here ({worth})"
     return f"{own}, and proposals adapted to the data have k-hat {k:.2f}, at most {limit:.2f}"
 
 

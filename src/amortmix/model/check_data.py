@@ -1,6 +1,7 @@
 """Checks of data sets: simulated ones, what must not matter in them, and their tables. Each takes a `Setting`."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
@@ -8,6 +9,7 @@ from amortmix.model import tables
 from amortmix.model.check_exact import answers
 from amortmix.model.check_setting import TOLERANCE, batched, compiled, difference, double
 from amortmix.model.data import pad
+from amortmix.model.emissions import takes_covariates
 
 #: Networks learn badly from features beyond this, which 99 of 100 must not reach.
 FEATURE = 50
@@ -195,6 +197,25 @@ def demos(c):
     return True, f"simulated: {', '.join(c.model.demos) or 'none declared'}"
 
 
+def covariates(c):
+    """Every covariate changes the density, in the middle of a data set too unless it decides beginnings alone."""
+    model = c.model
+    fields = [getattr(model, f, None) for f in ("weights", "transitions", "emission")]
+    everywhere = any(f is not None and takes_covariates(f) for f in fields)
+    density, left = compiled(model.log_likelihood), dict.fromkeys(model.covariates)
+    for i in range(20):
+        theta, data, _ = c.dataset(i)
+        where = len(data.x) // 2 if everywhere else 0
+        for name in list(left):
+            j = list(model.covariates).index(name)
+            other = data._replace(x=jnp.asarray(data.x).at[where, j].add(1.0))
+            if density(theta, other) != density(theta, data):
+                del left[name]
+    if left:
+        return False, f"{', '.join(left)} in the middle of a data set changes no density: is it used, for every unit?"
+    return True, f"{', '.join(model.covariates)} change the density, in the middle of a data set too"
+
+
 #: (name, applies to a model, function).
 CHECKS = (
     ("simulation", lambda model: True, simulation),
@@ -204,5 +225,6 @@ CHECKS = (
     ("order", lambda model: not model.dependent, order),
     ("features", lambda model: True, features),
     ("table", lambda model: True, table),
+    ("covariates", lambda model: bool(model.covariates) and model.has_density, covariates),
     ("demos", lambda model: bool(model.demos), demos),
 )

@@ -29,6 +29,7 @@ from jaxtyping import Float, Int, PRNGKeyArray, Real
 
 from amortmix.model.arcs import Arcs, into, logsumexp, message, out_of, predicted
 from amortmix.model.arrays import Array
+from amortmix.storage.files import BadInput
 
 #: What one function takes: a chain that all units share, or one with a row for each unit.
 Init = Float[Array, "K *draws"] | Float[Array, "N K *draws"]
@@ -56,8 +57,8 @@ class Filtered(NamedTuple):
     log_units: Float[Array, " N *draws"]
 
 
-def two_state(stay: Float[Array, "*batch 2"]) -> Float[Array, "*batch 2 2"]:
-    """Transition matrix (..., 2, 2) from the probabilities (..., 2) of staying in each state.
+def two_state(stay: Float[Array, "..."]) -> Float[Array, "*batch 2 2"]:
+    """Transition matrix (..., 2, 2) from the probabilities (..., 2) of staying in each state; else `BadInput`.
 
     Examples
     --------
@@ -65,6 +66,8 @@ def two_state(stay: Float[Array, "*batch 2"]) -> Float[Array, "*batch 2 2"]:
     Array([[0.75, 0.25],
            [0.5 , 0.5 ]], dtype=float32)
     """
+    if not jnp.ndim(stay) or stay.shape[-1] != 2:
+        raise BadInput(f"two_state: probabilities of shape {jnp.shape(stay)}; expected (2,), or (N, 2) for each unit")
     first, second = stay[..., 0], stay[..., 1]
     return jnp.stack([jnp.stack([first, 1 - first], axis=-1), jnp.stack([1 - second, second], axis=-1)], axis=-2)
 
