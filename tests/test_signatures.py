@@ -66,7 +66,6 @@ INITIAL, TRANSITIONS = np.full(K, -0.7), np.full((K, K), -0.7)
         lambda: hmm.filter(np.zeros((N + 1, K)), np.zeros((N, K, K)), np.zeros((N, K))),
         lambda: hmm.sample_states(np.zeros((N, K, S)), TRANSITIONS, np.zeros((N, K)), np.ones(N)),
         lambda: hmm.simulate_states(jax.random.key(0), INITIAL, TRANSITIONS, N, np.zeros(N - 1)),
-        lambda: jax.vmap(hmm.two_state)(jnp.ones((S, 3))),
         lambda: chains.Memory(("a", "b"), 1).initial(np.ones(3) / 3, np.eye(2)),
         lambda: distributions.race_log_pdf(jnp.ones(4), jnp.ones(3), 1.0, 2.0, 1.0),
         lambda: jax.jit(distributions.ordered_normal_log_pdf)(jnp.ones((N, 2)), jnp.zeros(3), 1.0),
