@@ -206,8 +206,7 @@ def test_a_fit_says_its_prior_and_is_read_again_under_it(networks, tmp_path):
     model = networks.model
     _, data, _ = simulate(model, 4, np.float32)
     prior = {"stay": [16.0, 4.0], "power": 0.5}
-    with pytest.warns(UserWarning, match="hardly trained|UNRELIABLE|MCMC"):
-        fit = networks.fit(data, draws=50, prior=prior)
+    fit = networks.fit(data, draws=50, prior=prior)
     assert fit.tree.attrs["priors"] == "paper, stay = (16, 4), power = 0.5"
     fit.save(tmp_path / "fit.nc")
     assert am.load_fit(tmp_path / "fit.nc").model.hyperparameters == model.hyperparameters | prior
@@ -246,8 +245,7 @@ def test_weights_for_other_priors_agree_with_nuts():
 
 def test_sensitivity_by_networks_is_the_fit_under_each_prior(networks):
     _, data, _ = simulate(networks.model, 4, np.float32)
-    with pytest.warns(UserWarning):
-        fit = networks.fit(data, draws=100)
+    fit = networks.fit(data, draws=100)
     found = fit.sensitivity(draws=100)
     assert {"power = 0.5", "paper", "reference", "stay = (1, 1)", "stay = (20, 20)"} <= set(found.table.index)
     assert (found.table["how"] == "networks").all()
@@ -291,8 +289,7 @@ def test_a_prior_has_the_name_of_the_variant_that_it_is_nearest_to():
 def test_weights_are_relative_to_the_prior_of_the_fit(networks):
     """Under half the power of the prior: the effective number is that of p(theta | other) / p(theta | half)."""
     _, data, _ = simulate(networks.model, 4, np.float32)
-    with pytest.warns(UserWarning):
-        fit = networks.fit(data, draws=200, prior={"power": 0.5})
+    fit = networks.fit(data, draws=200, prior={"power": 0.5})
     row = fit.sensitivity([{"mu_scale": 1.2}], draws=200).table.iloc[0]
     half = networks.model.with_prior({"power": 0.5})
     known, other = (jax.vmap(m.log_prior)(fit.theta) for m in (half, half.with_prior({"mu_scale": 1.2})))
