@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from amortmix.storage.files import BadInput
-from amortmix_paper.publishing import COLORS, PICTURES, fewer_colors, publish, small
+from amortmix_paper.publishing import COLORS, PICTURES, fewer_colors, publish
 
 PUBLISHED = Path(__file__).parents[1] / "results/published"
 NOTEBOOKS = sorted(PUBLISHED.glob("*/*/notebooks/*.ipynb"))
@@ -85,14 +85,6 @@ def test_an_unfinished_run_leaves_the_copy_as_it_is(tmp_path, lost):
     with pytest.raises(BadInput, match="run: no "):
         publish(tmp_path / "run", tmp_path / "copy")
     assert (tmp_path / "copy" / "there").exists()
-
-
-def test_a_page_of_a_model_has_its_title(tmp_path):
-    run(tmp_path)
-    page = tmp_path / "paper/notebooks/gaussian_hmm.ipynb"
-    heading = {"cell_type": "markdown", "metadata": {}, "source": ["# A model: from data\n", "More."]}
-    page.write_text(json.dumps({"cells": [heading], "metadata": {}}), encoding="utf-8")
-    assert json.loads(small(page))["cells"][0]["source"] == "# Gaussian hidden Markov model: from data\nMore."
 
 
 def test_what_is_transparent_becomes_white():

@@ -11,7 +11,7 @@ import pandas as pd
 from amortmix.model import registry
 from amortmix_paper import pretrained, summary_page, table1
 from amortmix_paper.captions import ModelFigures, captions_of
-from amortmix_paper.notebook_html import to_html, with_mathml
+from amortmix_paper.notebook_html import titled, to_html, with_mathml
 from amortmix_paper.statements import card_lines, chosen_data_sets, table_answer, validation_line
 
 MATHML = "{http://www.w3.org/1998/Math/MathML}"
@@ -35,6 +35,12 @@ def test_pages_need_no_network():
     fetched = re.findall(r"<(?!a\b)\w+[^>]*\b(?:src|href)=[\"'](https?:[^\"']*)", page)
     assert not fetched and "@import" not in page
     assert notebook.cells[0].source == "Text, $x$"
+
+
+def test_a_page_of_a_model_has_its_title():
+    cells = [nbformat.v4.new_markdown_cell(text) for text in ("# A model: from data\nMore.", "# A model: again")]
+    found = titled(nbformat.v4.new_notebook(cells=cells), "Epidemic")
+    assert [c.source for c in found.cells] == ["# Epidemic: from data\nMore.", "# A model: again"]
 
 
 def comparison(name, source, case="evidence_accumulation", **changes):

@@ -24,6 +24,20 @@ def with_mathml(markdown):
     return FORMULA.sub(mathml, markdown)
 
 
+def titled(notebook, title):
+    """An executed notebook whose first heading names what it is about, where it is made for any model.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        Changed in place, and returned.
+    title : str
+    """
+    first = notebook.cells[0]
+    first.source = first.source.replace("# A model:", f"# {title}:", 1)
+    return notebook
+
+
 def to_html(notebook, code=True):
     """The HTML of an executed notebook.
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
-from amortmix.model import registry
 from amortmix.storage.files import BadInput
 
 #: Files of a run that are copied as they are, below the folder of its prior.
@@ -43,13 +42,14 @@ def publish(run, target):
     BadInput
         If the run has no executed notebook, or lacks a picture of the README; nothing is changed then.
     """
-    found = {}
+    found, seen = {}, set()
     for path in sorted(run.glob(f"*/{NOTEBOOKS}")):
         content = small(path)
+        shown = (path.name, *pictures_of(content))
         # pages of saved results are the same under every prior
-        others = [pictures_of(c) for p, c in found.items() if p.name == path.name]
-        if not pictures_of(content) or pictures_of(content) not in others:
+        if len(shown) == 1 or shown not in seen:
             found[path.relative_to(run)] = content
+        seen.add(shown)
     if not found:
         raise BadInput(f"{run}: no executed notebook; expected a finished run, PRIOR/{NOTEBOOKS}")
     for picture in map(Path, PICTURES):
@@ -72,8 +72,6 @@ def small(path):
     """
     notebook = json.loads(path.read_text(encoding="utf-8"))
     notebook["metadata"].pop("papermill", None)
-    if path.stem in registry.names():  # pages of models are made from one notebook, whose title is of any model
-        _name(notebook["cells"], registry.find(path.stem).title)
     for cell in notebook["cells"]:
         cell["metadata"] = {k: v for k, v in cell["metadata"].items() if k not in ("papermill", "execution")}
         for output in cell.get("outputs", ()):
@@ -84,12 +82,6 @@ def small(path):
                 picture = fewer_colors(base64.b64decode("".join(shown["image/png"])))
                 shown["image/png"] = base64.b64encode(picture).decode()
     return (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode()
-
-
-def _name(cells, title):
-    """Put the title of a model into the first heading."""
-    text = "".join(cells[0]["source"])
-    cells[0]["source"] = text.replace("# A model:", f"# {title}:", 1)
 
 
 def pictures_of(content):

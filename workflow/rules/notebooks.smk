@@ -31,6 +31,7 @@ rule notebook:
         runtime=minutes(30),
     params:
         parameters=lambda w: notebook_parameters(w),
+        title=page_title,
         # not in the records, since it is made from the output: what `snakemake --report` says below each figure
         captions=lambda w, output: captions_of(output.figures),
     script:

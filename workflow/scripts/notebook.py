@@ -13,7 +13,7 @@ with job(snakemake):
 
     import amortmix
     from amortmix.storage import files
-    from amortmix_paper.notebook_html import to_html
+    from amortmix_paper.notebook_html import titled, to_html
 
     # the kernel inherits both: other backends draw, but nothing appears under the cells; and it finds the library
     # where this script does, in a conda environment too
@@ -38,8 +38,10 @@ with job(snakemake):
         except papermill.PapermillExecutionError as error:
             where = f"{snakemake.input.source}: cell {error.exec_count}"
             raise SystemExit(f"{where} failed ({error.ename}: {error.evalue}); see {failed}") from error
+    executed = titled(nbformat.read(failed, as_version=4), snakemake.params.title)
     with files.atomic(snakemake.output.notebook) as temporary:
-        os.replace(failed, temporary)
-    html = to_html(nbformat.read(snakemake.output.notebook, as_version=4), parameters["page"] != "overview")
+        nbformat.write(executed, temporary)
+    os.remove(failed)
+    html = to_html(executed, parameters["page"] != "overview")
     with files.atomic(snakemake.output.html) as temporary:
         temporary.write_text(html, encoding="utf-8")

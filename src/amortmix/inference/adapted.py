@@ -48,15 +48,16 @@ class Piece(NamedTuple):
         Their ``log_q`` is the density of the proposal that made them.
     log_joint : (S,)
         log p(theta, y).
-    noise : (S, d)
-    log_target : (S,)
+    noise : (S, d), optional
+        Known, as the next, where a proposal may be fitted to the piece.
+    log_target : (S,), optional
         log pi(noise), but for a constant; -inf where the networks or the density are not finite.
     """
 
     draws: Draws
     log_joint: Float[Array, " S"]
-    noise: Float[Array, "S d"]
-    log_target: Float[Array, " S"]
+    noise: Float[Array, "S d"] | None = None
+    log_target: Float[Array, " S"] | None = None
 
 
 class Flow:

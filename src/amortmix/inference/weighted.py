@@ -73,7 +73,7 @@ def weigh(engine, data, answer, noise, proposals, seed):
     if not source.suffices(flow):
         adapted = adapt(source.draw, piece(noise, answer, Flow()), seed, source.suffices)
     if adapted is None:
-        pieces, used = source.more(Flow(), Piece(drawn, log_joint, noise, log_joint), flow, seed)
+        pieces, used = source.more(Flow(), Piece(drawn, log_joint), flow, seed)
     else:
         proposal, first = adapted
         pieces, used = source.more(proposal, first, psis.smooth(first.log_joint, first.draws.log_q), seed)
@@ -122,7 +122,7 @@ class Source:
         """`Piece` of a proposal."""
         if isinstance(proposal, Flow):
             answer = self.engine.answer(self.data, self.draws, seed)
-            return Piece(answer.draws, answer.log_joint, self.engine.noise(self.draws, seed), answer.log_joint)
+            return Piece(answer.draws, answer.log_joint)
         eps = proposal.sample(self.draws, seed)
         return piece(eps, self.engine.answer_to(self.data, eps), proposal)
 
