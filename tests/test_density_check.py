@@ -13,7 +13,7 @@ import amortmix as am
 from amortmix.diagnostics.quality import quality_of
 from amortmix.inference.members import flaw
 from amortmix.inference.psis import Psis
-from amortmix.inference.verdict import judge
+from amortmix.inference.verdict import Facts, judge
 from amortmix.mcmc.results import McmcFit
 from amortmix.mcmc.tree import verdict_of
 from amortmix.model.factors import COMPONENTS
@@ -132,7 +132,7 @@ def test_what_follows_from_a_density_that_failed():
     report = {"divergence": 1e-5, "problems": ["its members disagree"]}
     wrong = flaw(report)
     assert "failed its own check" in wrong and "its members disagree" in wrong
-    verdict = judge(True, Psis(np.zeros(4000), 0.1), 0.5, flaw=wrong)
+    verdict = judge(Facts(True, Psis(np.zeros(4000), 0.1), 0.5, flaw=wrong))
     assert verdict == ("UNRELIABLE", wrong)
     chains = McmcFit(
         np.random.default_rng(1).normal(size=(4, 500, 2)), {"diverging": np.zeros((4, 500))}, "", 0.0, 0.0, []

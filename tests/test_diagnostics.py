@@ -13,7 +13,7 @@ from amortmix.diagnostics import comparison, simulated, states
 from amortmix.diagnostics.quality import quality_of
 from amortmix.inference import psis
 from amortmix.inference.reference import MmdTest
-from amortmix.inference.verdict import judge
+from amortmix.inference.verdict import Facts, judge
 from amortmix.mcmc.engine import McmcFit
 from amortmix.model import registry
 from amortmix.model.data import Data, as_numpy
@@ -83,7 +83,7 @@ def test_mmd_is_that_of_its_definition():
     ],
 )
 def test_verdict_with_a_density(p, k, options, expected):
-    verdict = judge(True, psis.Psis(np.zeros(4000), k), p, **options)
+    verdict = judge(Facts(True, psis.Psis(np.zeros(4000), k), p, **options))
     assert verdict.word == expected
     for words in (
         *options.get("concerns", ()),
@@ -105,7 +105,7 @@ def test_verdict_with_a_density(p, k, options, expected):
     ],
 )
 def test_verdict_without_a_density(p, options, expected):
-    verdict = judge(False, None, p, **options)
+    verdict = judge(Facts(False, None, p, **options))
     assert verdict.word == expected and "no density" in verdict.reason
 
 

@@ -18,7 +18,7 @@ from numpyro import sample
 import amortmix as am
 from amortmix.diagnostics import local
 from amortmix.inference.fit import Fit
-from amortmix.inference.verdict import judge
+from amortmix.inference.verdict import Facts, judge
 from amortmix.model.data import Data
 from amortmix.storage.files import BadInput
 
@@ -116,10 +116,10 @@ def test_draws_without_a_common_region_cannot_be_judged():
 
 def test_the_verdict_without_a_density_says_what_was_found():
     good, bad = checked(Conjugate()), checked(Conjugate(scale=lambda m: 0.4))
-    assert judge(False, None, 0.5, local=good).word == "ABI"
-    verdict = judge(False, None, 0.5, local=bad)
+    assert judge(Facts(False, None, 0.5, local=good)).word == "ABI"
+    verdict = judge(Facts(False, None, 0.5, local=bad))
     assert verdict.word == "UNRELIABLE" and "outside their bands for mu" in verdict.reason
-    assert "was not checked" in judge(False, None, 0.5).reason
+    assert "was not checked" in judge(Facts(False, None, 0.5)).reason
 
 
 @pytest.mark.parametrize("engine", ["exported", "jax"])

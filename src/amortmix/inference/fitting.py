@@ -18,7 +18,7 @@ from amortmix.inference.fit import Fit
 from amortmix.inference.influence import decisive
 from amortmix.inference.reference import MmdTest, far_outside
 from amortmix.inference.states_check import Checked, checked
-from amortmix.inference.verdict import judge, unusual
+from amortmix.inference.verdict import Facts, judge, unusual
 from amortmix.inference.weighted import weigh
 from amortmix.model import tables
 from amortmix.storage import tree as trees
@@ -158,8 +158,9 @@ class Fitter:
         if weighted.adapted is not None and self.amortized.smoothing_rule == "exact":
             shown = checked(self.amortized, table, best.theta, states, seed)
         concerns += [shown.sentence] if shown.sentence and not shown.wrong else []
+        wrong = shown.sentence if shown.wrong else None
         known = model.has_density, weighted.flow, found.get("mmd_p"), concerns, finite, meaningful, local, flaw
-        verdict = judge(*known, weighted.adapted, shown.sentence if shown.wrong else None)
+        verdict = judge(Facts(*known, adapted=weighted.adapted, states=wrong))
         found |= extra | {
             "engine": "abi",
             "program": self.amortized.name,

@@ -6,6 +6,7 @@ Asked where parameters had to be corrected by adapted proposals: networks that a
 and weights do not correct those. Where they are, the recursions of the declaration answer, with JAX.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -95,9 +96,14 @@ def checked(engine, table, theta, states, seed):
 
 def exact(engine, data, theta):
     """{head: (S, N, L)}, probabilities of the labels for draws theta (S, D), by the recursions; needs JAX."""
+    model = engine.in_jax.model
+    found, n = _recursions(model)(np.asarray(theta), engine.frame(data)), data.y.shape[0]
+    return {h: shown.probabilities(model.states, np.exp(np.asarray(found[h])))[:, :n] for h in model.heads}
+
+
+@lru_cache(maxsize=8)
+def _recursions(model):
+    """`state_log_probs` of draws, one after the other; compiled once for all data sets of one frame."""
     import jax
 
-    model, framed = engine.in_jax.model, engine.frame(data)
-    run = jax.jit(lambda rows: jax.lax.map(lambda t: model.state_log_probs(t, framed), rows))
-    found, n = run(np.asarray(theta)), data.y.shape[0]
-    return {h: shown.probabilities(model.states, np.exp(np.asarray(found[h])))[:, :n] for h in model.heads}
+    return jax.jit(lambda rows, data: jax.lax.map(lambda theta: model.state_log_probs(theta, data), rows))

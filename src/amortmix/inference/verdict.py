@@ -6,10 +6,18 @@ MCMC         neither: run MCMC, which needs the density and no network
 UNRELIABLE   neither, and there is no density, or a learned one that is wrong: do not use this fit
 """
 
+from __future__ import annotations
+
 import math
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from amortmix.inference.psis import Psis
 
 MMD_ALPHA = 0.1  # section 3.5, Table 1
+#: How a sentence on weights ends.
+CORRECTED = "the draws of this fit are corrected by their weights"
 
 
 class Verdict(NamedTuple):
@@ -19,21 +27,10 @@ class Verdict(NamedTuple):
     reason: str
 
 
-def judge(
-    has_density,
-    smoothed=None,
-    mmd_p=None,
-    concerns=(),
-    finite=True,
-    meaningful=True,
-    local=None,
-    flaw=None,
-    adapted=None,
-    states=None,
-):
-    """The verdict on one fit.
+class Facts(NamedTuple):
+    """What a verdict rests on.
 
-    Parameters
+    Attributes
     ----------
     has_density : bool
     smoothed : Psis, optional
@@ -55,25 +52,49 @@ def judge(
     states : str, optional
         What is wrong with the networks' state probabilities, which no weights correct.
     """
-    if flaw:
-        return Verdict("UNRELIABLE", flaw)
-    if not has_density:
-        return _without_density(mmd_p, concerns, finite, meaningful, local)
-    if adapted is not None and states:
-        return Verdict("MCMC", "; ".join([*concerns, f"{states}: the parameters can be used, run MCMC for the states"]))
-    if adapted is not None:
-        found = [*concerns, *unusual(mmd_p), _why_adapted(smoothed, adapted)]
-        return Verdict("PSIS", f"{'; '.join(found)}: the draws of this fit are corrected by their weights")
-    k, limit = smoothed.pareto_k, smoothed.threshold
-    if not finite or math.isnan(k) or not smoothed.is_reliable:
-        return Verdict("MCMC", "; ".join([*concerns, _why_mcmc(finite, k, limit)]))
+
+    has_density: bool
+    smoothed: Psis | None = None
+    mmd_p: float | None = None
+    concerns: Sequence[str] = ()
+    finite: bool = True
+    meaningful: bool = True
+    local: Any = None
+    flaw: str | None = None
+    adapted: Psis | None = None
+    states: str | None = None
+
+
+def judge(facts):
+    """The `Verdict` on one fit.
+
+    Parameters
+    ----------
+    facts : Facts
+    """
+    if facts.flaw:
+        return Verdict("UNRELIABLE", facts.flaw)
+    if not facts.has_density:
+        return _without_density(facts)
+    found = [*facts.concerns, *unusual(facts.mmd_p)]
+    if facts.adapted is not None:
+        return _with_adapted(facts, found)
+    k, limit = facts.smoothed.pareto_k, facts.smoothed.threshold
+    if not facts.finite or math.isnan(k) or not facts.smoothed.is_reliable:
+        return Verdict("MCMC", "; ".join([*facts.concerns, _why_mcmc(facts.finite, k, limit)]))
     fine = f"k-hat {k:.2f} is at most {limit:.2f}"
-    found = [*concerns, *unusual(mmd_p)]
     if found:
-        return Verdict("PSIS", f"{'; '.join(found)}, and {fine}: the draws of this fit are corrected by their weights")
-    if mmd_p is None:
+        return Verdict("PSIS", f"{'; '.join(found)}, and {fine}: {CORRECTED}")
+    if facts.mmd_p is None:
         return Verdict("PSIS", f"{fine}; no simulations are at hand to compare the data with")
-    return Verdict("ABI", f"the data look like the simulations (MMD p = {mmd_p:.3f}) and {fine}")
+    return Verdict("ABI", f"the data look like the simulations (MMD p = {facts.mmd_p:.3f}) and {fine}")
+
+
+def _with_adapted(facts, found):
+    if facts.states:
+        advice = f"{facts.states}: the parameters can be used, run MCMC for the states"
+        return Verdict("MCMC", "; ".join([*facts.concerns, advice]))
+    return Verdict("PSIS", f"{'; '.join([*found, _why_adapted(facts.smoothed, facts.adapted)])}: {CORRECTED}")
 
 
 def _why_adapted(smoothed, adapted):
@@ -98,16 +119,17 @@ def unusual(mmd_p):
     return []
 
 
-def _without_density(mmd_p, concerns, finite, meaningful, local):
+def _without_density(facts):
     none = "there is no density, so no weights can correct or check the draws"
-    problems = [*([] if finite else ["some draws are not finite"]), *concerns, *unusual(mmd_p)]
-    if not meaningful:
+    problems = [*([] if facts.finite else ["some draws are not finite"]), *facts.concerns, *unusual(facts.mmd_p)]
+    if not facts.meaningful:
         problems.append("the networks are hardly trained")
+    local = facts.local
     if local is not None and not local.inside:
         problems.append(local.sentence)
     if problems:
         return Verdict("UNRELIABLE", f"{'; '.join(problems)}; {none}")
-    if mmd_p is None:
+    if facts.mmd_p is None:
         return Verdict("UNRELIABLE", f"no simulations are at hand to compare the data with; {none}")
     known = "whether they are right around these data was not checked" if local is None else local.sentence
-    return Verdict("ABI", f"the data look like the simulations (MMD p = {mmd_p:.3f}); {none}; {known}")
+    return Verdict("ABI", f"the data look like the simulations (MMD p = {facts.mmd_p:.3f}); {none}; {known}")
