@@ -242,8 +242,8 @@ def test_an_error_of_a_users_function_is_one_row():
     """What does not need the function is checked; what needs it says so in one line."""
     rows = {row.name: row for row in check(two_groups(emission=broken)).rows}
     assert rows["prior"].passed and not rows["simulation"].passed
-    assert rows["simulation"].sentence.startswith("KeyError: 'no such parameter")
-    assert rows["table"].sentence == "not tried: it needs simulated data sets, which could not be made"
+    assert "emission asks for 'no such parameter" in rows["simulation"].sentence
+    assert rows["table"].sentence == "not tried without simulated data sets"
     assert all("\n" not in row.sentence for row in rows.values())
     assert failed(two_groups(features=broken), {name for name, *_ in CHECKS}) == {
         "features",

@@ -3,9 +3,11 @@
 from types import SimpleNamespace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 import pytest
+from numpyro import sample
 from scipy.optimize import brentq
 
 import amortmix as am
@@ -75,3 +77,34 @@ def test_the_epidemic_passes_every_check():
     """Simulator against density, shapes, masks and Jacobians, as `am.check` does for any declaration."""
     report = am.check(EPIDEMIC)
     assert report.passed, report
+
+
+def drives(**changed):
+    """A chain that a covariate drives, with some fields in the place of its own."""
+
+    def prior():
+        return {"mu": sample("mu", am.ordered(dist.Normal(0, 2), 2)), "b": sample("b", dist.Normal(0, 1))}
+
+    fields = {
+        "states": ("low", "high"),
+        "prior": prior,
+        "transitions": lambda p, x: am.two_state(jax.nn.sigmoid(p["b"] * x["x"] + jnp.array([1.0, 1.0]))),
+        "emission": lambda p: dist.Normal(p["mu"], 1.0),
+        "covariates": {"x": dist.Normal(0, 1)},
+        "units": (5, 5),
+    }
+    return am.HiddenMarkov(**(fields | changed))
+
+
+@pytest.mark.parametrize(
+    ("field", "function"),
+    [
+        ("transitions", lambda p, x: am.two_state(x["y"])),
+        ("initial", lambda p: p["first"]),
+        ("emission", lambda p: dist.Normal(p["mean"], 1.0)),
+    ],
+)
+def test_a_name_that_is_not_there_is_said_with_those_that_are(field, function):
+    theta, data, _ = drives().simulate_dataset(jax.random.key(1))
+    with pytest.raises(BadInput, match=rf"{field} asks for '\w+'; there are .*\bmu\b"):
+        drives(**{field: function}).log_likelihood(theta, data)

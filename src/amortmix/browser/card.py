@@ -20,7 +20,7 @@ from amortmix.storage.files import BadInput, plain
 #: Programs that a page runs, where there are any.
 PROGRAMS = ("answer", "states", "units", "paths", "members", "tails")
 #: Posterior draws, proposals for each of them, and the fewest draws of the states: of one data set, and of many.
-DRAWS, MOST, STATES, STATES_OF_MANY = 1000, 4, 1000, 64
+DRAWS, PROPOSALS_PER_DRAW, STATES, STATES_OF_MANY = 1000, 4, 1000, 64
 
 
 def card_of(folder):
@@ -94,6 +94,7 @@ def _reference(folder):
     return {
         "values": known.values.astype(float),
         "means": known.means.astype(float),
+        "covariates": known.covariates.astype(float),
         "alone": test.alone,
         "within": test.within,
         "scales": reference.SCALES,
@@ -109,7 +110,7 @@ def rules():
         {
             "fit": {
                 "draws": DRAWS,
-                "most": MOST,
+                "most": PROPOSALS_PER_DRAW,
                 "states": STATES,
                 "states_of_many": STATES_OF_MANY,
                 "enough": weighted.ENOUGH,

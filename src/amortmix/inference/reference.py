@@ -32,11 +32,14 @@ class Reference(NamedTuple):
         Smallest and largest transformed observation of each column.
     means : (D, 2)
         Smallest and largest mean of a data set, likewise.
+    covariates : (C, 2)
+        Smallest and largest value of each covariate.
     """
 
     summaries: np.ndarray
     values: np.ndarray
     means: np.ndarray
+    covariates: np.ndarray = np.zeros((0, 2))
 
     def save(self, path):
         """Write as NumPy archive."""
@@ -48,7 +51,7 @@ class Reference(NamedTuple):
         """Read what `save` wrote; BadInput names a damaged file."""
         try:
             with np.load(path, allow_pickle=False) as archive:
-                return cls(**{k: archive[k] for k in cls._fields})
+                return cls(**{k: archive[k] for k in cls._fields if k in archive or k not in cls._field_defaults})
         except (OSError, ValueError, KeyError, EOFError) as error:
             raise BadInput(f"{path}: damaged, not the reference that was written ({error}); {files.REMAKE}") from error
 
@@ -69,9 +72,17 @@ def reference_of(amortized, data):
     values = _transformed(amortized.model, data)
     seen = np.asarray(data.seen) > 0
     means = np.where(seen, values, 0).sum((1, 2)) / np.maximum(seen.sum((1, 2)), 1)
-    low, high = (f(np.where(seen, values, e), axis=(0, 1, 2)) for f, e in ((np.min, np.inf), (np.max, -np.inf)))
-    ranges = np.stack([low, high], axis=-1), np.stack([means.min(0), means.max(0)], axis=-1)
+    ranges = _range(values, seen), np.stack([means.min(0), means.max(0)], axis=-1)
+    if data.x is not None:
+        ranges += (_range(np.asarray(data.x), np.asarray(data.exists)[..., None] > 0),)
     return Reference(amortized.summarize_many(data), *ranges)
+
+
+def _range(values, seen):
+    """Smallest and largest of the values (..., D) that are seen: (D, 2)."""
+    axes = tuple(range(values.ndim - 1))
+    low, high = np.where(seen, values, np.inf).min(axes), np.where(seen, values, -np.inf).max(axes)
+    return np.stack([low, high], axis=-1)
 
 
 def _transformed(model, data):
@@ -81,25 +92,35 @@ def _transformed(model, data):
 
 
 def far_outside(model, reference, table):
-    """Sentences about values far outside anything simulated: in milliseconds, say, or of another kind."""
+    """Sentences about values and covariates far outside anything simulated, which may be in milliseconds, say."""
     data, found = table.data, []
     values = _transformed(model, data)
     for j, column in enumerate(model.columns):
         seen = np.where(np.asarray(data.seen)[..., j] > 0, values[..., j], np.nan)
-        low, high = reference.values[j]
-        margin = FAR * (high - low)
-        beyond = (seen < low - margin) | (seen > high + margin)
+        beyond = _beyond(seen, reference.values[j])
         if beyond.any():
-            n, p = (int(i) for i in np.argwhere(beyond)[0])
-            found.append(
-                f"{column} of unit {table.labels[n]} is {data.y[n, p, j]:g}, far outside all simulated data sets"
-                + (f", as are {int(beyond.sum()) - 1} others" if beyond.sum() > 1 else "")
-            )
-        low, high = reference.means[j]
-        margin = FAR * (high - low)
-        if not beyond.any() and not low - margin <= np.nanmean(seen) <= high + margin:
+            found.append(_named(column, data.y[..., j], beyond, table.labels))
+        elif _beyond(np.nanmean(seen), reference.means[j]):
             found.append(f"the mean of {column} is far outside those of all simulated data sets")
+    for j, known in enumerate(reference.covariates):
+        beyond = _beyond(data.x[:, j], known) & (data.exists > 0)
+        if beyond.any():
+            found.append(_named(tuple(model.covariates)[j], data.x[:, j], beyond, table.labels))
     return found
+
+
+def _beyond(values, known):
+    """Which values are farther than `FAR` widths from a range; those that are not a number are not."""
+    low, high = known
+    margin = FAR * (high - low)
+    return (values < low - margin) | (values > high + margin)
+
+
+def _named(column, values, beyond, labels):
+    """The first value that lies beyond, and how many others do."""
+    first = tuple(np.argwhere(beyond)[0])
+    others = f", as are {int(beyond.sum()) - 1} others" if beyond.sum() > 1 else ""
+    return f"{column} of unit {labels[first[0]]} is {values[first]:g}, far outside all simulated data sets{others}"
 
 
 def unlike_simulations(engine, reference, mmd_test, table, summary):

@@ -15,11 +15,12 @@ from amortmix.model.check_setting import NotTried, Setting
 
 
 class Row(NamedTuple):
-    """One check: its name, whether it passed, and a sentence with the number."""
+    """One check: its name, whether it passed, a sentence with the number, and whether it could be tried at all."""
 
     name: str
     passed: bool
     sentence: str
+    tried: bool = True
 
 
 class Report:
@@ -47,7 +48,11 @@ class Report:
 
     def __str__(self):
         width = max(len(row.name) for row in self.rows)
-        lines = [f"  {'ok  ' if row.passed else 'FAIL'}  {row.name:<{width}}  {row.sentence}" for row in self.rows]
+        tried = [row for row in self.rows if row.tried]
+        lines = [f"  {'ok  ' if row.passed else 'FAIL'}  {row.name:<{width}}  {row.sentence}" for row in tried]
+        for sentence in dict.fromkeys(row.sentence for row in self.rows if not row.tried):
+            names = ", ".join(row.name for row in self.rows if row.sentence == sentence)
+            lines.append(f"  --    {names}: {sentence}")
         passed = sum(row.passed for row in self.rows)
         head = f"{self.model}: {passed} of {len(self.rows)} checks passed"
         first = next((row.name for row in self.rows if not row.passed), None)
@@ -88,7 +93,7 @@ def run(name, function, setting):
     try:
         passed, sentence = function(setting)
     except NotTried as error:
-        return Row(name, False, f"not tried: it needs {error}")
+        return Row(name, False, f"not tried without {error}", tried=False)
     except Exception as error:  # a user's functions may raise anything; the other checks go on
         first = (str(error).splitlines() or [""])[0]
         return Row(name, False, f"{type(error).__name__}: {first}")

@@ -40,7 +40,7 @@ class Setting:
     def simulated(self):
         """theta (S, D), Data and z (S, N) of S simulated data sets in the frame of the largest, as NumPy arrays."""
         if self.failed:
-            raise NotTried("simulated data sets, which could not be made")
+            raise NotTried("simulated data sets")
         self.failed = True
         found = batched(self.model.simulate_dataset)(self.keys("simulation", SIMULATIONS))
         self.failed = False

@@ -37,7 +37,22 @@ def of(model, p, x, past=None):
     given += [past] if model.lags else []
     if model.covariates and _positional(model.emission) == len(given):
         given = given[1:]  # covariates that drive the states alone
-    return model.emission(p, *given)
+    return _said(model, "emission", p, *given)
+
+
+def _said(model, name, *given):
+    """What a function of the declaration says.
+
+    Raises
+    ------
+    BadInput
+        If it asks for a name that is not there.
+    """
+    try:
+        return getattr(model, name)(*given)
+    except KeyError as error:
+        known = " and ".join(", ".join(names) for names in given)
+        raise BadInput(f"{model.name}: {name} asks for {error.args[0]!r}; there are {known}") from error
 
 
 def past(model, data):
@@ -62,22 +77,17 @@ def _positional(function):
     return sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
 
 
-def given(model, function, p, x):
-    """``function`` of a chain at what the prior returns, with covariates {name: (N, 1)} if it takes them."""
-    if not takes_covariates(function):
-        return function(p)
-    return function(p, {name: x[:, j, None] for j, name in enumerate(model.covariates)})
-
-
 def hidden(model, name, shape, p, x):
     """What the field ``name`` of a model says of its classes or states: of ``shape``, or (N, *shape) where driven.
 
     Raises
     ------
     BadInput
-        If it has another shape.
+        If it has another shape, or the function asks for a name that is not there.
     """
-    found = jnp.asarray(given(model, getattr(model, name), p, x))
+    taken = takes_covariates(getattr(model, name))
+    covariates = [{column: x[:, j, None] for j, column in enumerate(model.covariates)}] if taken else []
+    found = jnp.asarray(_said(model, name, p, *covariates))
     if found.shape != shape and not (model.driven and found.shape == (len(x), *shape)):
         units = f", or {(len(x), *shape)}, one for each unit" if model.driven else ""
         raise BadInput(f"{model.name}: {name} gives an array of shape {found.shape}; expected {shape}{units}")
