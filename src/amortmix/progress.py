@@ -1,4 +1,4 @@
-"""Progress with rate and time left: a bar on a terminal, plain lines elsewhere."""
+"""Progress with rate and time left: a bar on a terminal, one line in a notebook, plain lines elsewhere."""
 
 import sys
 import time
@@ -26,14 +26,30 @@ class _Lines:
         left = (self.total - self.done) / max(rate, 1e-9)
         share = 100 * self.done / max(self.total, 1)
         digits = 0 if rate >= 10 else 2
-        print(
+        self.say(
             f"{self.title}: {self.done:,}/{self.total:,} {self.unit} ({share:.0f} %), "
-            f"{rate:,.{digits}f}/s, {left / 60:.1f} min left{', ' + note if note else ''}",
-            flush=True,
+            f"{rate:,.{digits}f}/s, {left / 60:.1f} min left{', ' + note if note else ''}"
         )
+
+    def say(self, line):
+        print(line, flush=True)
 
     def close(self):
         pass
+
+
+class _Cell(_Lines):
+    """A line below the cell of a notebook, which the next one replaces."""
+
+    shown = None
+
+    def say(self, line):
+        from IPython.display import display
+
+        if self.shown is None:
+            self.shown = display({"text/plain": line}, raw=True, display_id=True)
+        else:
+            self.shown.update({"text/plain": line}, raw=True)
 
 
 class _Bar:
@@ -50,5 +66,11 @@ class _Bar:
 
 def progress(total, title, unit="steps", done=0):
     """A progress reporter with ``advance(amount, note)`` and ``close()``."""
-    kind = _Bar if sys.stderr.isatty() else _Lines
-    return kind(total, title, unit, done)
+    if _in_notebook():
+        return _Cell(total, title, unit, done)
+    return (_Bar if sys.stderr.isatty() else _Lines)(total, title, unit, done)
+
+
+def _in_notebook():
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return getattr(shell, "kernel", None) is not None
