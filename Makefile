@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := PATH="$(abspath $(BIN)):$$PATH"
 
-.PHONY: help setup paper smoke report test docs page benchmark ablation components epidemic factorization fields one_network points ensembles lint lock ship publish clean
+.PHONY: help setup paper smoke report test docs page benchmark ablation components epidemic factorization fields population one_network points ensembles lint lock ship publish clean
 
 help:
 	@grep -E '^# make|^#  ' Makefile | sed 's/^# //'
@@ -27,6 +27,7 @@ help:
 	@echo 'make one_network  the pretrained network of all priors against those of one prior each, and NUTS'
 	@echo 'make epidemic    an outbreak from simulator to forecast, beside NUTS'
 	@echo 'make fields      recessions and elk: published data, beside NUTS'
+	@echo 'make population  groups from separate fits, beside one model of all people'
 	@echo 'Options:     CORES=2, and CONFIG="priors=reference participants=simulated"'
 
 setup: $(VENV)/.ready
@@ -87,6 +88,10 @@ epidemic: setup
 # published data of other fields, each fitted by a short declaration: results/fields/, shown in the same way
 fields: setup
 	$(RUN) python benchmarks/fields.py
+
+# groups of people from separate fits, held against one model of all of them: results/population/, shown in the same way
+population: setup
+	$(RUN) python benchmarks/population.py
 
 # networks of both factorizations of the joint posterior, held against the exact one: results/factorization/*.csv
 factorization: setup

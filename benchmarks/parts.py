@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-import amortmix  # noqa: F401  sets the Keras backend, before Keras is imported
+import amortmix  # sets the Keras backend, before Keras is imported
 
 # isort: split
 import jax
@@ -23,7 +23,6 @@ from numpy_simulators import SIMULATORS
 from numpyro import distributions as dist
 from numpyro import sample
 
-from amortmix import api
 from amortmix.inference.amortized import Amortized
 from amortmix.model import registry, tables
 from amortmix.model.data import Data, as_numpy
@@ -168,7 +167,7 @@ def inference(fits):
     from amortmix.mcmc import engine
 
     name = "evidence_accumulation"
-    nets = api.load(name, prior="paper", engine="jax")
+    nets = amortmix.load(name, prior="paper", engine="jax")
     model, people = nets.model, _participants(nets.model)
     named = {str(i): data for i, data in enumerate(people)}
     nets.fit_many(named, draws=DRAWS)
@@ -256,7 +255,7 @@ def _chain(k):
 def many(largest):
     """Seconds of up to 10^4 fits of 100 units each: 1,000 draws, weights, states and verdict."""
     name = "gaussian_hmm"
-    nets = api.load(name, prior="paper", engine="jax")
+    nets = amortmix.load(name, prior="paper", design="paper", engine="jax")  # of 100 units
     for n in [10**k for k in range(5) if 10**k <= int(largest)]:
         keys = jax.random.split(jax.random.key(1), n)
         _, data, _ = jax.jit(jax.vmap(nets.model.simulate_dataset))(keys)

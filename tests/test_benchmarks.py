@@ -12,6 +12,7 @@ import jax
 import numpy as np
 import one_network
 import pandas as pd
+import parts
 import pytest
 import xarray as xr
 from jax.scipy.stats import norm
@@ -37,6 +38,7 @@ PROGRAMS = (
     "one_network",
     "parts",
     "points",
+    "population",
     "run",
 )
 
@@ -248,3 +250,9 @@ def test_what_was_stopped_goes_on(tmp_path, monkeypatch):
     rows = [row | {"networks": kind} for kind in one_network.NETWORKS]
     pd.DataFrame(rows).to_csv(tmp_path / "c2st.csv", index=False)
     assert list(one_network.c2st(None, tmp_path)) == rows
+
+
+def test_fits_are_timed():
+    """One data set of case study 2: the row that `make benchmark` writes."""
+    (row,) = parts.many(1)
+    assert (row["part"], row["x"], row["unit"]) == ("data sets", 1, "s") and row["value"] > 0

@@ -72,7 +72,7 @@ def test_mean_and_spread_are_those_of_quadrature(units):
     data = simulated(np.random.default_rng(1).normal(1.0, 0.7, 12), units, 2)
     found = am.population({name: fit_of(y, i) for i, (name, y) in enumerate(data.items())})
     assert found.verdict == "CONVERGED", found.reason
-    (mean, sd), (spread, spread_sd) = by_quadrature(data, *(float(v[0]) for v in module._prior_of(MODEL, 1)))
+    (mean, sd), (spread, spread_sd) = by_quadrature(data, *(float(v[0]) for v in module.prior_of(MODEL, 1)))
     row = found.summary().loc[("all", "mu_1")]
     assert abs(row["mean"] - mean) < 0.15 * sd and row["sd"] == pytest.approx(sd, rel=0.15)
     drawn = np.sqrt(found.draws.covariance[:, 0, 0])
@@ -111,7 +111,7 @@ def test_working_priors_keep_the_population_exact():
     data = simulated(np.random.default_rng(7).normal(5.0, 0.1, 8), 3, 8)
     fits = {name: fit_of(y, i) for i, (name, y) in enumerate(data.items())}
     found = am.population(fits)
-    (mean, sd), _ = by_quadrature(data, *(float(v[0]) for v in module._prior_of(MODEL, 1)))
+    (mean, sd), _ = by_quadrature(data, *(float(v[0]) for v in module.prior_of(MODEL, 1)))
     assert found.verdict == "CONVERGED", found.reason
     assert abs(found.summary()["mean"].iloc[0] - mean) < 0.2 * sd
 

@@ -24,7 +24,7 @@ from amortmix.storage import tree as trees
 from amortmix.storage.files import BadInput
 
 #: Draws of all people together, fewest and most of each, and of the prior, by which priors of mu and Sigma are set.
-DRAWS, EACH, PRIOR_DRAWS = 20_000, (400, 4000), 4000
+DRAWS, EACH, PRIOR_DRAWS = 50_000, (400, 4000), 4000
 #: Effective draws that each person must have, and rounds of working priors in which they may come about.
 ENOUGH, ROUNDS = 100, 3
 #: Factor by which a working prior is wider than the population.
@@ -64,7 +64,7 @@ def population(fits, by=None, seed=1) -> "Population":
     model = next(iter(people.values())).declaration
     names = list(dict.fromkeys(by[name] for name in people)) if by else ["all"]
     groups = np.array([names.index(by[name]) if by else 0 for name in people])
-    known, prior = _people(people, model, seed), _prior_of(model, seed)
+    known, prior = _people(people, model, seed), prior_of(model, seed)
     for number in range(ROUNDS + 1):
         group = sample_group(known, groups, len(names), prior, seed + number)
         if number == ROUNDS or group.effective.min() >= ENOUGH or not model.has_density:
@@ -100,7 +100,7 @@ def _people(people, model, seed):
     return found
 
 
-def _prior_of(model, seed):
+def prior_of(model, seed):
     """Mean and standard deviation (d,) of the parameters of people under the prior of the declaration."""
     theta = jax.jit(jax.vmap(model.sample_prior))(jax.random.split(jax.random.key(seed), PRIOR_DRAWS))
     w = np.asarray(scale_of(model).inverse(theta), float)

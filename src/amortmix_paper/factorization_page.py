@@ -11,6 +11,7 @@ from amortmix.diagnostics.simulated import INTERVAL, calibration
 from amortmix.plots.quality import ranked
 from amortmix.plots.style import COLORS, legend_above
 from amortmix_paper.factorization import QUANTITIES
+from amortmix_paper.plots import rank_curves
 
 #: Column of the saved parts -> what diverges, in the order of the two factorizations.
 PARAMETERS_FIRST = {
@@ -125,21 +126,12 @@ def plot_counts(rows):
 
 def plot_calibration(rows, draws, names=("pi_2", "mu_2", "n_2", "log_joint")):
     """ECDF of the ranks minus uniform, with simultaneous 95 % bands of one quantity, for every source."""
-    from bayesflow.utils.ecdf import simultaneous_ecdf_bands
-
     figure, axes = plt.subplots(1, len(names), figsize=(11, 3.2), sharey=True)
     rows = rows[rows["passes"] == 0]
-    np.random.seed(1)  # the bands are simulated from NumPy's global generator
-    _, z, low, high = simultaneous_ecdf_bands(rows["data_set"].nunique())
     for axis, name in zip(axes, names):
-        axis.fill_between(z, low - z, high - z, color="#dddddd")
-        for source, color in SOURCES.items():
-            share = np.sort(rows.loc[rows["draws"] == source, name]) / draws
-            at = np.linspace(0, 1, 200)
-            ecdf = np.searchsorted(share, at, side="right") / len(share)
-            axis.plot(at, ecdf - at, color=color, linewidth=1.3, label=source)
+        shares = {source: rows.loc[rows["draws"] == source, name] / draws for source in SOURCES}
+        rank_curves(axis, shares, SOURCES)
         axis.set_title(LABELS[name], fontsize=11)
-        axis.set_xlabel("fractional rank")
     axes[0].set_ylabel("ECDF difference")
     figure.tight_layout()
     # above the titles of the panels

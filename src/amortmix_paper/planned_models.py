@@ -33,6 +33,7 @@ PAGES = {
     "factorization": "Indicators first",
     "epidemic": "An epidemic",
     "fields": "Published data of other fields",
+    "population": "Populations",
     "spatial": "One field, every method",
     "break_even": "Break-even",
     "overview": "Start here",

@@ -271,3 +271,17 @@ def beside(model, summaries):
     finish_grid(figure, axes, model, "participant")
     legend_above(figure, axes.flat[0], columns=3)
     return figure
+
+
+def rank_curves(axis, shares, colors, seed=1):
+    """ECDF minus uniform of fractional ranks, {label: (M,)}, with simultaneous 95 % bands of one curve."""
+    from bayesflow.utils.ecdf import simultaneous_ecdf_bands
+
+    np.random.seed(seed)  # the bands are simulated from NumPy's global generator
+    _, z, low, high = simultaneous_ecdf_bands(len(next(iter(shares.values()))))
+    axis.fill_between(z, low - z, high - z, color="#dddddd")
+    at = np.linspace(0, 1, 200)
+    for label, share in shares.items():
+        ecdf = np.searchsorted(np.sort(share), at, side="right") / len(share)
+        axis.plot(at, ecdf - at, color=colors[label], linewidth=1.3, label=label)
+    axis.set_xlabel("fractional rank")

@@ -129,7 +129,8 @@ def test_another_compiler_compiles_again(monkeypatch):
 def finished(tmp_path_factory):
     """A copy of the workflow in which the smoke run is done."""
     folder = copy_workflow(tmp_path_factory.mktemp("finished"))
-    saved = [f"results/published/{name}" for name in ("ablation", "components", "epidemic", "factorization", "fields")]
+    pages = ("ablation", "components", "epidemic", "factorization", "fields", "population")
+    saved = [f"results/published/{name}" for name in pages]
     for name in ("results/smoke", "results/mcmc", *saved, ".snakemake/metadata"):
         shutil.copytree(ROOT / name, folder / name)
     return folder

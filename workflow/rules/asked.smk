@@ -1,7 +1,7 @@
 """What can be asked for, which pages there are, and what each is made from."""
 
 #: Saved results of `make NAME`; each page is made where they are
-SAVED = ("ablation", "components", "epidemic", "factorization", "fields")
+SAVED = ("ablation", "components", "epidemic", "factorization", "fields", "population")
 
 
 def results(target):

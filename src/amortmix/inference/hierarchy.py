@@ -3,12 +3,14 @@
     p(mu, Sigma | y) ∝ p(mu, Sigma) prod_i E[ Normal(w; mu_g(i), Sigma) / g(w) ]    over draws w of person i under g
 
 A normal log density is a linear function of products of w, so all draws together are one matrix product. NUTS takes
-some draws of each person; importance weights (PSIS) then bring in all of them, and k-hat says whether they can.
+some draws of each person; importance weights (PSIS) then bring in all of them; where k-hat says that they cannot, NUTS
+takes all.
 
 Priors, on the scale on which the parameters of people have mean zero and standard deviation one under the prior of the
 declaration: mu ~ Normal(0, 1), spreads ~ HalfNormal(1), correlations ~ LKJ(2).
 """
 
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import jax
@@ -17,12 +19,14 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 from numpyro.diagnostics import split_gelman_rubin
-from numpyro.infer import MCMC, NUTS, init_to_value
+from numpyro.infer.util import constrain_fn, potential_energy, unconstrain_fn
 from scipy.special import logsumexp
 
 from amortmix.inference import psis
+from amortmix.mcmc import nuts
+from amortmix.mcmc.results import Settings
 
-CHAINS, WARMUP, SAMPLES, MAX_TREE_DEPTH = 4, 500, 500, 8
+SETTINGS, MAX_TREE_DEPTH = Settings(chains=4, warmup=500, draws=500, adapt_delta=0.9), 8
 #: Draws of all people together that NUTS takes, and fewest of each.
 SOME, EACH = 10_000, 200
 #: Share of the draws of the population whose effective numbers of a person may be smaller than the one that is said.
@@ -68,10 +72,20 @@ def sample_group(known, groups, number, prior, seed):
         Of the parameters of people under the prior of the declaration.
     seed : int
     """
+    each = len(known[0].log_g)
+    group = None
+    for size in sorted({min(max(EACH, SOME // len(known)), each), each}):
+        if group is None or not group.weights.is_reliable:
+            group = _from_some(known, groups, number, prior, seed, size)
+    return group
+
+
+def _from_some(known, groups, number, prior, seed, size):
+    """`Group` from NUTS over ``size`` draws of each person, and weights for all of them."""
     mean, sd = prior
     features = _features(known, mean, sd)
     rng = np.random.default_rng(seed)
-    some = rng.choice(features.shape[1], min(max(EACH, SOME // len(known)), features.shape[1]), replace=False)
+    some = rng.choice(features.shape[1], size, replace=False)
     log_g = np.stack([person.log_g for person in known])
     mu, factor, rhat = _nuts(features[:, some], log_g[:, some], groups, number, len(mean), seed)
     with jax.enable_x64(True):
@@ -119,34 +133,42 @@ def _start(features, groups, number, d):
     return {name: jnp.asarray(value, jnp.float32) for name, value in found.items()}
 
 
+def population_prior(number, d):
+    """The NumPyro sites of mu (G, d) and of the factor (d, d) of Sigma, which it returns."""
+    mu = numpyro.sample("mu", dist.Normal(0, 1).expand([number, d]).to_event(2))
+    spread = numpyro.sample("spread", dist.HalfNormal(1).expand([d]).to_event(1))
+    correlations = numpyro.sample("correlations", dist.LKJCholesky(d, 2.0)) if d > 1 else jnp.ones((1, 1))
+    return mu, numpyro.deterministic("factor", spread[:, None] * correlations)
+
+
+def _population(number, d, features, log_g, groups):
+    """The density of a population, given draws of its people."""
+    mu, factor = population_prior(number, d)
+    log_ratio = jnp.einsum("isf,if->is", features, _coefficients(mu, factor)[groups]) - log_g
+    numpyro.factor("people", jax.nn.logsumexp(log_ratio, axis=1).sum())
+
+
 def _nuts(features, log_g, groups, number, d, seed):
     """Draws of mu (C, G, d) and of the factor of Sigma (C, d, d), and the largest R-hat."""
-    features, log_g = jnp.asarray(features, jnp.float32), jnp.asarray(log_g, jnp.float32)
-
-    def population():
-        mu = numpyro.sample("mu", dist.Normal(0, 1).expand([number, d]).to_event(2))
-        spread = numpyro.sample("spread", dist.HalfNormal(1).expand([d]).to_event(1))
-        correlations = numpyro.sample("correlations", dist.LKJCholesky(d, 2.0)) if d > 1 else jnp.ones((1, 1))
-        factor = numpyro.deterministic("factor", spread[:, None] * correlations)
-        log_ratio = jnp.einsum("isf,if->is", features, _coefficients(mu, factor)[groups]) - log_g
-        numpyro.factor("people", jax.nn.logsumexp(log_ratio, axis=1).sum())
-
-    sampler = MCMC(
-        NUTS(
-            population,
-            dense_mass=True,
-            target_accept_prob=0.9,
-            max_tree_depth=MAX_TREE_DEPTH,
-            init_strategy=init_to_value(values=_start(features, groups, number, d)),
-        ),
-        num_warmup=WARMUP,
-        num_samples=SAMPLES,
-        num_chains=CHAINS,
-        chain_method="vectorized",
-        progress_bar=False,
-    )
-    sampler.run(jax.random.key(seed))
-    found = {k: np.asarray(v, float) for k, v in sampler.get_samples(group_by_chain=True).items()}
+    start = _start(features, groups, number, d)
+    known = jnp.asarray(features, jnp.float32), jnp.asarray(log_g, jnp.float32), jnp.asarray(groups)
+    keys = jax.random.split(jax.random.key(seed), SETTINGS.chains)
+    found = _compiled(number, d)(keys, start, *known)
+    found = {k: np.asarray(v, float) for k, v in found.items()}
     rhat = max(float(np.max(split_gelman_rubin(found[name]))) for name in ("mu", "spread"))
     mu, factor = (found[name].reshape(-1, *found[name].shape[2:]) for name in ("mu", "factor"))
     return mu, factor, rhat
+
+
+@lru_cache(maxsize=8)
+def _compiled(number, d):
+    """(keys, start, features, log_g, groups) -> {site: (chains, draws, ...)}, compiled once for each shape."""
+    model = partial(_population, number, d)
+
+    def run(keys, start, *known):
+        one = nuts.chain(lambda u: potential_energy(model, known, {}, u), SETTINGS, MAX_TREE_DEPTH)
+        u, _ = jax.vmap(one, in_axes=(0, None))(keys, unconstrain_fn(model, known, {}, start))
+        sites = partial(constrain_fn, model, known, {}, return_deterministic=True)
+        return jax.vmap(jax.vmap(sites))(u)
+
+    return jax.jit(run)

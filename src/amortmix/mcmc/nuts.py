@@ -67,22 +67,35 @@ def _compiled(model, settings, shapes):
     """(keys, starts, data) -> theta (chains, draws, D) and statistics (chains, draws), compiled."""
 
     def run(keys, starts, data):
-        chain = _chain(lambda u: -model.log_joint(u, data), settings)
-        u, stats = jax.vmap(chain)(keys, starts)
+        u, stats = jax.vmap(chain(lambda u: -model.log_joint(u, data), settings))(keys, starts)
         return jax.vmap(jax.vmap(model.bijection(data).forward))(u), stats
 
     return jax.jit(run).lower(*jax.tree.unflatten(shapes.tree, shapes.leaves)).compile()
 
 
-def _chain(potential, settings):
-    """(key, start (d,)) -> draws of u (draws, d) and statistics (draws,) of one chain."""
+def chain(potential, settings, max_tree_depth=MAX_TREE_DEPTH):
+    """One chain of draws whose log density is minus a potential.
+
+    Parameters
+    ----------
+    potential : callable
+        u, an array or a dict of arrays, to a number.
+    settings : Settings
+    max_tree_depth : int
+
+    Returns
+    -------
+    callable
+        (key, start) -> draws of u and statistics, each with a leading axis of ``settings.draws``; after
+        ``settings.warmup`` steps in which step size and metric are learned.
+    """
     from numpyro.infer import NUTS
 
     kernel = NUTS(
         potential_fn=potential,
         dense_mass=True,
         target_accept_prob=settings.adapt_delta,
-        max_tree_depth=MAX_TREE_DEPTH,
+        max_tree_depth=max_tree_depth,
     )
 
     def step(state, _):

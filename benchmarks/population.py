@@ -1,0 +1,228 @@
+"""A population from separate fits, held against what is known of it: `make population`, shown by the page `population`.
+
+    twenty        simulated people, beside one NUTS over the marginal likelihoods of all of them, under the same priors
+    calibration   ranks of means and spreads over people in populations that are drawn from their priors
+    hundred       a hundred people, for the seconds
+    participants  the eleven participants of case study 3
+
+Simulated people are of case study 2, with parameters w_i ~ Normal(mu, Sigma) on the real line. Each part writes
+``{part}.csv``, all of them ``population.json`` and the table ``population.csv``. Seconds are of CPU, of this process,
+compilation apart.
+"""
+
+import argparse
+import warnings
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+import pandas as pd
+from numpyro.diagnostics import split_gelman_rubin
+from numpyro.handlers import seed
+from numpyro.infer.util import constrain_fn, potential_energy, unconstrain_fn
+
+import amortmix as am
+from amortmix.diagnostics.simulated import calibration
+from amortmix.inference.hierarchy import population_prior
+from amortmix.inference.working_prior import scale_of
+from amortmix.mcmc import nuts
+from amortmix.mcmc.results import Settings
+from amortmix.model import tables
+from amortmix.populations import prior_of
+from amortmix.storage import files
+from amortmix_paper.job import measured
+from amortmix_paper.participants import CHECKSUMS, FOLDER, find_participants
+
+CASE, UNITS, DRAWS, SEED = "gaussian_hmm", 100, 4000, 1
+#: Of the one model of all people.
+SETTINGS = Settings(chains=4, warmup=1000, draws=1000, adapt_delta=0.9)
+#: People in each population whose ranks are taken, how many populations, and draws among which a truth is ranked.
+PEOPLE, POPULATIONS, RANKED = 10, 100, 200
+#: On the scale of the priors: where people of the parts that are not drawn from these are.
+CENTRE, SPREAD = 0.3, 0.4
+TRIALS = 400  # of each participant, as in the paper
+INTERVAL = (0.025, 0.975)
+#: Numbers of a part that the table of all repeats.
+SUMMARY = ("people", "verdict", "fewest_effective", "fit_seconds", "population_seconds", "nuts_seconds")
+SUMMARY += ("largest_shift_sd",)
+
+
+def networks(name):
+    """Networks under the printed prior, and mean and sd of parameters on the real line."""
+    nets = am.load(name, prior="paper")
+    return nets, nets.amortized.model, prior_of(nets.amortized.model, SEED)
+
+
+def simulated(model, prior, mu, factor, number, key):
+    """{name: Data} of people whose parameters, on the scale of the priors, are Normal(mu (d,), factor factor')."""
+    (mean, sd), (key_w, key_y) = prior, jax.random.split(key)
+    w = mean + sd * (mu + jax.random.normal(key_w, (number, len(mean))) @ factor.T)
+    mask = jnp.ones((UNITS, model.observations[1]))
+    simulate = jax.jit(jax.vmap(lambda k, theta: model.simulate(k, theta, mask)[0]))
+    y = np.asarray(simulate(jax.random.split(key_y, number), scale_of(model).forward(w)))
+    return {f"person {i + 1}": am.Data(y[i], np.asarray(mask)) for i in range(number)}
+
+
+def typical(model):
+    """mu and the factor of Sigma of people who are not drawn from the priors."""
+    return jnp.full(model.free, CENTRE), SPREAD * jnp.eye(model.free)
+
+
+def means_and_spreads(mu, covariance):
+    """Draws (C, 2 d) of means and of standard deviations over people."""
+    return np.concatenate([mu, np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))], axis=1)
+
+
+def named(model):
+    """Pairs (quantity, parameter) of `means_and_spreads`."""
+    names = [model.parameter_names[j] for j in model.free_columns]
+    return [(quantity, name) for quantity in ("mean", "spread") for name in names]
+
+
+def rows_of(pairs, draws, truth, method):
+    low, high = np.quantile(draws, INTERVAL, axis=0)
+    known = zip(pairs, draws.mean(0), draws.std(0), low, high, truth)
+    keys = ("mean", "sd", "low", "high", "truth")
+    return [dict(zip(("quantity", "parameter"), pair)) | {"method": method} | dict(zip(keys, k)) for pair, *k in known]
+
+
+def all_at_once(model, data, prior):
+    """Means (C, d), covariances (C, d, d) and the largest R-hat, from NUTS over the likelihoods of all people."""
+    (mean, sd), bijection = prior, scale_of(model)
+    together = jax.tree.map(lambda *a: jnp.stack(a), *data.values())
+
+    def everyone():
+        mu, factor = population_prior(1, model.free)
+        z = numpyro.sample("z", dist.Normal(0, 1).expand([len(data), model.free]).to_event(2))
+        theta = bijection.forward(mean + sd * (mu[0] + z @ factor.T))
+        numpyro.factor("people", jax.vmap(model.log_likelihood)(theta, together).sum())
+
+    start = {"mu": jnp.zeros((1, model.free)), "spread": jnp.full(model.free, 0.5)}
+    start |= {"correlations": jnp.eye(model.free), "z": jnp.zeros((len(data), model.free))}
+    chain = nuts.chain(partial(potential_energy, everyone, (), {}), SETTINGS)
+
+    @jax.jit
+    def run(keys):
+        u, _ = jax.vmap(chain, in_axes=(0, None))(keys, unconstrain_fn(everyone, (), {}, start))
+        return jax.vmap(jax.vmap(partial(constrain_fn, everyone, (), {}, return_deterministic=True)))(u)
+
+    keys = jax.random.split(jax.random.key(SEED), SETTINGS.chains)
+    run = run.lower(keys).compile()
+    found, seconds = measured(lambda: {k: np.asarray(v) for k, v in run(keys).items()})
+    rhat = max(float(np.max(split_gelman_rubin(found[name]))) for name in ("mu", "spread"))
+    mu, factor = (found[k].reshape(-1, *found[k].shape[2:]) for k in ("mu", "factor"))
+    covariance = sd[:, None] * (factor @ factor.transpose(0, 2, 1)) * sd
+    return mean + sd * mu[:, 0], covariance, rhat, seconds
+
+
+def of_fits(nets, data):
+    """A `Population` of {name: Data}, and the seconds of its fits and of itself, each after compilation."""
+    few = dict(list(data.items())[:3])
+    nets.fit_many(few, draws=DRAWS, seed=SEED)
+    fits, fitting = measured(lambda: nets.fit_many(data, draws=DRAWS, seed=SEED))
+    am.population(fits, seed=SEED)
+    found, seconds = measured(lambda: am.population(fits, seed=SEED))
+    about = {"people": len(data), "fit_seconds": fitting, "population_seconds": seconds}
+    about |= {"verdict": found.verdict, "reason": found.reason, "fewest_effective": float(found.effective.min())}
+    return found, about
+
+
+def twenty():
+    nets, model, prior = networks(CASE)
+    mu, factor = typical(model)
+    data = simulated(model, prior, mu, factor, 20, jax.random.key(SEED))
+    found, about = of_fits(nets, data)
+    theirs = all_at_once(model, data, prior)
+    truth = np.concatenate([prior[0] + prior[1] * np.asarray(mu), prior[1] * SPREAD])
+    ours = means_and_spreads(found.draws.mu[:, 0], found.draws.covariance)
+    both = {"separate fits": ours, "one NUTS": means_and_spreads(*theirs[:2])}
+    rows = pd.DataFrame([r for method, x in both.items() for r in rows_of(named(model), x, truth, method)])
+    one, other = (rows[rows["method"] == m].reset_index() for m in both)
+    width = (one["high"] - one["low"]) / (other["high"] - other["low"])
+    about |= {
+        "nuts_seconds": theirs[3],
+        "nuts_rhat": theirs[2],
+        "largest_shift_sd": float(((one["mean"] - other["mean"]).abs() / other["sd"]).max()),
+        "width_ratios": [float(width.min()), float(width.max())],
+    }
+    return rows, about
+
+
+def calibrated():
+    """Populations from the priors: the ranks of their means and spreads, and whether these are uniform."""
+    nets, model, prior = networks(CASE)
+    truths, draws, rows, left_out = [], [], [], 0
+    for number in range(POPULATIONS):
+        key, key_group = jax.random.split(jax.random.key(1000 + number))
+        mu, factor = seed(population_prior, key_group)(1, model.free)
+        fits = nets.fit_many(simulated(model, prior, mu[0], factor, PEOPLE, key), draws=DRAWS, seed=SEED)
+        usable = {name: fit for name, fit in fits.items() if fit.verdict in ("ABI", "PSIS")}
+        left_out += len(fits) - len(usable)
+        found = am.population(usable, seed=SEED)
+        ours = means_and_spreads(found.draws.mu[:, 0], found.draws.covariance)
+        mean, sd = prior
+        spread = np.sqrt(np.sum(np.asarray(factor) ** 2, axis=1))
+        truths.append(np.concatenate([mean + sd * np.asarray(mu[0]), sd * spread]))
+        draws.append(ours[:: len(ours) // RANKED][:RANKED])
+        ranks = (draws[-1] < truths[-1]).sum(0)
+        about = {"population": number, "verdict": found.verdict, "effective": found.effective.min()}
+        rows += [about | {"quantity": q, "parameter": p, "rank": r} for (q, p), r in zip(named(model), ranks)]
+    whole = calibration(np.stack(truths), np.stack(draws), SEED)
+    verdicts = pd.DataFrame(rows).drop_duplicates("population")["verdict"].value_counts().to_dict()
+    about = {"populations": POPULATIONS, "people": PEOPLE, "left_out": left_out, "verdicts": verdicts, **whole}
+    return pd.DataFrame(rows), about | {"ranked": RANKED}
+
+
+def hundred():
+    nets, model, prior = networks(CASE)
+    found, about = of_fits(nets, simulated(model, prior, *typical(model), 100, jax.random.key(SEED + 1)))
+    return found.summary().reset_index(), about
+
+
+def participants():
+    """Their group on the scale of the parameters, and each of them given all."""
+    nets, model, _ = networks("evidence_accumulation")
+    known, trouble = find_participants(CHECKSUMS, [FOLDER], download=False)
+    if trouble:
+        raise SystemExit(trouble)
+    data = {name: tables.read(model, path, rows=TRIALS).data for name, path in known.items()}
+    found, about = of_fits(nets, data)
+    fits = nets.fit_many(data, draws=DRAWS, seed=SEED)
+    rows = []
+    for name in found.members:
+        alone, given = fits[name].theta, found.person(name)
+        for j, parameter in enumerate(model.parameter_names):
+            for method, x in (("alone", alone[:, j]), ("given all", given[:, j])):
+                low, median, high = np.quantile(x, (INTERVAL[0], 0.5, INTERVAL[1]))
+                about_one = {"person": name, "parameter": parameter, "method": method}
+                rows.append(about_one | {"low": low, "median": median, "high": high, "sd": x.std()})
+    about["group"] = found.summary().reset_index().to_dict("records")
+    return pd.DataFrame(rows), about
+
+
+PARTS = {"twenty": twenty, "calibration": calibrated, "hundred": hundred, "participants": participants}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", help=f"by default all: {', '.join(PARTS)}")
+    parser.add_argument("--out", default="results/population", type=Path)
+    o = parser.parse_args()
+    warnings.simplefilter("ignore", UserWarning)  # verdicts are saved, whatever they are
+    saved = o.out / "population.json"
+    numbers = files.read_json(saved) if saved.is_file() else {}
+    for name in o.parts or PARTS:
+        rows, numbers[name] = PARTS[name]()
+        with files.atomic(o.out / f"{name}.csv") as temporary:
+            rows.to_csv(temporary, index=False, float_format="%.5g")
+        files.write_json(saved, numbers)
+    with files.atomic(o.out / "population.csv") as temporary:
+        pd.DataFrame(numbers).T.reindex(columns=SUMMARY).to_csv(temporary, index_label="part")
+
+
+if __name__ == "__main__":
+    main()
