@@ -1,9 +1,12 @@
 """A fingerprint changes with what decides the simulations, and with nothing else."""
 
+from pathlib import Path
+
 import numpyro.distributions as dist
 import pytest
 from numpyro import sample
 
+from amortmix import library
 from amortmix.model import identity, registry
 from amortmix.model.columns import Positive
 from amortmix.model.mixture import Mixture
@@ -119,7 +122,8 @@ def test_models_of_the_library_differ(model):
     others = [registry.find(name) for name in registry.names() if name != model.name]
     assert identity.fingerprint(model) not in [identity.fingerprint(other) for other in others]
     assert identity.fingerprint(model) == identity.fingerprint(model.with_prior(model.prior_name))
-    assert identity.source_of(model).startswith('"""Case study')
+    path = Path(library.__file__).parent / f"{model.name}.py"
+    assert identity.source_of(model) == path.read_text(encoding="utf-8")
 
 
 def declared(source):

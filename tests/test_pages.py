@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import typer
 import yaml
-from pages import command_line, config_keys, formats, models, networks, notebooks, results, tables
+from pages import command_line, config_keys, formats, models, networks, notebooks, results, tables, texts
 
 import amortmix as am
 from amortmix.cli import app
@@ -21,6 +21,15 @@ from amortmix.model import tables as data_tables
 from amortmix_paper.schemas import defaults, load
 
 ROOT = Path(__file__).parents[1]
+
+
+def test_the_repository_has_the_pages_that_the_code_makes():
+    """`make docs` writes them, and they are committed; none is left of a page that there is no more."""
+    made, folder = texts(ROOT), ROOT / "docs/generated"
+    kept = {p.relative_to(folder).as_posix() for p in folder.rglob("*.md")}
+    assert kept == set(made)
+    stale = [name for name, text in made.items() if (folder / name).read_text(encoding="utf-8") != text]
+    assert not stale, "run `make docs` and commit docs/generated"
 
 
 def test_every_parameter_has_a_row():

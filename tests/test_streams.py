@@ -186,3 +186,8 @@ def test_a_fit_with_parts_missing(tmp_path):
         observed(am.load_fit(tmp_path / "fit.nc").tree).components, observed(fit.tree).components
     )
     assert not [w for w in fit.warnings if "missing where others" in w]
+
+
+def test_zeros_among_counts_need_another_distribution():
+    with pytest.raises(BadInput, match="ZeroInflated of a Poisson; .* for counts there is .*ZeroInflatedDistribution"):
+        am.ZeroInflated(dist.Poisson(2.0), gate=0.1)

@@ -67,7 +67,7 @@ def network_row(row, card):
     ranges = [f"{k} {_range(v)}" for k, v in row.get("varied", {}).items()]
     prior = ", ".join(f"`{v}`" for v in row["variants"]) + (f"; or {', '.join(ranges)}" if ranges else "")
     return [
-        f"[`{row['model']}`](models.md#{row['model'].replace('_', '-')})",
+        f"[`{row['model']}`](models.md#{row['model']})",
         code(design),
         prior,
         _range(row["units"]),

@@ -7,6 +7,8 @@ INTRODUCTION = """\
 
 Pages of the workflow: what was asked, what you should see, the answer, and claims that are checked while the
 notebook runs. `make paper` executes all of them into `results/`.
+
+Executed, where the published run has a page (`results/published/README.md` lists them), else text and code:
 """
 
 #: Tags of cells that say which run a page is of.
@@ -14,17 +16,23 @@ PARAMETERS = {"parameters", "injected-parameters"}
 
 
 def pages(root):
-    """{path: text}: an index, and a copy of each notebook."""
+    """{path: text}: a copy of each notebook."""
+    return {f"notebooks/{name}.ipynb": _plain(path) for name, path in _chosen(root).items()}
+
+
+def contents(root):
+    """{path: text} of the index."""
+    toctree = "\n".join(["```{toctree}", ":maxdepth: 1", "", *(f"notebooks/{name}" for name in _chosen(root)), "```"])
+    return {"notebooks.md": f"{INTRODUCTION}\n{toctree}\n"}
+
+
+def _chosen(root):
+    """{name: path}: the executed notebook where a run has published one, else its source; the start page first."""
     # a page of both priors is shown with the printed ones, `paper`, which come first
-    found = sorted((root / "results" / "published").glob("*/*/notebooks/*.ipynb"), reverse=True)
-    executed = {p.stem: p for p in found}
-    sources = {p.stem: p for p in sorted((root / "notebooks").glob("*.ipynb"))}
-    chosen = sources | executed
-    chosen = {name: chosen[name] for name in sorted(chosen, key=lambda name: (name != "overview", name))}
-    copies = {f"notebooks/{name}.ipynb": _plain(path) for name, path in chosen.items()}
-    words = "Executed, where the published run has a page; else text and code:" if executed else "Text and code:"
-    toctree = "\n".join(["```{toctree}", ":maxdepth: 1", "", *(f"notebooks/{name}" for name in chosen), "```"])
-    return {"notebooks.md": f"{INTRODUCTION}\n{words}\n\n{toctree}\n", **copies}
+    executed = sorted((root / "results" / "published").glob("*/*/notebooks/*.ipynb"), reverse=True)
+    sources = sorted((root / "notebooks").glob("*.ipynb"))
+    chosen = {p.stem: p for p in [*sources, *executed]}
+    return {name: chosen[name] for name in sorted(chosen, key=lambda name: (name != "overview", name))}
 
 
 def _plain(path):

@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 from numpyro.distributions import Distribution, constraints
 
+from amortmix.storage.files import BadInput
+
 
 class ZeroInflated(Distribution):
     """Zero with probability ``gate``, else a draw from a distribution of positive numbers.
@@ -17,6 +19,11 @@ class ZeroInflated(Distribution):
         Of positive numbers, such as steps of an animal that moves.
     gate : array
         Broadcast against the batch of ``base``. Zeros have a probability and other values a density.
+
+    Raises
+    ------
+    BadInput
+        If ``base`` is of counts, among which zeros need no probability of their own.
 
     Examples
     --------
@@ -29,6 +36,11 @@ class ZeroInflated(Distribution):
     support = constraints.nonnegative
 
     def __init__(self, base, gate, *, validate_args=None):
+        if base.support.is_discrete:
+            raise BadInput(
+                f"ZeroInflated of a {type(base).__name__}; expected a distribution of positive numbers; for counts "
+                "there is numpyro.distributions.ZeroInflatedDistribution"
+            )
         self.gate = gate
         shape = jnp.broadcast_shapes(jnp.shape(gate), base.batch_shape)
         self.base = base.expand(shape)

@@ -62,5 +62,6 @@ def check_library(card, folder):
 def _refuse(found, card, folder):
     if found:
         raise BadInput(
-            f"{folder}: trained for another {card['model']}: {found}; train again, or load without the model"
+            f"{folder}: trained for another {card['model']}: {found}; train again, or load them with the declaration "
+            "that they have seen"
         )
