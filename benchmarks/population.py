@@ -1,7 +1,6 @@
 """A population from separate fits, held against what is known of it: `make population`, shown by the page `population`.
 
     twenty        simulated people, beside one NUTS over the marginal likelihoods of all of them, under the same priors
-    calibration   ranks of means and spreads over people in populations that are drawn from their priors
     hundred       a hundred people, for the seconds
     participants  the eleven participants of case study 3
 
@@ -22,11 +21,10 @@ import numpyro
 import numpyro.distributions as dist
 import pandas as pd
 from numpyro.diagnostics import split_gelman_rubin
-from numpyro.handlers import seed
+from numpyro.handlers import block
 from numpyro.infer.util import constrain_fn, potential_energy, unconstrain_fn
 
 import amortmix as am
-from amortmix.diagnostics.simulated import calibration
 from amortmix.inference.hierarchy import population_prior
 from amortmix.inference.working_prior import scale_of
 from amortmix.mcmc import nuts
@@ -40,8 +38,6 @@ from amortmix_paper.participants import CHECKSUMS, FOLDER, find_participants
 CASE, UNITS, DRAWS, SEED = "gaussian_hmm", 100, 4000, 1
 #: Of the one model of all people.
 SETTINGS = Settings(chains=4, warmup=1000, draws=1000, adapt_delta=0.9)
-#: People in each population whose ranks are taken, how many populations, and draws among which a truth is ranked.
-PEOPLE, POPULATIONS, RANKED = 10, 100, 200
 #: On the scale of the priors: where people of the parts that are not drawn from these are.
 CENTRE, SPREAD = 0.3, 0.4
 TRIALS = 400  # of each participant, as in the paper
@@ -99,7 +95,9 @@ def all_at_once(model, data, prior):
         mu, factor = population_prior(1, model.free)
         z = numpyro.sample("z", dist.Normal(0, 1).expand([len(data), model.free]).to_event(2))
         theta = bijection.forward(mean + sd * (mu[0] + z @ factor.T))
-        numpyro.factor("people", jax.vmap(model.log_likelihood)(theta, together).sum())
+        with block():  # the declaration's own sites have the same names
+            log_lik = jax.vmap(model.log_likelihood)(theta, together)
+        numpyro.factor("people", log_lik.sum())
 
     start = {"mu": jnp.zeros((1, model.free)), "spread": jnp.full(model.free, 0.5)}
     start |= {"correlations": jnp.eye(model.free), "z": jnp.zeros((len(data), model.free))}
@@ -152,31 +150,6 @@ def twenty():
     return rows, about
 
 
-def calibrated():
-    """Populations from the priors: the ranks of their means and spreads, and whether these are uniform."""
-    nets, model, prior = networks(CASE)
-    truths, draws, rows, left_out = [], [], [], 0
-    for number in range(POPULATIONS):
-        key, key_group = jax.random.split(jax.random.key(1000 + number))
-        mu, factor = seed(population_prior, key_group)(1, model.free)
-        fits = nets.fit_many(simulated(model, prior, mu[0], factor, PEOPLE, key), draws=DRAWS, seed=SEED)
-        usable = {name: fit for name, fit in fits.items() if fit.verdict in ("ABI", "PSIS")}
-        left_out += len(fits) - len(usable)
-        found = am.population(usable, seed=SEED)
-        ours = means_and_spreads(found.draws.mu[:, 0], found.draws.covariance)
-        mean, sd = prior
-        spread = np.sqrt(np.sum(np.asarray(factor) ** 2, axis=1))
-        truths.append(np.concatenate([mean + sd * np.asarray(mu[0]), sd * spread]))
-        draws.append(ours[:: len(ours) // RANKED][:RANKED])
-        ranks = (draws[-1] < truths[-1]).sum(0)
-        about = {"population": number, "verdict": found.verdict, "effective": found.effective.min()}
-        rows += [about | {"quantity": q, "parameter": p, "rank": r} for (q, p), r in zip(named(model), ranks)]
-    whole = calibration(np.stack(truths), np.stack(draws), SEED)
-    verdicts = pd.DataFrame(rows).drop_duplicates("population")["verdict"].value_counts().to_dict()
-    about = {"populations": POPULATIONS, "people": PEOPLE, "left_out": left_out, "verdicts": verdicts, **whole}
-    return pd.DataFrame(rows), about | {"ranked": RANKED}
-
-
 def hundred():
     nets, model, prior = networks(CASE)
     found, about = of_fits(nets, simulated(model, prior, *typical(model), 100, jax.random.key(SEED + 1)))
@@ -204,7 +177,7 @@ def participants():
     return pd.DataFrame(rows), about
 
 
-PARTS = {"twenty": twenty, "calibration": calibrated, "hundred": hundred, "participants": participants}
+PARTS = {"twenty": twenty, "hundred": hundred, "participants": participants}
 
 
 def main():

@@ -1,10 +1,9 @@
-"""Figures of the page on populations: two ways to one group, ranks, and people given all people."""
+"""Figures of the page on populations: two ways to one group, and people given all people."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from amortmix.plots.style import COLORS, STATE_COLORS, legend_above
-from amortmix_paper.plots import rank_curves
+from amortmix.plots.style import COLORS, legend_above
 
 #: What each part of a population is called.
 WORDS = {"mean": "mean over people", "spread": "standard deviation over people"}
@@ -27,19 +26,6 @@ def two_ways(rows):
     axes[0].set_ylabel("on the real line")
     figure.tight_layout()
     legend_above(figure, axes[0], 3)
-    return figure
-
-
-def ranks(rows, ranked):
-    """ECDF minus uniform of the ranks of means and of spreads, a curve for each parameter."""
-    figure, axes = plt.subplots(1, 2, figsize=(10, 3.4), sharey=True)
-    for axis, (quantity, part) in zip(axes, rows.groupby("quantity", sort=False)):
-        shares = {name: own["rank"].to_numpy() / ranked for name, own in part.groupby("parameter", sort=False)}
-        rank_curves(axis, shares, dict(zip(shares, STATE_COLORS)))
-        axis.set_title(WORDS[quantity], fontsize=11)
-    axes[0].set_ylabel("ECDF difference")
-    figure.tight_layout()
-    legend_above(figure, axes[0], 4)
     return figure
 
 

@@ -3,8 +3,7 @@
     p(mu, Sigma | y) ∝ p(mu, Sigma) prod_i E[ Normal(w; mu_g(i), Sigma) / g(w) ]    over draws w of person i under g
 
 A normal log density is a linear function of products of w, so all draws together are one matrix product. NUTS takes
-some draws of each person; importance weights (PSIS) then bring in all of them; where k-hat says that they cannot, NUTS
-takes all.
+some draws of each person, or all; importance weights (PSIS) then bring in the others, and k-hat says whether they can.
 
 Priors, on the scale on which the parameters of people have mean zero and standard deviation one under the prior of the
 declaration: mu ~ Normal(0, 1), spreads ~ HalfNormal(1), correlations ~ LKJ(2).
@@ -59,7 +58,7 @@ class Group(NamedTuple):
     weights: psis.Psis
 
 
-def sample_group(known, groups, number, prior, seed):
+def sample_group(known, groups, number, prior, seed, every=False):
     """`Group` of people.
 
     Parameters
@@ -71,21 +70,13 @@ def sample_group(known, groups, number, prior, seed):
     prior : (mean (d,), sd (d,))
         Of the parameters of people under the prior of the declaration.
     seed : int
+    every : bool
+        Whether NUTS takes all draws of each person, which is slow and needs no weights.
     """
-    each = len(known[0].log_g)
-    group = None
-    for size in sorted({min(max(EACH, SOME // len(known)), each), each}):
-        if group is None or not group.weights.is_reliable:
-            group = _from_some(known, groups, number, prior, seed, size)
-    return group
-
-
-def _from_some(known, groups, number, prior, seed, size):
-    """`Group` from NUTS over ``size`` draws of each person, and weights for all of them."""
     mean, sd = prior
     features = _features(known, mean, sd)
-    rng = np.random.default_rng(seed)
-    some = rng.choice(features.shape[1], size, replace=False)
+    rng, each = np.random.default_rng(seed), features.shape[1]
+    some = rng.choice(each, each if every else min(max(EACH, SOME // len(known)), each), replace=False)
     log_g = np.stack([person.log_g for person in known])
     mu, factor, rhat = _nuts(features[:, some], log_g[:, some], groups, number, len(mean), seed)
     with jax.enable_x64(True):
