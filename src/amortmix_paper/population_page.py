@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from amortmix.plots.style import COLORS, legend_above
+from amortmix.plots.style import COLORS
 
 #: What each part of a population is called.
 WORDS = {"mean": "mean over people", "spread": "standard deviation over people"}
@@ -25,7 +25,7 @@ def two_ways(rows):
         axis.set_title(WORDS[quantity], fontsize=11)
     axes[0].set_ylabel("on the real line")
     figure.tight_layout()
-    legend_above(figure, axes[0], 3)
+    _legend(figure, axes[0])
     return figure
 
 
@@ -45,5 +45,10 @@ def people(rows):
     for axis in axes.flat[len(names) :]:
         axis.set_visible(False)
     figure.tight_layout()
-    legend_above(figure, axes.flat[0], 2)
+    _legend(figure, axes.flat[0])
     return figure
+
+
+def _legend(figure, axis):
+    """The legend of one panel, above the titles of all."""
+    figure.legend(*axis.get_legend_handles_labels(), ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
