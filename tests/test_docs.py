@@ -19,6 +19,7 @@ import pytest
 import typer
 
 from amortmix.cli import app
+from amortmix.mcmc.results import Settings
 from amortmix.training.recipes import default_recipe
 
 ROOT = Path(__file__).parents[1]
@@ -61,8 +62,7 @@ FEW = {
     "amortmix.points.HELD_OUT": 4,
     "amortmix.points.DRAWS": 20,
     "amortmix.model_comparison.HELD_OUT": 8,
-    "amortmix.inference.hierarchy.WARMUP": 5,
-    "amortmix.inference.hierarchy.SAMPLES": 25,
+    "amortmix.inference.hierarchy.SETTINGS": Settings(chains=4, warmup=5, draws=25, adapt_delta=0.9),
     "amortmix.inference.hierarchy.MAX_TREE_DEPTH": 2,
     "amortmix.populations.EACH": (50, 50),
     "amortmix.populations.ROUNDS": 0,

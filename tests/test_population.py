@@ -1,18 +1,22 @@
 """A population from fits: against closed forms and quadrature, where draws cannot carry it, and what is refused."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 import pytest
 from numpyro import sample
+from numpyro.infer.util import log_density
 from scipy import stats
+from scipy.special import logsumexp
 
 import amortmix as am
 from amortmix import populations as module
 from amortmix.inference import hierarchy
 from amortmix.inference.fit import Fit
-from amortmix.inference.working_prior import Person, log_normal, moved
+from amortmix.inference.working_prior import log_normal, moved
 from amortmix.model import tables
 from amortmix.storage import tree as trees
 from amortmix.storage.files import BadInput
@@ -134,7 +138,7 @@ def test_a_normal_density_is_linear_in_its_features():
     rng = np.random.default_rng(9)
     w, mean, sd = rng.normal(size=(2, 7, 3)), rng.normal(size=3), rng.uniform(0.5, 2, 3)
     factor, mu = np.tril(rng.normal(size=(3, 3))) + 2 * np.eye(3), rng.normal(size=(2, 3))
-    features = hierarchy._features([Person(None, x, None) for x in w], mean, sd)
+    features = hierarchy._features((w - mean) / sd)
     found = np.einsum("isf,if->is", features, np.asarray(hierarchy._coefficients(jnp.asarray(mu), jnp.asarray(factor))))
     for i in range(2):
         expected = stats.multivariate_normal(mu[i], factor @ factor.T).logpdf((w[i] - mean) / sd)
@@ -172,3 +176,27 @@ def test_the_scale_is_the_same_for_all(float64):
     theta = jax.vmap(race.sample_prior)(jax.random.split(jax.random.key(1), 5))
     w = module.scale_of(race).inverse(theta)
     np.testing.assert_allclose(w[:, -1], np.log(theta[:, -1]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("spread", [1.0, 1e-4])
+def test_the_density_of_a_population_keeps_its_precision_where_people_hardly_differ(spread):
+    """In single precision, against SciPy in double: a spread of 1e-4 divides distances by squares of 1e-8."""
+    rng = np.random.default_rng(11)
+    x, log_g = rng.normal(size=(3, 5, 2)).astype(np.float32), rng.normal(size=(3, 5)).astype(np.float32)
+    params = {
+        "mu": x[:1, 0],
+        "spread": np.array([spread, 0.5]),
+        "correlations": np.linalg.cholesky([[1, 0.3], [0.3, 1]]),
+    }
+    known = jnp.asarray(x), jnp.asarray(log_g), jnp.zeros(3, int)
+    both, prior = (
+        log_density(f, arguments, {}, params)[0]
+        for f, arguments in (
+            (partial(hierarchy._population, 1, 2), known),
+            (partial(hierarchy.population_prior, 1, 2), ()),
+        )
+    )
+    factor = params["spread"][:, None] * params["correlations"]
+    normal = stats.multivariate_normal(x[0, 0], factor @ factor.T)
+    expected = logsumexp(normal.logpdf(x) + np.log(2 * np.pi) - log_g, axis=1).sum()
+    assert float(both - prior) == pytest.approx(expected, rel=1e-4)

@@ -113,3 +113,10 @@ def test_draws_on_the_edge_have_no_weight():
     without = psis.smooth(target, proposal)
     np.testing.assert_allclose(with_edge.log_weights[:-1], without.log_weights, atol=0.02)
     assert with_edge.weights[-1] == 0 and abs(with_edge.pareto_k - without.pareto_k) < 0.02
+
+
+def test_a_tail_of_one_value_cannot_be_relied_on():
+    """A hundred of a thousand draws share the largest weight: their share is kept, and there is no k-hat."""
+    found = psis.smooth(np.where(np.arange(1000) < 100, 5.0, 0.0), np.zeros(1000))
+    assert np.isnan(found.pareto_k) and not found.is_reliable
+    assert found.weights[:100].sum() == pytest.approx(100 * np.exp(5) / (100 * np.exp(5) + 900))

@@ -72,8 +72,6 @@ def population(fits, by=None, seed=1) -> "Population":
         mean, covariance = group.mu.mean(0), WIDER * group.covariance.mean(0)
         for i in np.flatnonzero(group.effective < ENOUGH):
             known[i] = moved(model, known[i], mean[groups[i]], covariance, 1000 * number + seed + int(i))
-    if not group.weights.is_reliable:
-        group = sample_group(known, groups, len(names), prior, seed, every=True)
     return Population(model, names, list(people), group)
 
 

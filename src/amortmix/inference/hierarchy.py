@@ -2,8 +2,9 @@
 
     p(mu, Sigma | y) ∝ p(mu, Sigma) prod_i E[ Normal(w; mu_g(i), Sigma) / g(w) ]    over draws w of person i under g
 
-A normal log density is a linear function of products of w, so all draws together are one matrix product. NUTS takes
-some draws of each person, or all; importance weights (PSIS) then bring in the others, and k-hat says whether they can.
+NUTS takes as many draws of each person as it can carry; importance weights (PSIS) then bring in the others, and k-hat
+says whether they can. For the weights a normal log density is a linear function of products of w, so that all draws are
+one matrix product, in double precision: where Sigma is small the products nearly cancel.
 
 Priors, on the scale on which the parameters of people have mean zero and standard deviation one under the prior of the
 declaration: mu ~ Normal(0, 1), spreads ~ HalfNormal(1), correlations ~ LKJ(2).
@@ -26,8 +27,8 @@ from amortmix.mcmc import nuts
 from amortmix.mcmc.results import Settings
 
 SETTINGS, MAX_TREE_DEPTH = Settings(chains=4, warmup=500, draws=500, adapt_delta=0.9), 8
-#: Draws of all people together that NUTS takes, and fewest of each.
-SOME, EACH = 10_000, 200
+#: Numbers that NUTS takes, dimensions of all draws of all people, and fewest draws of each person.
+NUMBERS, EACH = 60_000, 200
 #: Share of the draws of the population whose effective numbers of a person may be smaller than the one that is said.
 LOW = 0.1
 
@@ -58,7 +59,7 @@ class Group(NamedTuple):
     weights: psis.Psis
 
 
-def sample_group(known, groups, number, prior, seed, every=False):
+def sample_group(known, groups, number, prior, seed):
     """`Group` of people.
 
     Parameters
@@ -70,18 +71,17 @@ def sample_group(known, groups, number, prior, seed, every=False):
     prior : (mean (d,), sd (d,))
         Of the parameters of people under the prior of the declaration.
     seed : int
-    every : bool
-        Whether NUTS takes all draws of each person, which is slow and needs no weights.
     """
     mean, sd = prior
-    features = _features(known, mean, sd)
-    rng, each = np.random.default_rng(seed), features.shape[1]
-    some = rng.choice(each, each if every else min(max(EACH, SOME // len(known)), each), replace=False)
+    x = np.stack([(person.w - mean) / sd for person in known])
+    rng, (people, each, d) = np.random.default_rng(seed), x.shape
+    some = rng.choice(each, min(max(EACH, NUMBERS // (people * d)), each), replace=False)
     log_g = np.stack([person.log_g for person in known])
-    mu, factor, rhat = _nuts(features[:, some], log_g[:, some], groups, number, len(mean), seed)
+    mu, factor, rhat = _nuts(x[:, some], log_g[:, some], groups, number, seed)
+    features = _features(x)
     with jax.enable_x64(True):
         coefficients = np.asarray(jax.vmap(_coefficients)(jnp.asarray(mu), jnp.asarray(factor)))
-    log_lik, effective, people = np.zeros((2, len(mu))), [], []
+    log_lik, effective, drawn = np.zeros((2, len(mu))), [], []
     for i, g in enumerate(groups):
         ratio = coefficients[:, g] @ features[i].T - log_g[i]  # (C, S)
         every = logsumexp(ratio, axis=1)
@@ -89,17 +89,16 @@ def sample_group(known, groups, number, prior, seed, every=False):
         shares = np.exp(ratio - every[:, None])
         effective.append(1 / np.sum(shares**2, axis=1))
         last = np.minimum((rng.uniform(size=(len(mu), 1)) > np.cumsum(shares, axis=1)).sum(1), shares.shape[1] - 1)
-        people.append(known[i].w[last])
+        drawn.append(known[i].w[last])
     weights = psis.smooth(*log_lik)
     chosen = psis.resample(weights.log_weights, len(mu), seed)
     covariance = sd[:, None] * (factor @ factor.transpose(0, 2, 1)) * sd
     effective = np.quantile(np.stack(effective)[:, chosen], LOW, axis=1)
-    return Group(mean + sd * mu[chosen], covariance[chosen], np.stack(people)[:, chosen], effective, rhat, weights)
+    return Group(mean + sd * mu[chosen], covariance[chosen], np.stack(drawn)[:, chosen], effective, rhat, weights)
 
 
-def _features(known, mean, sd):
-    """Of all draws x = (w - mean) / sd: products, x and one: (I, S, F)."""
-    x = np.stack([(person.w - mean) / sd for person in known])
+def _features(x):
+    """Of all draws x (I, S, d): products, x and one: (I, S, F)."""
     rows, columns = np.tril_indices(x.shape[-1])
     return np.concatenate([x[..., rows] * x[..., columns], x, np.ones((*x.shape[:2], 1))], axis=-1)
 
@@ -115,9 +114,9 @@ def _coefficients(mu, factor):
     return jnp.concatenate([jnp.broadcast_to(squares, (len(mu), len(rows))), linear, constant[:, None]], axis=-1)
 
 
-def _start(features, groups, number, d):
+def _start(x, groups, number):
     """Where chains start: means and spread of the people, no correlations. From far away steps would be small."""
-    own = np.asarray(features)[..., -1 - d : -1].mean(1)
+    own, d = x.mean(1), x.shape[-1]
     mu = np.stack([own[groups == g].mean(0) for g in range(number)])
     spread = np.maximum((own - mu[groups]).std(0), 0.1)
     found = {"mu": mu, "spread": spread} | ({"correlations": np.eye(d)} if d > 1 else {})
@@ -132,19 +131,21 @@ def population_prior(number, d):
     return mu, numpyro.deterministic("factor", spread[:, None] * correlations)
 
 
-def _population(number, d, features, log_g, groups):
-    """The density of a population, given draws of its people."""
+def _population(number, d, x, log_g, groups):
+    """The density of a population, given draws x (I, S, d) of its people."""
     mu, factor = population_prior(number, d)
-    log_ratio = jnp.einsum("isf,if->is", features, _coefficients(mu, factor)[groups]) - log_g
+    white = jax.scipy.linalg.solve_triangular(factor, jnp.eye(d), lower=True)
+    z = jnp.einsum("isd,ed->ise", x - mu[groups][:, None], white)
+    log_ratio = -0.5 * jnp.sum(z**2, axis=-1) - jnp.log(jnp.diagonal(factor)).sum() - log_g
     numpyro.factor("people", jax.nn.logsumexp(log_ratio, axis=1).sum())
 
 
-def _nuts(features, log_g, groups, number, d, seed):
+def _nuts(x, log_g, groups, number, seed):
     """Draws of mu (C, G, d) and of the factor of Sigma (C, d, d), and the largest R-hat."""
-    start = _start(features, groups, number, d)
-    known = jnp.asarray(features, jnp.float32), jnp.asarray(log_g, jnp.float32), jnp.asarray(groups)
+    start, d = _start(x, groups, number), x.shape[-1]
+    known = jnp.asarray(x, jnp.float32), jnp.asarray(log_g, jnp.float32), jnp.asarray(groups)
     keys = jax.random.split(jax.random.key(seed), SETTINGS.chains)
-    found = _compiled(number, d)(keys, start, *known)
+    found = _compiled(number, d, SETTINGS, MAX_TREE_DEPTH)(keys, start, *known)
     found = {k: np.asarray(v, float) for k, v in found.items()}
     rhat = max(float(np.max(split_gelman_rubin(found[name]))) for name in ("mu", "spread"))
     mu, factor = (found[name].reshape(-1, *found[name].shape[2:]) for name in ("mu", "factor"))
@@ -152,12 +153,12 @@ def _nuts(features, log_g, groups, number, d, seed):
 
 
 @lru_cache(maxsize=8)
-def _compiled(number, d):
-    """(keys, start, features, log_g, groups) -> {site: (chains, draws, ...)}, compiled once for each shape."""
+def _compiled(number, d, settings, max_tree_depth):
+    """(keys, start, x, log_g, groups) -> {site: (chains, draws, ...)}, compiled once for each shape."""
     model = partial(_population, number, d)
 
     def run(keys, start, *known):
-        one = nuts.chain(lambda u: potential_energy(model, known, {}, u), SETTINGS, MAX_TREE_DEPTH)
+        one = nuts.chain(lambda u: potential_energy(model, known, {}, u), settings, max_tree_depth)
         u, _ = jax.vmap(one, in_axes=(0, None))(keys, unconstrain_fn(model, known, {}, start))
         sites = partial(constrain_fn, model, known, {}, return_deterministic=True)
         return jax.vmap(jax.vmap(sites))(u)

@@ -55,12 +55,18 @@ def log_ratio(log_target: Float[Array, "*shape"], log_proposal: Float[Array, "*s
 
 
 def smooth(log_target: Float[Array, " S"], log_proposal: Float[Array, " S"]) -> Psis:
-    """`Psis` of log densities (S,) of the draws under target and proposal; equal weights have no tail, k-hat -inf."""
+    """`Psis` of log densities (S,) of the draws under target and proposal.
+
+    Equal weights have no tail, k-hat -inf; a tail of one value has no k-hat, and cannot be relied on.
+    """
     ratio = log_ratio(log_target, log_proposal)
     if np.isfinite(ratio).all() and np.ptp(ratio) < EQUAL:
         return Psis(np.full(len(ratio), -math.log(len(ratio))), -math.inf)
     # ArviZ takes the negative of the log weights here: it was written for leave-one-out
-    log_weights, pareto_k = array_stats.psislw(-ratio)
+    try:
+        log_weights, pareto_k = array_stats.psislw(-ratio)
+    except ValueError:  # a tail of one value, to which no distribution can be fitted
+        return Psis(ratio - np.logaddexp.reduce(ratio), math.nan)
     log_weights = log_weights - np.logaddexp.reduce(log_weights)
     return Psis(log_weights, float(pareto_k))
 

@@ -73,7 +73,7 @@ def _compiled(model, settings, shapes):
     return jax.jit(run).lower(*jax.tree.unflatten(shapes.tree, shapes.leaves)).compile()
 
 
-def chain(potential, settings, max_tree_depth=MAX_TREE_DEPTH):
+def chain(potential, settings, max_tree_depth=None):
     """One chain of draws whose log density is minus a potential.
 
     Parameters
@@ -81,7 +81,8 @@ def chain(potential, settings, max_tree_depth=MAX_TREE_DEPTH):
     potential : callable
         u, an array or a dict of arrays, to a number.
     settings : Settings
-    max_tree_depth : int
+    max_tree_depth : int, optional
+        By default `MAX_TREE_DEPTH`.
 
     Returns
     -------
@@ -95,7 +96,7 @@ def chain(potential, settings, max_tree_depth=MAX_TREE_DEPTH):
         potential_fn=potential,
         dense_mass=True,
         target_accept_prob=settings.adapt_delta,
-        max_tree_depth=max_tree_depth,
+        max_tree_depth=max_tree_depth or MAX_TREE_DEPTH,
     )
 
     def step(state, _):
