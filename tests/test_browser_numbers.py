@@ -25,7 +25,7 @@ CASES = (
     *("clean", "anticipation", "limits", "missing", "gaps", "semicolons", "spreadsheet", "names_unknown"),
     *("codes_unknown", "names", "milliseconds", "bad", "words", "surplus", "empty", "open_quote", "pooled", "people"),
     *("workbook", "sessions_pooled", "sessions", "holes", "disorder", "classes", "shifted", "narrow"),
-    *("long_anticipation"),
+    "long_anticipation",
 )
 #: Cases whose proposals are adapted, and the verdict; single precision decides the draws of the last.
 ADAPTED = {"anticipation": "PSIS", "long_anticipation": "PSIS", "shifted": "MCMC", "narrow": "PSIS"}
