@@ -42,6 +42,17 @@ def test_many_data_sets_in_one_table(nets, table):
     assert list(fits) == ["a"] and list(fits.problems) == ["b"]
 
 
+@pytest.mark.parametrize("design", ["wide", "paper"])
+def test_a_fit_says_which_networks_it_took(design, tmp_path):
+    """Those that were loaded, for the numbers of units of their card; its file says it too."""
+    nets = am.load("gaussian_mixture", design=design, engine="exported")
+    low, high = (nets.card.get("design") or nets.card)["units"]
+    fit = nets.fit(np.random.default_rng(1).normal(size=(150, 2)), draws=50)
+    assert f"; networks: {design}, for {low:,} to {high:,} units>" in repr(fit)
+    fit.save(tmp_path / "me.nc")
+    assert repr(am.load_fit(tmp_path / "me.nc")) == repr(fit)
+
+
 def test_public_names_are_there():
     for name in am.__all__:
         assert getattr(am, name) is not None
@@ -57,6 +68,7 @@ def test_an_own_model_is_trained_loaded_and_refused_when_it_changes(tmp_path, ca
     data = np.random.default_rng(1).normal(size=150)
     ours, theirs = nets.fit(data, draws=50), am.load(tmp_path / "nets").fit(data, draws=50)
     np.testing.assert_array_equal(ours.theta, theirs.theta)
+    assert "networks: nets, for 100 to 300 units" in repr(ours) and repr(ours) == repr(theirs)
     nets.save(tmp_path / "copy")
     assert am.load(tmp_path / "copy", model=model).card == nets.card
     with pytest.raises(am.BadInput, match=r"units is \[100, 300\] there and \[100, 200\] here"):

@@ -49,7 +49,8 @@ def test_fit_writes_a_file_and_tables_for_every_data_set(monkeypatch, tmp_path, 
     code = run(
         monkeypatch, "fit", "evidence_accumulation", tmp_path / "me.csv", "--out", tmp_path / "out", "--draws", 200
     )
-    assert code == 0 and capsys.readouterr().out.count("me: ") == 1
+    said = capsys.readouterr().out
+    assert code == 0 and said.count("me: ") == 1 and "networks: wide, for 60 to 1,200 units" in said
     names = {p.name for p in (tmp_path / "out").iterdir()}
     assert names == {"me.nc", "me_parameters.csv", "me_states.csv", "me.html", "me.ipynb", "summary.csv"}
     assert len(pd.read_csv(tmp_path / "out" / "me_states.csv")) == 350

@@ -22,7 +22,7 @@ from amortmix.inference.reference import Reference, make_reference
 from amortmix.inference.saved import read_tree
 from amortmix.model import tables
 from amortmix.model.design import Design
-from amortmix.storage import files
+from amortmix.storage import files, pretrained
 from amortmix.storage.card import MADE_FROM_THEM, check_file, check_library, load_card
 from amortmix.storage.files import BadInput
 from amortmix.storage.in_jax import Declared
@@ -80,6 +80,7 @@ class Networks:
 
     def _under(self, engine, prior=None):
         """An engine under the prior of these `Networks`, and then ``prior``; the same one whenever it is asked for."""
+        engine.called = pretrained.called(self.folder)
         for chosen in (p for p in (self._prior, prior) if p is not None):
             key = engine.name, engine.model.prior_name, json.dumps(files.plain(chosen))
             engine = self._engines.setdefault(key, engine.under(chosen))

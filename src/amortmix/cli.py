@@ -230,14 +230,12 @@ def fit(
         few = len(parts.tables) <= PAGES if check is None else check
         number = usual if draws is None else draws
         fits = nets.fit_many(parts, draws=number, seed=seed, folder=out, states=states, check=few)
+    print(f"networks: {nets.engine.networks}")
     for name, found in fits.items():
         _write_csv(found.summary(), out / f"{name}_parameters.csv")
         _write_csv(found.states(), out / f"{name}_states.csv", index=False)
-        print(f"{name}: {found.verdict}: {found.reason}")
-        for sentence in found.notes:
-            print(f"  note: {sentence}")
-        for sentence in found.warnings:
-            print(f"  warning: {sentence}")
+        said = [f"  note: {s}" for s in found.notes] + [f"  warning: {s}" for s in found.warnings]
+        print("\n".join([f"{name}: {found.verdict}: {found.reason}", *said]))
     table = fits.summary()
     others = known.drop(table.index.astype(str), errors="ignore")
     _write_csv(pd.concat([others, table]) if len(others) else table, out / "summary.csv", index_label="data set")

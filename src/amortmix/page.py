@@ -138,6 +138,8 @@ def _made(fit, quality):
     """Sentences about networks, draws and versions."""
     attrs = fit.tree.attrs
     found = [f"model {attrs['model']}, prior {attrs.get('priors', '')}; {len(fit.theta):,} draws"]
+    if "networks" in attrs:
+        found.append(f"networks: {attrs['networks']}")
     if "pareto_k" in attrs:
         worth = f"{attrs['proposals']:,.0f} proposals worth {attrs['proposals_ess']:,.0f} draws"
         own = f"Pareto k-hat {attrs['pareto_k']:.2f}"

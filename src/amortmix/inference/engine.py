@@ -78,6 +78,8 @@ class Engine(ABC):
     compiles = False
     #: What runs the functions, as a fit notes it.
     name = ""
+    #: Which networks these are, where their model has several: what `amortmix.api.Networks` calls them.
+    called = ""
     #: `amortmix.storage.in_jax.Declared`, which loads the same networks in JAX.
     declared = None
 
@@ -88,6 +90,12 @@ class Engine(ABC):
     @abstractmethod
     def identity(self):
         """What `amortmix.model.identity.parts` says of the model."""
+
+    @property
+    def networks(self):
+        """Which networks these are, and for how many units, as a fit says it."""
+        units = f"for {files.span([f'{n:,}' for n in self.model.design.units])} units"
+        return f"{self.called}, {units}" if self.called else units
 
     @property
     def in_jax(self):

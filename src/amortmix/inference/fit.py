@@ -87,8 +87,9 @@ class Fit:
         return "smoothing" if "smoothing" in names else "classification"
 
     def __repr__(self):
-        n, names = len(self.labels), ", ".join(self.tree["posterior"].data_vars)
-        return f"<Fit of {self.tree.attrs['model']}: {n} units; {names}; {self.verdict}: {self.reason}>"
+        attrs, names = self.tree.attrs, ", ".join(self.tree["posterior"].data_vars)
+        made = f"; networks: {attrs['networks']}" if "networks" in attrs else ""
+        return f"<Fit of {attrs['model']}: {len(self.labels)} units; {names}; {self.verdict}: {self.reason}{made}>"
 
     @property
     def labels(self):
@@ -97,9 +98,8 @@ class Fit:
 
     def summary(self):
         """Posterior mean, sd and quantiles of each parameter: DataFrame."""
-        theta = self.theta
+        theta, names = self.theta, ("mean", "sd", "2.5%", "median", "97.5%")
         quantiles = np.quantile(theta, [0.025, 0.5, 0.975], axis=0)
-        names = ("mean", "sd", "2.5%", "median", "97.5%")
         columns = dict(zip(names, (theta.mean(0), theta.std(0, ddof=1), *quantiles)))
         return pd.DataFrame(columns, index=pd.Index(self.tree["posterior"].data_vars, name="parameter"))
 
@@ -266,7 +266,7 @@ class Fit:
         """Observed values of each column among replicated ones: a matplotlib figure."""
         from amortmix import plots
 
-        y, _ = self.replicate(replications, seed)
+        y = self.replicate(replications, seed)[0]
         return self._marked(plots.predictive(self._model(), trees.observed(self.tree), y))
 
     def _marked(self, figure):

@@ -164,6 +164,7 @@ class Fitter:
         found |= extra | {
             "engine": "abi",
             "program": self.amortized.name,
+            "networks": self.amortized.networks,
             "seconds": seconds + weighing + more,
             "states_draws": number,
             "states_error": error,

@@ -60,6 +60,12 @@ def design_of(row):
     return "wide" if row["folder"] == "wide" else "paper"
 
 
+def called(folder):
+    """What a fit calls the networks of a folder: one of `DESIGNS`, or, of a user's own, the name of the folder."""
+    folder = Path(folder).resolve()
+    return design_of({"folder": folder.parent.name}) if FOLDER.resolve() in folder.parents else folder.name
+
+
 def models():
     """What comes with the library: models, priors, ranges of N and P and measured quality, as a DataFrame.
 
