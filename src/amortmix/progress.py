@@ -1,4 +1,9 @@
-"""Progress with rate and time left: a bar on a terminal, one line in a notebook, plain lines elsewhere."""
+"""Progress with rate and time left: a bar on a terminal, one line in a notebook, plain lines elsewhere.
+
+    rate = (done - first) / (time - time of the first),   left = (total - done) / rate,
+
+where ``first`` is what was done at the first advance: compilation comes with it, and says nothing about the speed.
+"""
 
 import sys
 import time
@@ -14,22 +19,27 @@ class _Lines:
 
     def __init__(self, total, title, unit, done):
         self.total, self.title, self.unit, self.done = total, title, unit, done
-        self.first, self.began, self.said = done, time.perf_counter(), -EVERY
+        self.first = self.began = self.said = None
 
     def advance(self, amount, note=""):
         self.done += amount
-        seconds = time.perf_counter() - self.began
-        if seconds < self.said + EVERY and self.done < self.total:
+        now = time.perf_counter()
+        if self.first is None:
+            self.first, self.began = self.done, now
+        elif now < self.said + EVERY and self.done < self.total:
             return
-        self.said = seconds
+        self.said = now
+        share = 100 * self.done / max(self.total, 1)
+        done = f"{self.title}: {self.done:,}/{self.total:,} {self.unit} ({share:.0f} %)"
+        self.say(", ".join([done, *self._speed(now - self.began), *([note] if note else [])]))
+
+    def _speed(self, seconds):
+        """Rate and time left, once there is more than the first advance."""
+        if self.done == self.first:
+            return []
         rate = (self.done - self.first) / max(seconds, 1e-9)
         left = (self.total - self.done) / max(rate, 1e-9)
-        share = 100 * self.done / max(self.total, 1)
-        digits = 0 if rate >= 10 else 2
-        self.say(
-            f"{self.title}: {self.done:,}/{self.total:,} {self.unit} ({share:.0f} %), "
-            f"{rate:,.{digits}f}/s, {left / 60:.1f} min left{', ' + note if note else ''}"
-        )
+        return [f"{rate:,.{0 if rate >= 10 else 2}f}/s", f"{left / 60:.1f} min left"]
 
     def say(self, line):
         print(line, flush=True)
@@ -55,10 +65,18 @@ class _Cell(_Lines):
 class _Bar:
     def __init__(self, total, title, unit, done):
         self.bar = tqdm(total=total, desc=title, unit=f" {unit}", initial=done, unit_scale=True)
+        self.advanced = False
 
     def advance(self, amount, note=""):
         self.bar.set_postfix_str(note, refresh=False)
-        self.bar.update(amount)
+        if self.advanced:
+            self.bar.update(amount)
+        else:  # the clock of the bar begins here
+            self.bar.n += amount
+            self.bar.initial = self.bar.last_print_n = self.bar.n
+            self.bar.unpause()
+            self.bar.refresh()
+            self.advanced = True
 
     def close(self):
         self.bar.close()
