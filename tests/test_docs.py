@@ -102,6 +102,7 @@ def folder(tmp_path, monkeypatch):
     walk = template.read_text().replace("units=(50, 200)", "units=(20, 30)")
     (tmp_path / "models" / "walk.py").write_text(walk)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
     for place, value in FEW.items():
         monkeypatch.setattr(place, value)
     yield tmp_path
@@ -116,7 +117,8 @@ def run(text, namespace):
     if file:
         Path(file[1]).write_text(text, encoding="utf-8")
     printed = io.StringIO()
-    with contextlib.redirect_stdout(printed), warnings.catch_warnings():
+    terminal = pd.option_context("display.max_columns", 0)  # pandas leaves out what is wider than it
+    with contextlib.redirect_stdout(printed), warnings.catch_warnings(), terminal:
         warnings.simplefilter("ignore", UserWarning)  # verdicts of networks that were trained for two steps
         exec(compile(text, file[1] if file else "block", "exec"), namespace)
     return printed.getvalue()
@@ -131,11 +133,12 @@ def words_and_numbers(text):
 
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=name_of)
 def test_every_block_runs(page, folder):
-    """In order; an answer that is shown after a block is what it printed."""
+    """In order; an answer that is shown after a block is what it printed, and no probability is left out of it."""
     namespace, printed = {}, None
     for kind, text in blocks(page, "python", "text"):
         if kind == "python":
             printed = run(text, namespace)
+            assert not [line for line in printed.splitlines() if "P(" in line and "..." in line]
         elif printed is not None:
             ours, theirs = words_and_numbers(printed), words_and_numbers(text)
             assert ours[0] == theirs[0]
