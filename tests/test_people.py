@@ -75,6 +75,25 @@ def test_one_bad_person_does_not_stop_the_others(nets, people, fits, tmp_path):
     assert {path.name for path in (tmp_path / "fits").iterdir()} == {"a.nc", "c.nc"}
 
 
+def test_a_name_that_is_not_there_is_one_line_with_those_that_are(nets, people, fits):
+    """And as in any mapping a KeyError, by which ``in`` and ``get`` are decided."""
+    with pytest.raises(KeyError) as error:
+        fits["d"]
+    assert isinstance(error.value, am.BadInput) and str(error.value) == "no fit of 'd'; expected one of a, b, c"
+    assert "d" not in fits and fits.get("d") is None and "a" in fits and fits.get("a").verdict
+    with pytest.raises(am.BadInput) as error:
+        fits["a"].states("smoothing")
+    assert str(error.value) == "no state probabilities 'smoothing'; expected one of classification"
+    bad = people.assign(y=people["y"].where(people["subject"] != "b", np.inf))
+    with pytest.warns(UserWarning, match="not fitted"):
+        found = nets.fit_many(bad, by="subject", draws=200)
+    with pytest.raises(am.BadInput, match=r"^not fitted: data set b: the table, row \d+: y is inf"):
+        found["b"]
+    assert "b" not in found
+    with pytest.raises(KeyError, match=r"no x 99; expected one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more$"):
+        files.look_up(dict.fromkeys(range(12)), 99, "x")
+
+
 def test_if_all_are_bad_each_has_its_line(nets, tmp_path):
     frame = pd.DataFrame({"subject": ["a", "b"], "unit": 1, "y": ["x", "z"]})
     with pytest.raises(am.BadInput) as error:

@@ -94,6 +94,8 @@ def test_people_are_drawn_towards_the_population():
         theta = found.person(name)[:, 0]
         assert abs(theta.mean() - expected.mean()) < 0.2 * theta.std()
         assert found.people().loc[name, "mu_1 mean"] == pytest.approx(theta.mean())
+    with pytest.raises(BadInput, match="no person 'nobody'; expected one of "):
+        found.person("nobody")
 
 
 def test_groups_differ_by_what_they_differ():

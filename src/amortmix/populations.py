@@ -182,7 +182,8 @@ class Population:
 
     def person(self, name):
         """Draws of theta (C, D) of one person given all people."""
-        return np.asarray(scale_of(self.model).forward(jnp.asarray(self.draws.people[self.members.index(name)])))
+        place = files.look_up({member: i for i, member in enumerate(self.members)}, name, "person")
+        return np.asarray(scale_of(self.model).forward(jnp.asarray(self.draws.people[place])))
 
     def people(self):
         """Mean, sd and 95 % interval of every parameter of every person given all people: DataFrame."""

@@ -113,7 +113,7 @@ class Fit:
         head : str, optional
             ``classification``, ``smoothing`` (default), ``filtering`` or ``backward_filtering``.
         """
-        p = self.tree["latent_probabilities"][head or self.head]
+        p = files.look_up(self.tree["latent_probabilities"].data_vars, head or self.head, "state probabilities")
         found = {"unit": self.labels}
         for k, state in enumerate(p["state"].values):
             found[f"P({state})"] = p.sel(statistic="mean").values[:, k]

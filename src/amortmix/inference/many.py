@@ -47,7 +47,12 @@ class Fits(Mapping):
         self.rows, self._get, self._model, self.problems = rows, get, model, problems
 
     def __getitem__(self, name) -> Fit:
-        return self._get[name]()
+        if name in self.problems:
+            raise files.UnknownName(f"not fitted: {self.problems[name]}")
+        return files.look_up(self._get, name, "fit of")()
+
+    def __contains__(self, name):
+        return name in self._get  # without reading its file
 
     def __iter__(self):
         return iter(self.rows)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import platformdirs
 
+#: Names that a message lists.
+LISTED = 10
 REMAKE = "delete it and run again: it is made anew"
 PACKAGES = (
     "bayesflow", "keras", "jax", "jaxlib", "numpyro", "onnxruntime", "arviz-stats", "numpy", "pystan", "snakemake",
@@ -28,6 +30,21 @@ class BadInput(ValueError):
     ...     print(error)
     engine 'fast'; expected exported or jax
     """
+
+
+class UnknownName(BadInput, KeyError):
+    """A name that is not there: also a `KeyError`, so that ``in`` and ``get`` of a mapping are what they should be."""
+
+    __str__ = Exception.__str__  # that of a KeyError puts quotation marks around its message
+
+
+def look_up(known, name, what):
+    """``known[name]`` of a mapping; `UnknownName`, with the first names that are there, if it is not."""
+    if name in known:
+        return known[name]
+    names = list(map(str, known))
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    raise UnknownName(f"no {what} {name!r}; expected one of {', '.join(names[:LISTED])}{more}")
 
 
 @contextlib.contextmanager
