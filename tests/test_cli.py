@@ -88,7 +88,7 @@ def test_a_bad_value_of_a_part_names_file_and_row(monkeypatch, tmp_path, capsys)
     people = tmp_path / "people.csv"
     people.write_text("who,rt,accumulator\nb,0.5,1\nb,0.6,2\nb,0.7,7\n")
     assert run(monkeypatch, "fit", "evidence_accumulation", people, "--by", "who", "--out", tmp_path / "out") == 1
-    assert f"data set people_b: {people}, row 4: accumulator is 7; expected 1" in capsys.readouterr().err
+    assert f"data set b: {people}, row 4: accumulator is 7; expected 1" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

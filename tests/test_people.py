@@ -185,6 +185,19 @@ def test_the_command_line_fits_the_good_ones_and_says_what_is_bad(monkeypatch, p
     assert list(pd.read_csv(tmp_path / "out" / "summary.csv")["data set"]) == ["lab_a", "lab_c"]
 
 
+def test_people_of_one_file_have_the_names_that_python_gives_them(monkeypatch, people, tmp_path, capsys):
+    """Also numbers with zeros in front; those of several files keep the name of theirs."""
+    frame = people.assign(subject=people["subject"].map({"a": "007", "b": "b", "c": "c"}))
+    frame.to_csv(tmp_path / "lab.csv", index=False)
+    options = ("--by", "subject", "--out", tmp_path / "out", "--draws", 100, "--no-pages")
+    assert command(monkeypatch, "fit", "gaussian_mixture", tmp_path / "lab.csv", *options) == 0
+    fits = am.load("gaussian_mixture").fit_many(tmp_path / "lab.csv", by="subject", draws=100)
+    assert list(fits) == ["007", "b", "c"] and "007: " in capsys.readouterr().out
+    table = pd.read_csv(tmp_path / "out" / "summary.csv", dtype={"data set": str})
+    assert list(table["data set"]) == list(fits)
+    np.testing.assert_array_equal(am.load_fit(tmp_path / "out" / "007.nc").theta, fits["007"].theta)
+
+
 def test_the_command_line_takes_other_names_and_codes(monkeypatch, tmp_path, capsys):
     generator = np.random.default_rng(3)
     rt, correct = 0.3 + generator.gamma(2, 0.1, 320), generator.random(320) < 0.8

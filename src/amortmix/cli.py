@@ -221,7 +221,8 @@ def fit(
     reading = {"columns": columns_of(columns), "codes": codes_of(codes), "keep": limits_of(keep)}
     reading |= {"scale": scale_of(scale)}
     reading |= {"sequence": sequence, "min_rt": min_rt, "max_rt": max_rt}
-    parts = read_parts(nets.engine.model, data, by, **reading)
+    tables = data[0] if by is not None and len(data) == 1 else data  # so people have the names that Python gives them
+    parts = read_parts(nets.engine.model, tables, by, **reading)
     known = beside(out / "summary.csv", nets.engine.model.parameter_names)
     usual, states = (DRAWS, STATES) if len(parts.tables) + len(parts.problems) == 1 else (DRAWS_OF_MANY, STATES_OF_MANY)
     with warnings.catch_warnings():
