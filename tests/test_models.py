@@ -6,6 +6,7 @@ What holds for every model, such as symmetries and Jacobians, is in test_check.
 import itertools
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -40,11 +41,18 @@ def brute_force(model, theta, data):
     return logsumexp(values), posterior / posterior.sum(1, keepdims=True)
 
 
+def unknown(model, where, what):
+    """A model that the tests of this file do not know yet."""
+    pytest.fail(f"tests/test_models.py, {where}: knows nothing of {model.name}; add {what}")
+
+
 def unit_log_density(model, theta, z, y, mask):
     if model.name == "gaussian_mixture":
         return (stats.norm.logpdf(y[:, 0], theta[3 + z], 1) * mask).sum()
     if model.name == "gaussian_hmm":
         return (stats.norm.logpdf(y[:, 0], theta[2 + z], 1) * mask).sum()
+    if model.name != "evidence_accumulation":
+        unknown(model, "unit_log_density", "log p(y_i | z_i, theta) from SciPy")
     _, _, alpha_1, alpha_2, nu_1, nu_21, nu_22, tau = theta
     t, correct = y[0, 0] - tau, y[0, 1]
 
@@ -58,8 +66,10 @@ def unit_log_density(model, theta, z, y, mask):
 
 
 def log_prior_path(model, theta, path):
-    if not model.dependent:
+    if model.name == "gaussian_mixture":
         return sum(np.log(theta[z]) for z in path)
+    if model.name not in ("gaussian_hmm", "evidence_accumulation"):
+        unknown(model, "log_prior_path", "log p(z_1, ..., z_N | theta)")
     trans = np.array([[theta[0], 1 - theta[0]], [1 - theta[1], theta[1]]])
     return np.log(0.5) + sum(np.log(trans[a, b]) for a, b in itertools.pairwise(path))
 
@@ -94,7 +104,18 @@ def case_prior(model):
 
     if model.name == "leaky_accumulator":
         return lambda t: positive(t[0], 0.8, 0.5) + positive(t[1], 0.8, 0.5) + race(t[2:])
-    return race
+    if model.name == "evidence_accumulation":
+        return race
+    return unknown(model, "case_prior", "log p(theta) under its first prior, from SciPy")
+
+
+@pytest.mark.parametrize(
+    "ask", [case_prior, lambda m: unit_log_density(m, *[None] * 4), lambda m: log_prior_path(m, 0, 0)]
+)
+def test_a_model_that_is_not_known_here_is_named(ask):
+    """And what is to be added, so that none is compared with the equations of another."""
+    with pytest.raises(pytest.fail.Exception, match="knows nothing of new_model; add log p"):
+        ask(SimpleNamespace(name="new_model", dependent=True))
 
 
 def ordered_probability(loc):
@@ -120,6 +141,8 @@ PARAMETERS = {
 
 def test_names_and_free_coordinates(model):
     """The names that files of results carry; the last share of a simplex is no free coordinate."""
+    if model.name not in PARAMETERS:
+        unknown(model, "PARAMETERS", "the names of its parameters")
     assert " ".join(model.parameter_names) == PARAMETERS[model.name]
     expected = [0, 1, 3, 4, 5] if model.name == "gaussian_mixture" else list(range(len(model.parameters)))
     assert list(model.free_columns) == expected and model.free == len(expected)
