@@ -88,6 +88,16 @@ def test_a_model_with_one_prior_runs_once(tmp_path):
     assert pairs["reference"] == [("paper", "gaussian_mixture"), ("reference", "waiting_2")]
 
 
+def test_every_model_is_on_one_start_page(tmp_path):
+    """Also those that have none of the priors that were asked for: on the first."""
+    rows = ("a\tgaussian_mixture\tdemo:gmm_demo\t", "b\tgaussian_hmm\tdemo:hmm_demo\t", f"c\t{WAITING}\tprior:1\t")
+    for priors in ("paper", "reference", ["paper", "reference"], ["reference", "paper"]):
+        run = run_of(tmp_path, rows=rows, priors=priors)
+        pages = {p: run.on_start_page(p) for p in run.priors}
+        assert sorted(pair for page in pages.values() for pair in page) == sorted(run.pairs())
+        assert all(p == page or p not in run.priors for page, shown in pages.items() for p, _ in shown)
+
+
 def test_a_run_changes_models_without_python(tmp_path):
     changes = {"units": [50, 300], "observations": [1, 3], "hyperparameters": {"stay": [16.0, 4.0]}}
     run = run_of(tmp_path, {"gaussian_hmm": changes | {"recipe": {"flow": {"depth": 7}}}})

@@ -130,6 +130,11 @@ class Run:
         """All (priors, case) of the run."""
         return [(p, c) for c in self.cases for p in self.variants(c)]
 
+    def on_start_page(self, priors):
+        """(priors, case) that the start page of a prior shows; the first also those of priors that none asks for."""
+        first = priors == self.priors[0]
+        return [(p, c) for p, c in self.pairs() if p == priors or (first and p not in self.priors)]
+
     def of_case(self, case):
         """Names of the data sets of a model."""
         return [n for n, d in self.datasets.items() if d.case == case]

@@ -177,6 +177,13 @@ def test_reference_priors_run_beside_the_paper_ones():
     assert "results/smoke/reference/tables/table1.csv" in output
 
 
+def test_a_model_without_the_prior_asked_for_is_on_the_start_page():
+    """Case study 1 under its own prior, whose page lies elsewhere."""
+    code, output = snakemake(config=(DATASETS, "priors=reference"), more=["--forceall"])
+    start = re.search(r"input: (.*)\n +output: .*reference/notebooks/overview\.html", output)
+    assert code == 0 and "results/smoke/paper/notebooks/gaussian_mixture.html" in start[1], output
+
+
 def test_own_models_run_beside_pretrained_ones():
     code, output = snakemake(config=(DATASETS, "networks=shipped"))
     assert code == 0, output

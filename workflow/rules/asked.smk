@@ -11,8 +11,7 @@ def results(target):
     if target == "pages":
         return data_set_pages()
     made = [f for p in run_.priors for f in [*tables(p), *notebooks(p)]]
-    own = [f"{RESULTS}/{p}/notebooks/{c}{SUFFIX}.html" for p, c in run_.pairs() if p not in run_.priors]
-    return validations() + comparisons() + made + own + start_pages()
+    return validations() + comparisons() + made + start_pages()
 
 
 def problems(target):
@@ -91,8 +90,9 @@ def notebook_inputs(w):
 
 def overview_inputs(w):
     """Numbers of every model and data set of the run, and all other pages."""
-    metrics = [f"{RESULTS}/{p}/{c}/validation/metrics.json" for p, c in run_.pairs() if p == w.priors]
-    costs = [file for p, c in run_.pairs() if p == w.priors for file in costs_of(p, c)]
+    shown = run_.on_start_page(w.priors)
+    metrics = [f"{RESULTS}/{p}/{c}/validation/metrics.json" for p, c in shown]
+    costs = [file for p, c in shown for file in costs_of(p, c)]
     return metrics + comparisons() + costs + tables(w.priors)[:1] + notebooks(w.priors)
 
 
@@ -144,10 +144,12 @@ def notebook_parameters(w):
 
 
 def overview_parameters(w):
+    shown = run_.on_start_page(w.priors)
     return {
         "networks": run_.config["networks"],
         "titles": PAGES | {c: run_.models[c].title for c in run_.cases},
         "fitted": {f"{p}/{c}": run_.of_case(c) for p, c in run_.pairs()},
-        "validated": sorted(c for p, c in run_.validated if p == w.priors),
+        "places": {c: f"{p}/{c}" for p, c in shown},
+        "validated": sorted(c for p, c in shown if (p, c) in run_.validated),
         "pages": notebooks(w.priors),
     }

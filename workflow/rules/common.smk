@@ -29,8 +29,9 @@ def tables(priors):
 
 
 def notebooks(priors):
-    names = [*(c for p, c in run_.pairs() if p == priors), *pages()]
-    return [f"{RESULTS}/{priors}/notebooks/{n}{SUFFIX}.html" for n in names]
+    """The pages that the start page of a prior links."""
+    names = [*run_.on_start_page(priors), *((priors, page) for page in pages())]
+    return [f"{RESULTS}/{p}/notebooks/{n}{SUFFIX}.html" for p, n in names]
 
 
 def start_pages():
