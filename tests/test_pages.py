@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 
 def test_the_repository_has_the_pages_that_the_code_makes():
     """`make docs` writes them, and they are committed; none is left of a page that there is no more."""
-    made, folder = texts(ROOT), ROOT / "docs/generated"
+    made, folder = texts(ROOT, notebooks.chosen(ROOT)), ROOT / "docs/generated"
     kept = {p.relative_to(folder).as_posix() for p in folder.rglob("*.md")}
     assert kept == set(made)
     stale = [name for name, text in made.items() if (folder / name).read_text(encoding="utf-8") != text]
@@ -141,7 +141,7 @@ def test_networks_have_the_numbers_of_their_files():
 
 def test_executed_notebooks_of_the_site_show_answers_before_code():
     """A page that was executed says no parameters, and its code is folded; every notebook has a page."""
-    found = notebooks.pages(ROOT)
+    found = notebooks.pages(notebooks.chosen(ROOT))
     assert {f"notebooks/{p.name}" for p in (ROOT / "notebooks").glob("*.ipynb")} < set(found)
     cells = json.loads(found["notebooks/table1.ipynb"])["cells"]
     tags = [set(cell["metadata"].get("tags", ())) for cell in cells if cell["cell_type"] == "code"]

@@ -16,16 +16,20 @@ PAGES = {
 }
 
 
-def texts(root):
-    """{path: text} of the pages and tables that the repository keeps, for who reads it on a forge."""
-    return {f"{name}.md": page(root) for name, page in PAGES.items()} | notebooks.contents(root) | tables.tables(root)
+def texts(root, chosen):
+    """{path: text} of the pages and tables that the repository keeps, for who reads it on a forge.
+
+    ``chosen`` are the notebooks, see `notebooks.chosen`.
+    """
+    return {f"{name}.md": page(root) for name, page in PAGES.items()} | notebooks.contents(chosen) | tables.tables(root)
 
 
 def write(folder):
     """All generated pages, into a folder; a page that has not changed keeps its time, so that it is not built again."""
     folder = Path(folder)
     folder.mkdir(exist_ok=True)
-    for path, text in (texts(ROOT) | notebooks.pages(ROOT)).items():
+    chosen = notebooks.chosen(ROOT)
+    for path, text in (texts(ROOT, chosen) | notebooks.pages(chosen)).items():
         _update(folder / path, text)
     figures.draw(ROOT, folder)
 

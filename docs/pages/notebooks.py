@@ -15,24 +15,24 @@ Executed, where the published run has a page (`results/published/README.md` list
 PARAMETERS = {"parameters", "injected-parameters"}
 
 
-def pages(root):
-    """{path: text}: a copy of each notebook."""
-    return {f"notebooks/{name}.ipynb": _plain(path) for name, path in _chosen(root).items()}
-
-
-def contents(root):
-    """{path: text} of the index."""
-    toctree = "\n".join(["```{toctree}", ":maxdepth: 1", "", *(f"notebooks/{name}" for name in _chosen(root)), "```"])
-    return {"notebooks.md": f"{INTRODUCTION}\n{toctree}\n"}
-
-
-def _chosen(root):
+def chosen(root):
     """{name: path}: the executed notebook where a run has published one, else its source; the start page first."""
     # a page of both priors is shown with the printed ones, `paper`, which come first
     executed = sorted((root / "results" / "published").glob("*/*/notebooks/*.ipynb"), reverse=True)
     sources = sorted((root / "notebooks").glob("*.ipynb"))
-    chosen = {p.stem: p for p in [*sources, *executed]}
-    return {name: chosen[name] for name in sorted(chosen, key=lambda name: (name != "overview", name))}
+    found = {p.stem: p for p in [*sources, *executed]}
+    return {name: found[name] for name in sorted(found, key=lambda name: (name != "overview", name))}
+
+
+def pages(found):
+    """{path: text}: a copy of each notebook that was `chosen`."""
+    return {f"notebooks/{name}.ipynb": _plain(path) for name, path in found.items()}
+
+
+def contents(found):
+    """{path: text} of the index of those that were `chosen`."""
+    toctree = "\n".join(["```{toctree}", ":maxdepth: 1", "", *(f"notebooks/{name}" for name in found), "```"])
+    return {"notebooks.md": f"{INTRODUCTION}\n{toctree}\n"}
 
 
 def _plain(path):
