@@ -95,10 +95,8 @@ def test_weights_are_those_of_arviz(spread, number):
     target[3] = target[3] if spread == 0 else -np.inf
     proposal = np.zeros(number)
     expected = psis.smooth(target, proposal)
-    found, (value, error) = called(
-        ("numbers/psis.js", "smooth", target, proposal),
-        ("numbers/psis.js", "evidence", target),
-    )
+    asked_for = ("numbers/psis.js", "smooth", target, proposal), ("numbers/psis.js", "evidence", target)
+    found, (value, error) = called(*asked_for)
     assert found["k"] == ("-inf" if spread == 0 else pytest.approx(expected.pareto_k, abs=1e-9))
     weights = np.array([float(w) for w in found["logWeights"]])
     np.testing.assert_allclose(np.exp(weights), expected.weights, rtol=1e-9)
@@ -106,6 +104,14 @@ def test_weights_are_those_of_arviz(spread, number):
     assert (value, error) == pytest.approx(psis.evidence(target), abs=1e-7)
     (chosen,) = called(("numbers/psis.js", "resample", expected.log_weights, number, 11))
     assert chosen == psis.resample(expected.log_weights, number, 11).tolist()
+
+
+@pytest.mark.parametrize(("number", "same"), [(1000, 94), (1000, 997), (25, 5), (24, 1), (3, 1)])
+def test_a_tail_of_one_value_cannot_be_relied_on_here_either(number, same):
+    target, proposal = np.where(np.arange(number) < same, 5.0, 0.0), np.zeros(number)
+    (found,) = called(("numbers/psis.js", "smooth", target, proposal))
+    assert found["k"] == "NaN" and not found["reliable"] and np.isnan(psis.smooth(target, proposal).pareto_k)
+    np.testing.assert_allclose(np.exp(np.array(found["logWeights"])), np.exp(target) / np.exp(target).sum())
 
 
 def test_the_distance_from_simulations():

@@ -118,5 +118,7 @@ def test_draws_on_the_edge_have_no_weight():
 def test_a_tail_of_one_value_cannot_be_relied_on():
     """A hundred of a thousand draws share the largest weight: their share is kept, and there is no k-hat."""
     found = psis.smooth(np.where(np.arange(1000) < 100, 5.0, 0.0), np.zeros(1000))
+    for number in (3, 24):  # too few for a tail
+        assert np.isnan(psis.smooth(np.arange(float(number)), np.zeros(number)).pareto_k)
     assert np.isnan(found.pareto_k) and not found.is_reliable
     assert found.weights[:100].sum() == pytest.approx(100 * np.exp(5) / (100 * np.exp(5) + 900))

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Log weights that differ by less are equal: single precision does not tell them apart.
 EQUAL = 1e-5
+#: A tail of fewer values has no k-hat.
+FEWEST = 5
 
 
 class Psis(NamedTuple):
@@ -57,18 +59,26 @@ def log_ratio(log_target: Float[Array, "*shape"], log_proposal: Float[Array, "*s
 def smooth(log_target: Float[Array, " S"], log_proposal: Float[Array, " S"]) -> Psis:
     """`Psis` of log densities (S,) of the draws under target and proposal.
 
-    Equal weights have no tail, k-hat -inf; a tail of one value has no k-hat, and cannot be relied on.
+    Equal weights have no tail, k-hat -inf; a tail of one value, or of fewer than five, has no k-hat, and cannot be
+    relied on.
     """
     ratio = log_ratio(log_target, log_proposal)
     if np.isfinite(ratio).all() and np.ptp(ratio) < EQUAL:
         return Psis(np.full(len(ratio), -math.log(len(ratio))), -math.inf)
-    # ArviZ takes the negative of the log weights here: it was written for leave-one-out
-    try:
-        log_weights, pareto_k = array_stats.psislw(-ratio)
-    except ValueError:  # a tail of one value, to which no distribution can be fitted
+    if not _has_tail(ratio):
         return Psis(ratio - np.logaddexp.reduce(ratio), math.nan)
+    # ArviZ takes the negative of the log weights here: it was written for leave-one-out
+    log_weights, pareto_k = array_stats.psislw(-ratio)
     log_weights = log_weights - np.logaddexp.reduce(log_weights)
     return Psis(log_weights, float(pareto_k))
+
+
+def _has_tail(ratio: Float[Array, " S"]) -> bool:
+    """Whether the largest log weights, to which ArviZ fits a Pareto distribution, are enough and not all the same."""
+    number = len(ratio)
+    size = int(3 * math.sqrt(number)) if number > 225 else number // 5
+    tail = np.sort(ratio)[number - size :]
+    return size >= FEWEST and not (np.isfinite(tail).all() and np.ptp(tail) < np.finfo(float).tiny)
 
 
 def evidence(log_ratios: Float[Array, " S"]) -> tuple[float, float]:
