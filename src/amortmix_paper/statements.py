@@ -64,6 +64,7 @@ def card_lines(card, history):
     schedule = card["recipe"]["schedule"]
     proposal, misfit = schedule.get("proposal", {}), schedule.get("misfit", 0)
     simulated = ", ".join(f"{name} = {value}" for name, value in proposal.items())
+    device = ", ".join(dict.fromkeys(card["device"].split(": ")))  # platform and kind, which may be the same word
     notes = []
     if proposal:
         notes.append(f"- half of the data sets trained on last are simulated with {simulated}, none of those held out")
@@ -74,7 +75,7 @@ def card_lines(card, history):
         notes.append(f"- {skipped:,} of the {steps:,} steps of this curve were left out: their gradient was not finite")
     return "\n".join(
         [
-            f"- preset `{card['preset']}`, priors `{card['priors']}`, seed {card['seed']}, device {card['device']}",
+            f"- preset `{card['preset']}`, priors `{card['priors']}`, seed {card['seed']}, device {device}",
             f"- {card['steps']:,} steps on {card['data_sets']:,} simulated data sets in {card['seconds'] / 60:.1f} "
             f"minutes by the clock ({card['data_sets_per_second']:,.0f} data sets/s); {_cpu_minutes(card)}",
             f"- trained on N = {files.span(card['units'])} units with "

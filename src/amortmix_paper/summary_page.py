@@ -101,7 +101,7 @@ def _validation_targets(name, m, targets):
         text = f"{gap['mean']:.3f} ± {gap['se']:.3f}"
         yield name, "amortization gap (nats)", targets.gap.get(name), text, gap["mean"]
     for head, e in m.get("excess_ce", {}).items():
-        text = f"{round(e['mean'], 5) + 0.0:.5f} ± {e['se']:.5f}"  # 0.0: no sign of a zero
+        text = f"{round(e['mean'], 6) + 0.0:.6f} ± {e['se']:.6f}"  # 0.0: no sign of a zero
         target = targets.excess if name in targets.gap else None
         yield name, f"excess cross-entropy, {head.replace('_', ' ')}", target, text, e["mean"]
     inside = m["sbc"]["inside"]

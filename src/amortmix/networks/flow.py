@@ -8,10 +8,26 @@ brings a narrow posterior to unit scale, and BayesFlow's splines (Durkan et al. 
 
 import keras
 from bayesflow.networks import CouplingFlow, InferenceNetwork
+from bayesflow.networks.inference.coupling.transforms import SplineTransform
 from bayesflow.utils import weighted_mean
 from bayesflow.utils.serialization import serializable
 
 from amortmix.networks.layers import PACKAGE, dense_stack
+
+#: Smallest slope of a spline at a knot.
+SLOPE = 1e-12
+
+
+class Spline(SplineTransform):
+    """BayesFlow's spline with slopes that do not underflow to zero.
+
+    The logarithm of a slope of zero has no gradient, also for a value outside of the spline, whose density it is not
+    part of: from then on hardly a batch can be learned from.
+    """
+
+    def constrain_parameters(self, parameters):
+        found = super().constrain_parameters(parameters)
+        return found | {"derivatives": keras.ops.maximum(found["derivatives"], SLOPE)}
 
 
 @serializable(PACKAGE)
@@ -40,9 +56,8 @@ class WhitenedFlow(InferenceNetwork):
         }
         self.flow = CouplingFlow(
             depth=depth,
-            transform="spline",
+            transform=Spline(bins=bins, default_domain=(-4.0, 4.0, -4.0, 4.0)),
             subnet_kwargs={"widths": tuple(widths), "activation": "silu", "dropout": 0.0},
-            transform_kwargs={"bins": bins, "default_domain": (-4.0, 4.0, -4.0, 4.0)},
         )
         self.trunk = dense_stack(whitening) if whitening else None
 
