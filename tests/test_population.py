@@ -10,13 +10,10 @@ import pytest
 from numpyro import sample
 from numpyro.infer.util import log_density
 from scipy import stats
-from scipy.special import logsumexp
 
 import amortmix as am
-from amortmix import populations as module
-from amortmix.inference import hierarchy
+from amortmix.inference import hierarchy, person
 from amortmix.inference.fit import Fit
-from amortmix.inference.working_prior import log_normal, moved
 from amortmix.model import tables
 from amortmix.storage import tree as trees
 from amortmix.storage.files import BadInput
@@ -70,13 +67,25 @@ def by_quadrature(data, prior_mean, prior_sd):
     return moments
 
 
-@pytest.mark.parametrize("units", [40, 8])
-def test_mean_and_spread_are_those_of_quadrature(units):
+def scale():
+    return person.scale_of(MODEL, 1)
+
+
+@pytest.fixture
+def no_density(monkeypatch):
+    """The model as if nothing but its simulator were known."""
+    monkeypatch.setattr(type(MODEL), "has_density", False)
+
+
+@pytest.mark.parametrize(("units", "known"), [(40, True), (8, True), (40, False)])
+def test_mean_and_spread_are_those_of_quadrature(units, known, request):
     """Twelve people; errors of chains and of draws are below 0.15 posterior standard deviations."""
+    if not known:
+        request.getfixturevalue("no_density")
     data = simulated(np.random.default_rng(1).normal(1.0, 0.7, 12), units, 2)
     found = am.population({name: fit_of(y, i) for i, (name, y) in enumerate(data.items())})
     assert found.verdict == "CONVERGED", found.reason
-    (mean, sd), (spread, spread_sd) = by_quadrature(data, *(float(v[0]) for v in module.prior_of(MODEL, 1)))
+    (mean, sd), (spread, spread_sd) = by_quadrature(data, float(scale().mean[0]), float(scale().sd[0]))
     row = found.summary().loc[("all", "mu_1")]
     assert abs(row["mean"] - mean) < 0.15 * sd and row["sd"] == pytest.approx(sd, rel=0.15)
     drawn = np.sqrt(found.draws.covariance[:, 0, 0])
@@ -112,45 +121,88 @@ def test_groups_differ_by_what_they_differ():
     assert set(found.summary().index.get_level_values("group")) == {"first", "second"}
 
 
-def test_working_priors_keep_the_population_exact():
-    """Fits under a prior far from the people: hardly a draw is near them, until draws move with the likelihood."""
+def test_people_far_from_the_prior_are_found():
+    """Hardly a draw of the fits is near: normal likelihoods and the exact one are."""
     data = simulated(np.random.default_rng(7).normal(5.0, 0.1, 8), 3, 8)
     fits = {name: fit_of(y, i) for i, (name, y) in enumerate(data.items())}
     found = am.population(fits)
-    (mean, sd), _ = by_quadrature(data, *(float(v[0]) for v in module.prior_of(MODEL, 1)))
+    (mean, sd), _ = by_quadrature(data, float(scale().mean[0]), float(scale().sd[0]))
     assert found.verdict == "CONVERGED", found.reason
     assert abs(found.summary()["mean"].iloc[0] - mean) < 0.2 * sd
 
 
-def test_moved_draws_are_those_of_the_working_prior():
-    """y of 9 units with mean 1, working prior Normal(3, 0.25): conjugate; 2,000 draws, within four standard errors."""
-    y = np.full(9, 1.0, np.float32)
-    fit = fit_of(y, 1)
-    person = module.person_of(MODEL, MODEL.log_prior, trees.observed(fit.tree), fit.theta)
-    found = moved(MODEL, person, np.array([3.0]), np.array([[0.25]]), 2)
-    variance = 1 / (9 + 4)
-    mean = variance * (9 * 1.0 + 4 * 3.0)
-    # steps leave draws that share ancestors: a fifth of them count
-    assert abs(found.w.mean() - mean) < 4 * np.sqrt(variance / (len(found.w) / 5))
-    assert found.w.std() == pytest.approx(np.sqrt(variance), rel=0.15)
-    np.testing.assert_allclose(found.log_g, stats.norm.logpdf(found.w[:, 0], 3.0, 0.5), rtol=1e-5, atol=1e-5)
+def known_person(units=9, mean=1.0):
+    """Data with this mean, the normal likelihood of x that they are, and a `Person` of exact draws."""
+    fit = fit_of(np.full(units, mean, np.float32), 1)
+    known = person.person_of(scale(), MODEL.log_prior, trees.observed(fit.tree), fit.theta)
+    (m,), (s,) = scale().mean, scale().sd
+    return known, person.Normal(np.array([[np.sqrt(units) * s]]), np.array([(mean - m) / s]))
+
+
+def test_normal_likelihoods_are_those_of_normal_data():
+    """From 4,000 draws of the fit, precision within four standard errors; and anew from a wrong one."""
+    known, exact = known_person()
+    found = person.likelihood_of_draws(known, np.zeros(1), np.eye(1))
+    wrong = person.Normal(np.array([[1.0]]), np.array([-1.0]))
+    for _ in range(2):
+        wrong = person.refined(MODEL, scale(), known.data, wrong, np.zeros(1), np.eye(1), 2)
+    for normal, draws in ((found, 4000), (wrong, person.REFINED / 2)):
+        error = 4 * np.sqrt(2 / draws)
+        assert normal.root[0, 0] ** 2 == pytest.approx(exact.root[0, 0] ** 2, rel=error * (1 + 0.1))
+        assert abs(normal.m - exact.m) < error / exact.root[0, 0]
+
+
+def test_weights_of_draws_bring_the_exact_likelihood():
+    """Of normal data L(mu, Sigma) = Normal(mean y; mu, Sigma + 1 / n): for two populations, from a wrong likelihood."""
+    known, exact = known_person()
+    wrong = person.Normal(0.8 * exact.root, exact.m + 0.1)
+    mu, factor = np.array([[[0.2]], [[0.6]]]), np.array([[[0.5]], [[0.9]]])
+    x, ratio = person.weigh(MODEL, scale(), known.data, wrong, mu[:, 0], factor, 4000, 3)
+    likelihoods = hierarchy._likelihoods([wrong])
+    with jax.enable_x64(True):
+        rough = [float(hierarchy._log_likelihoods(likelihoods, np.zeros(1, int), m, f)[0]) for m, f in zip(mu, factor)]
+    weights = np.exp(ratio - ratio.max())
+    found = np.log(weights.mean(0)) + rough
+    variance = factor[:, 0, 0] ** 2 + 1 / exact.root[0, 0] ** 2
+    expected = stats.norm.logpdf(exact.m, mu[:, 0, 0], np.sqrt(variance))
+    error = np.sqrt(np.sum(weights.var(0) / weights.mean(0) ** 2 / len(weights)))
+    assert abs(np.diff(found) - np.diff(expected)) < 4 * error
+    precision = 1 / factor[:, 0, 0] ** 2 + exact.root[0, 0] ** 2
+    mean = (mu[:, 0, 0] / factor[:, 0, 0] ** 2 + exact.root[0, 0] ** 2 * exact.m) / precision
+    np.testing.assert_array_less(
+        abs((weights * x[..., 0]).sum(0) / weights.sum(0) - mean), 4 / np.sqrt(precision * len(x) / 4)
+    )
+
+
+def test_the_likelihood_of_a_population_is_that_of_scipy():
+    """Normal(m; mu, Sigma + P^-1), but for what does not depend on the population."""
+    rng = np.random.default_rng(13)
+    normals = [person.Normal(rng.normal(size=(3, 3)), rng.normal(size=3)) for _ in range(5)]
+    groups = np.array([0, 1, 1, 0, 1])
+    mu, factor = rng.normal(size=(2, 3)), np.tril(rng.normal(size=(3, 3))) + 2 * np.eye(3)
+    with jax.enable_x64(True):
+        found = hierarchy._log_likelihoods(hierarchy._likelihoods(normals), groups, mu, jnp.asarray(factor))
+    for (root, m), group, value in zip(normals, groups, np.asarray(found)):
+        own = np.linalg.inv(root @ root.T)
+        expected = stats.multivariate_normal(mu[group], factor @ factor.T + own).logpdf(m)
+        expected -= stats.multivariate_normal(cov=own).logpdf(np.zeros(3))
+        assert value == pytest.approx(expected, rel=1e-8)
 
 
 def test_a_normal_density_is_linear_in_its_features():
     rng = np.random.default_rng(9)
     w, mean, sd = rng.normal(size=(2, 7, 3)), rng.normal(size=3), rng.uniform(0.5, 2, 3)
     factor, mu = np.tril(rng.normal(size=(3, 3))) + 2 * np.eye(3), rng.normal(size=(2, 3))
-    features = hierarchy._features((w - mean) / sd)
+    features = np.stack([hierarchy._features((one - mean) / sd) for one in w])
     found = np.einsum("isf,if->is", features, np.asarray(hierarchy._coefficients(jnp.asarray(mu), jnp.asarray(factor))))
     for i in range(2):
         expected = stats.multivariate_normal(mu[i], factor @ factor.T).logpdf((w[i] - mean) / sd)
         np.testing.assert_allclose(found[i] - 1.5 * np.log(2 * np.pi), expected, rtol=2e-4, atol=2e-4)
-        np.testing.assert_allclose(log_normal((w[i] - mean) / sd, mu[i], factor @ factor.T), expected, rtol=1e-8)
+        np.testing.assert_allclose(person.log_normal((w[i] - mean) / sd, mu[i], factor @ factor.T), expected, rtol=1e-8)
 
 
-def test_draws_that_cannot_carry_a_population_are_said_to_be(monkeypatch):
-    """Without rounds of working priors the far fits above leave single draws."""
-    monkeypatch.setattr(module, "ROUNDS", 0)
+def test_draws_that_cannot_carry_a_population_are_said_to_be(no_density):
+    """Without a density the far fits above are their draws, and single ones of these lie near the population."""
     data = simulated(np.full(5, 8.0), 1, 10)
     found = am.population({name: fit_of(y, i, draws=60) for i, (name, y) in enumerate(data.items())})
     assert found.verdict == "UNRELIABLE" and "fewer than 100: person 0" in found.reason
@@ -176,7 +228,7 @@ def test_the_scale_is_the_same_for_all(float64):
     """A time below the fastest response of each person is a logarithm, not a logit of its share."""
     race = am.find("evidence_accumulation")
     theta = jax.vmap(race.sample_prior)(jax.random.split(jax.random.key(1), 5))
-    w = module.scale_of(race).inverse(theta)
+    w = person.scale_of(race, 1).bijection.inverse(theta)
     np.testing.assert_allclose(w[:, -1], np.log(theta[:, -1]), rtol=1e-6)
 
 
@@ -184,21 +236,24 @@ def test_the_scale_is_the_same_for_all(float64):
 def test_the_density_of_a_population_keeps_its_precision_where_people_hardly_differ(spread):
     """In single precision, against SciPy in double: a spread of 1e-4 divides distances by squares of 1e-8."""
     rng = np.random.default_rng(11)
-    x, log_g = rng.normal(size=(3, 5, 2)).astype(np.float32), rng.normal(size=(3, 5)).astype(np.float32)
+    normals = [person.Normal(rng.normal(size=(2, 2)) * 30, rng.normal(size=2)) for _ in range(3)]
     params = {
-        "mu": x[:1, 0],
-        "spread": np.array([spread, 0.5]),
-        "correlations": np.linalg.cholesky([[1, 0.3], [0.3, 1]]),
+        "mu": np.array([[0.3, -0.2]], np.float32),
+        "spread": np.array([spread, 0.5], np.float32),
+        "correlations": np.linalg.cholesky([[1, 0.3], [0.3, 1]]).astype(np.float32),
     }
-    known = jnp.asarray(x), jnp.asarray(log_g), jnp.zeros(3, int)
+    known = jax.tree.map(lambda v: jnp.asarray(v, jnp.float32), hierarchy._likelihoods(normals)), jnp.zeros(3, int)
     both, prior = (
         log_density(f, arguments, {}, params)[0]
         for f, arguments in (
-            (partial(hierarchy._population, 1, 2), known),
+            (partial(hierarchy._population, 1), known),
             (partial(hierarchy.population_prior, 1, 2), ()),
         )
     )
-    factor = params["spread"][:, None] * params["correlations"]
-    normal = stats.multivariate_normal(x[0, 0], factor @ factor.T)
-    expected = logsumexp(normal.logpdf(x) + np.log(2 * np.pi) - log_g, axis=1).sum()
+    factor = (params["spread"][:, None] * params["correlations"]).astype(float)
+    expected = 0.0
+    for root, m in normals:
+        own = np.linalg.inv(root @ root.T)
+        expected += stats.multivariate_normal(params["mu"][0], factor @ factor.T + own).logpdf(m)
+        expected -= stats.multivariate_normal(cov=own).logpdf(np.zeros(2))
     assert float(both - prior) == pytest.approx(expected, rel=1e-4)

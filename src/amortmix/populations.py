@@ -1,34 +1,33 @@
 """A population from fits: means, spreads and differences of groups of people, from separate fits, without fitting anew.
 
-    w_i ~ Normal(mu_g(i), Sigma),    p(mu, Sigma | y) ∝ p(mu, Sigma) prod_i p(y_i | mu, Sigma),
-    p(y_i | mu, Sigma) ∝ E[ Normal(w; mu, Sigma) / g(w) ]   over draws w of person i under the prior g
+    w_i ~ Normal(mu_g(i), Sigma)
+    p(mu, Sigma | y) ∝ p(mu, Sigma) prod_i E[ p(y_i | w) ]    over w ~ Normal(mu_g(i), Sigma)
 
-w is theta on the real line (`amortmix.inference.working_prior`). First g is the prior of the fits. Where that leaves a
-person few effective draws, g becomes, for this person, a wide normal around the population found so far, and the draws
-are moved there with the exact likelihood: the average above stays exact. NUTS samples mu and Sigma.
+w is theta on the real line, by a map that is the same for all people. NUTS samples mu and Sigma with a normal
+likelihood of each person, made from the draws of the fit; importance weights with the exact likelihood, or where there
+is none with the draws, correct it. Where they cannot, the normal likelihoods are made anew for the population found so
+far.
 """
 
 import itertools
 from collections.abc import Mapping
+from functools import partial
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
+from amortmix.inference import person
 from amortmix.inference.fit import USABLE
-from amortmix.inference.hierarchy import sample_group
-from amortmix.inference.working_prior import moved, person_of, scale_of
+from amortmix.inference.hierarchy import by_draws, by_likelihood, sample_group
 from amortmix.storage import files
 from amortmix.storage import tree as trees
 from amortmix.storage.files import BadInput
 
-#: Draws of all people together, fewest and most of each, and of the prior, by which priors of mu and Sigma are set.
-DRAWS, EACH, PRIOR_DRAWS = 50_000, (400, 4000), 4000
-#: Effective draws that each person must have, and rounds of working priors in which they may come about.
-ENOUGH, ROUNDS = 100, 3
-#: Factor by which a working prior is wider than the population.
-WIDER = 2.0
+#: Draws of all people together, fewest and most of each.
+DRAWS, EACH = 50_000, (400, 4000)
+#: Effective draws that each person and the population must have, and rounds of normal likelihoods in which they may
+#: come about.
+ENOUGH, ENOUGH_POPULATIONS, ROUNDS = 100, 400, 3
 RHAT = 1.02
 FEWEST_PEOPLE = 3
 INTERVAL = (0.025, 0.5, 0.975)
@@ -64,15 +63,37 @@ def population(fits, by=None, seed=1) -> "Population":
     model = next(iter(people.values())).declaration
     names = list(dict.fromkeys(by[name] for name in people)) if by else ["all"]
     groups = np.array([names.index(by[name]) if by else 0 for name in people])
-    known, prior = _people(people, model, seed), prior_of(model, seed)
+    scale = person.scale_of(model, seed)
+    known = _people(people, scale, seed)
+    normals = [person.likelihood_of_draws(one, *_prior(scale)) for one in known]
     for number in range(ROUNDS + 1):
-        group = sample_group(known, groups, len(names), prior, seed + number)
-        if number == ROUNDS or group.effective.min() >= ENOUGH or not model.has_density:
+        weigh = partial(by_likelihood, model, scale) if model.has_density else by_draws
+        weigh = partial(weigh, known, normals, groups, 1000 * number + seed)
+        group = sample_group(normals, groups, len(names), weigh, seed + number)
+        if number == ROUNDS or is_enough(group):
             break
-        mean, covariance = group.mu.mean(0), WIDER * group.covariance.mean(0)
-        for i in np.flatnonzero(group.effective < ENOUGH):
-            known[i] = moved(model, known[i], mean[groups[i]], covariance, 1000 * number + seed + int(i))
-    return Population(model, names, list(people), group)
+        mu, covariance = group.centre
+        both = zip(known, normals, groups)
+        normals = [_anew(model, scale, *pair, mu[g], covariance, seed + i) for i, (*pair, g) in enumerate(both)]
+    return Population(model, scale, names, list(people), group)
+
+
+def _prior(scale):
+    """Mean and covariance of people under the prior of the declaration."""
+    return np.zeros(len(scale.mean)), np.eye(len(scale.mean))
+
+
+def _anew(model, scale, one, normal, mu, covariance, seed):
+    """The normal likelihood of a person for a population near this one."""
+    if model.has_density:
+        return person.refined(model, scale, one.data, normal, mu, covariance, seed)
+    return person.likelihood_of_draws(one, mu, covariance)
+
+
+def is_enough(group):
+    """Whether the draws of every person, and those of the population, can carry it."""
+    enough = group.effective.min() >= ENOUGH and group.weights.ess >= ENOUGH_POPULATIONS
+    return enough and group.weights.is_reliable
 
 
 def _check(people, by):
@@ -88,23 +109,14 @@ def _check(people, by):
         raise BadInput(f"no group for {', '.join(lost)}; expected one for each person")
 
 
-def _people(people, model, seed):
+def _people(people, scale, seed):
     """`Person` of every fit, with as many draws each."""
-    rng, priors, found = np.random.default_rng(seed), {}, []
+    rng, found = np.random.default_rng(seed), []
     each = min(int(np.clip(DRAWS // len(people), *EACH)), *(len(fit.theta) for fit in people.values()))
     for fit in people.values():
-        # fits under the same prior share what is compiled
-        prior = priors.setdefault(str(files.plain(fit.model.hyperparameters)), fit.declaration.log_prior)
         theta = fit.theta[rng.choice(len(fit.theta), each, replace=False)]
-        found.append(person_of(model, prior, trees.observed(fit.tree), theta))
+        found.append(person.person_of(scale, fit.declaration.log_prior, trees.observed(fit.tree), theta))
     return found
-
-
-def prior_of(model, seed):
-    """Mean and standard deviation (d,) of the parameters of people under the prior of the declaration."""
-    theta = jax.jit(jax.vmap(model.sample_prior))(jax.random.split(jax.random.key(seed), PRIOR_DRAWS))
-    w = np.asarray(scale_of(model).inverse(theta), float)
-    return w.mean(0), w.std(0)
 
 
 def _row(values):
@@ -126,8 +138,11 @@ class Population:
         Effective number of each person's draws.
     """
 
-    def __init__(self, model, groups, members, draws):
-        self.model, self.groups, self.members, self.draws = model, groups, members, draws
+    def __init__(self, model, scale, groups, members, draws):
+        self.model, self.scale, self.groups, self.members = model, scale, groups, members
+        mean, sd = scale.mean, scale.sd
+        on_line = {"mu": mean + sd * draws.mu, "covariance": sd[:, None] * draws.covariance * sd}
+        self.draws = draws._replace(people=mean + sd * draws.people, **on_line)
         self.effective = pd.Series(draws.effective, index=pd.Index(members, name="person"), name="effective draws")
 
     def __repr__(self):
@@ -136,15 +151,16 @@ class Population:
     @property
     def verdict(self):
         """CONVERGED, or UNRELIABLE: chains that differ, or draws of people that cannot carry a population."""
-        enough = self.effective.min() >= ENOUGH and self.draws.weights.is_reliable
-        return "CONVERGED" if self.draws.rhat <= RHAT and enough else "UNRELIABLE"
+        return "CONVERGED" if self.draws.rhat <= RHAT and is_enough(self.draws) else "UNRELIABLE"
 
     @property
     def reason(self):
         """Why, in a sentence."""
-        few = self.effective[self.effective < ENOUGH]
-        numbers = f"largest R-hat {self.draws.rhat:.3f}, k-hat {self.draws.weights.pareto_k:.2f}"
-        numbers += f", at least {self.effective.min():.0f} effective draws of a person"
+        few, weights = self.effective[self.effective < ENOUGH], self.draws.weights
+        numbers = (
+            f"largest R-hat {self.draws.rhat:.3f}, k-hat {weights.pareto_k:.2f}, effective draws: {weights.ess:.0f} "
+        )
+        numbers += f"of the population, at least {self.effective.min():.0f} of a person"
         return numbers if few.empty else f"{numbers}; fewer than {ENOUGH}: {', '.join(map(str, few.index))}"
 
     @property
@@ -161,7 +177,7 @@ class Population:
         rows, spread = [], np.sqrt(np.diagonal(self.draws.covariance, axis1=1, axis2=2))
         for g, group in enumerate(self.groups):
             mu = self.draws.mu[:, g]
-            theta = np.asarray(scale_of(self.model).forward(jnp.asarray(mu)))[:, self.model.free_columns]
+            theta = np.asarray(self.scale.bijection.forward(mu))[:, self.model.free_columns]
             for j, name in enumerate(self.names):
                 own = dict(zip(("typical 2.5%", "typical", "typical 97.5%"), np.quantile(theta[:, j], INTERVAL)))
                 row = {"group": group, "parameter": name, **_row(mu[:, j]), "people": np.median(spread[:, j])}
@@ -183,7 +199,7 @@ class Population:
     def person(self, name):
         """Draws of theta (C, D) of one person given all people."""
         place = files.look_up({member: i for i, member in enumerate(self.members)}, name, "person")
-        return np.asarray(scale_of(self.model).forward(jnp.asarray(self.draws.people[place])))
+        return np.asarray(self.scale.bijection.forward(self.draws.people[place]))
 
     def people(self):
         """Mean, sd and 95 % interval of every parameter of every person given all people: DataFrame."""

@@ -1,10 +1,16 @@
-"""Mean and covariance of a population, from draws of its people.
+"""Mean and covariance of a population, from what is known of its people.
 
-    p(mu, Sigma | y) ∝ p(mu, Sigma) prod_i E[ Normal(w; mu_g(i), Sigma) / g(w) ]    over draws w of person i under g
+    p(mu, Sigma | y) ∝ p(mu, Sigma) prod_i L_i(mu_g(i), Sigma),    L_i = E[ p(y_i | x) ]    over x ~ Normal(mu, Sigma)
 
-NUTS takes as many draws of each person as it can carry; importance weights (PSIS) then bring in the others, and k-hat
-says whether they can. For the weights a normal log density is a linear function of products of w, so that all draws are
-one matrix product, in double precision: where Sigma is small the products nearly cancel.
+NUTS takes a normal likelihood of each person (`amortmix.inference.person`), with mean m and precision R R', of which
+
+    -2 log L_i(mu, Sigma) ≈ log|B| + r' B^-1 r,    B = I + R' Sigma R,    r = R' (m - mu)
+
+Importance weights (PSIS) then make the population exact: for each of its draws every person has a few draws of x, whose
+exact likelihoods are beside the normal ones. Where there is no density, the draws of the fits stand for it:
+L_i ∝ E[ Normal(x; mu, Sigma) / g(x) ] over draws under the prior g. There a normal log density is a linear function of
+products of x, so that all draws are one matrix product, in double precision: where Sigma is small the products nearly
+cancel.
 
 Priors, on the scale on which the parameters of people have mean zero and standard deviation one under the prior of the
 declaration: mu ~ Normal(0, 1), spreads ~ HalfNormal(1), correlations ~ LKJ(2).
@@ -22,19 +28,37 @@ from numpyro.diagnostics import split_gelman_rubin
 from numpyro.infer.util import constrain_fn, potential_energy, unconstrain_fn
 from scipy.special import logsumexp
 
-from amortmix.inference import psis
+from amortmix.inference import person, psis
 from amortmix.mcmc import nuts
 from amortmix.mcmc.results import Settings
 
 SETTINGS, MAX_TREE_DEPTH = Settings(chains=4, warmup=500, draws=500, adapt_delta=0.9), 8
-#: Numbers that NUTS takes, dimensions of all draws of all people, and fewest draws of each person.
-NUMBERS, EACH = 60_000, 200
+#: Exact likelihoods of all people that a population asks for, and for how many draws of a person, fewest and most.
+LIKELIHOODS, EACH = 400_000, (4, 32)
 #: Share of the draws of the population whose effective numbers of a person may be smaller than the one that is said.
 LOW = 0.1
 
 
+class Weighed(NamedTuple):
+    """People given draws of a population.
+
+    Attributes
+    ----------
+    log_ratio : (C,)
+        By what factor the normal likelihoods of all are wrong, but for a constant.
+    people : (I, C, d)
+        One draw of each person given each of these.
+    effective : (I,)
+        Effective number of each person's draws.
+    """
+
+    log_ratio: np.ndarray
+    people: np.ndarray
+    effective: np.ndarray
+
+
 class Group(NamedTuple):
-    """What is known of a population.
+    """What is known of a population, on the scale of x.
 
     Attributes
     ----------
@@ -44,11 +68,13 @@ class Group(NamedTuple):
     people : (I, C, d)
         One draw of each person given each of these.
     effective : (I,)
-        Effective number of each person's draws, under nine of ten draws of the population at least.
+        Effective number of each person's draws.
     rhat : float
         The largest.
     weights : Psis
-        Of the draws of NUTS, from some draws of each person to all.
+        Of the draws of NUTS, from normal likelihoods to exact ones.
+    centre : (mu (G, d), covariance (d, d))
+        Means over the draws of NUTS: a population near the answer, also where the weights cannot be relied on.
     """
 
     mu: np.ndarray
@@ -57,50 +83,71 @@ class Group(NamedTuple):
     effective: np.ndarray
     rhat: float
     weights: psis.Psis
+    centre: tuple
 
 
-def sample_group(known, groups, number, prior, seed):
+def sample_group(normals, groups, number, weigh, seed):
     """`Group` of people.
 
     Parameters
     ----------
-    known : list of Person
-        I of them, with as many draws each.
+    normals : list of Normal
+        Of I people.
     groups : (I,)
         Number of the group of each, below ``number``.
-    prior : (mean (d,), sd (d,))
-        Of the parameters of people under the prior of the declaration.
+    number : int
+    weigh
+        (mu (C, G, d), factor (C, d, d)) -> `Weighed`: `by_likelihood` or `by_draws` of the people.
     seed : int
     """
-    mean, sd = prior
-    x = np.stack([(person.w - mean) / sd for person in known])
-    rng, (people, each, d) = np.random.default_rng(seed), x.shape
-    some = rng.choice(each, min(max(EACH, NUMBERS // (people * d)), each), replace=False)
-    log_g = np.stack([person.log_g for person in known])
-    mu, factor, rhat = _nuts(x[:, some], log_g[:, some], groups, number, seed)
-    features = _features(x)
-    with jax.enable_x64(True):
-        coefficients = np.asarray(jax.vmap(_coefficients)(jnp.asarray(mu), jnp.asarray(factor)))
-    log_lik, effective, drawn = np.zeros((2, len(mu))), [], []
-    for i, g in enumerate(groups):
-        ratio = coefficients[:, g] @ features[i].T - log_g[i]  # (C, S)
-        every = logsumexp(ratio, axis=1)
-        log_lik += every, logsumexp(ratio[:, some], axis=1)
-        shares = np.exp(ratio - every[:, None])
-        effective.append(1 / np.sum(shares**2, axis=1))
-        last = np.minimum((rng.uniform(size=(len(mu), 1)) > np.cumsum(shares, axis=1)).sum(1), shares.shape[1] - 1)
-        drawn.append(known[i].w[last])
-    weights = psis.smooth(*log_lik)
+    mu, factor, rhat = _nuts(normals, groups, number, seed)
+    weighed = weigh(mu, factor)
+    weights = psis.smooth(weighed.log_ratio, np.zeros(len(mu)))
     chosen = psis.resample(weights.log_weights, len(mu), seed)
-    covariance = sd[:, None] * (factor @ factor.transpose(0, 2, 1)) * sd
-    effective = np.quantile(np.stack(effective)[:, chosen], LOW, axis=1)
-    return Group(mean + sd * mu[chosen], covariance[chosen], np.stack(drawn)[:, chosen], effective, rhat, weights)
+    covariance = factor @ factor.transpose(0, 2, 1)
+    people, centre = weighed.people[:, chosen], (mu.mean(0), covariance.mean(0))
+    return Group(mu[chosen], covariance[chosen], people, weighed.effective, rhat, weights, centre)
+
+
+def by_likelihood(model, scale, known, normals, groups, seed, mu, factor):
+    """`Weighed` by exact likelihoods of draws given each population."""
+    count = len(mu)
+    each = int(np.clip(LIKELIHOODS // (count * len(known)), *EACH))
+    rng, log_ratio, people, effective = np.random.default_rng(seed), np.zeros(count), [], []
+    for i, (one, normal, g) in enumerate(zip(known, normals, groups)):
+        x, ratio = person.weigh(model, scale, one.data, normal, mu[:, g], factor, each, seed + i)
+        log_ratio += logsumexp(ratio, axis=0)
+        people.append(_one_of(x.transpose(1, 0, 2), ratio.T, rng))
+        effective.append(np.exp(2 * logsumexp(ratio) - logsumexp(2 * ratio)))
+    return Weighed(log_ratio, np.stack(people), np.array(effective))
+
+
+def by_draws(known, normals, groups, seed, mu, factor):
+    """`Weighed` by the draws of the fits; effective under nine of ten draws of the population at least."""
+    with jax.enable_x64(True):
+        wide = jax.tree.map(jnp.asarray, (_likelihoods(normals), groups, mu, factor))
+        coefficients = np.asarray(jax.vmap(_coefficients)(*wide[2:]))
+        log_ratio = -np.asarray(jax.vmap(partial(_log_likelihoods, *wide[:2]))(*wide[2:])).sum(1)
+    rng, people, effective = np.random.default_rng(seed), [], []
+    for one, g in zip(known, groups):
+        ratio = coefficients[:, g] @ _features(one.x).T - one.log_g  # (C, S)
+        log_ratio += logsumexp(ratio, axis=1)
+        people.append(_one_of(np.broadcast_to(one.x, (len(mu), *one.x.shape)), ratio, rng))
+        effective.append(np.quantile(np.exp(2 * logsumexp(ratio, axis=1) - logsumexp(2 * ratio, axis=1)), LOW))
+    return Weighed(log_ratio, np.stack(people), np.array(effective))
+
+
+def _one_of(x, log_weights, rng):
+    """One of the draws x (C, S, d) in each row, with probabilities as its weights: (C, d)."""
+    shares = np.exp(log_weights - logsumexp(log_weights, axis=1, keepdims=True))
+    last = (rng.uniform(size=(len(x), 1)) > np.cumsum(shares, axis=1)).sum(1)
+    return x[np.arange(len(x)), np.minimum(last, x.shape[1] - 1)]
 
 
 def _features(x):
-    """Of all draws x (I, S, d): products, x and one: (I, S, F)."""
+    """Of all draws x (S, d): products, x and one: (S, F)."""
     rows, columns = np.tril_indices(x.shape[-1])
-    return np.concatenate([x[..., rows] * x[..., columns], x, np.ones((*x.shape[:2], 1))], axis=-1)
+    return np.concatenate([x[:, rows] * x[:, columns], x, np.ones((len(x), 1))], axis=-1)
 
 
 def _coefficients(mu, factor):
@@ -114,15 +161,6 @@ def _coefficients(mu, factor):
     return jnp.concatenate([jnp.broadcast_to(squares, (len(mu), len(rows))), linear, constant[:, None]], axis=-1)
 
 
-def _start(x, groups, number):
-    """Where chains start: means and spread of the people, no correlations. From far away steps would be small."""
-    own, d = x.mean(1), x.shape[-1]
-    mu = np.stack([own[groups == g].mean(0) for g in range(number)])
-    spread = np.maximum((own - mu[groups]).std(0), 0.1)
-    found = {"mu": mu, "spread": spread} | ({"correlations": np.eye(d)} if d > 1 else {})
-    return {name: jnp.asarray(value, jnp.float32) for name, value in found.items()}
-
-
 def population_prior(number, d):
     """The NumPyro sites of mu (G, d) and of the factor (d, d) of Sigma, which it returns."""
     mu = numpyro.sample("mu", dist.Normal(0, 1).expand([number, d]).to_event(2))
@@ -131,31 +169,62 @@ def population_prior(number, d):
     return mu, numpyro.deterministic("factor", spread[:, None] * correlations)
 
 
-def _population(number, d, x, log_g, groups):
-    """The density of a population, given draws x (I, S, d) of its people."""
-    mu, factor = population_prior(number, d)
-    white = jax.scipy.linalg.solve_triangular(factor, jnp.eye(d), lower=True)
-    z = jnp.einsum("isd,ed->ise", x - mu[groups][:, None], white)
-    log_ratio = -0.5 * jnp.sum(z**2, axis=-1) - jnp.log(jnp.diagonal(factor)).sum() - log_g
-    numpyro.factor("people", jax.nn.logsumexp(log_ratio, axis=1).sum())
+def _likelihoods(normals):
+    """Normal likelihoods as arrays, people last but in the products: root (d, d, I), m (d, I), products (d, d, I, d d).
+
+    Products make R' Sigma R of everyone one product with Sigma, which NUTS asks for at every step.
+    """
+    root, m = (np.stack(values, axis=-1) for values in zip(*normals))
+    products = np.einsum("kei,lgi->egikl", root, root)
+    return root, m, products.reshape(*products.shape[:3], -1)
 
 
-def _nuts(x, log_g, groups, number, seed):
+def _log_likelihoods(likelihoods, groups, mu, factor):
+    """log L_i (I,) of everyone, given mu (G, d) and the factor (d, d) of Sigma."""
+    root, m, products = likelihoods
+    d = len(m)
+    b = jnp.eye(d)[..., None] + products @ (factor @ factor.T).reshape(-1)
+    r = jnp.sum(root * (m - mu[groups].T)[:, None], axis=0)
+    # elimination in [[B, r], [r', 0]]: pivots make the determinant, -r' B^-1 r is left. Of everyone at once, and faster
+    # than a Cholesky factor of each
+    rest = jnp.concatenate([jnp.concatenate([b, r[:, None]], 1), jnp.concatenate([r, jnp.zeros_like(r[:1])])[None]])
+    log_det = 0.0
+    for _ in range(d):
+        log_det += jnp.log(rest[0, 0])
+        rest = rest[1:, 1:] - rest[1:, :1] * rest[:1, 1:] / rest[0, 0]
+    return 0.5 * (rest[0, 0] - log_det)
+
+
+def _population(number, likelihoods, groups):
+    """The density of a population, given normal likelihoods of its people."""
+    mu, factor = population_prior(number, len(likelihoods[1]))
+    numpyro.factor("people", _log_likelihoods(likelihoods, groups, mu, factor).sum())
+
+
+def _start(normals, groups, number):
+    """Where chains start: means and spread of the people, no correlations. From far away steps would be small."""
+    own = np.clip(np.stack([normal.m for normal in normals]), -3, 3)
+    mu, d = np.stack([own[groups == g].mean(0) for g in range(number)]), own.shape[1]
+    spread = np.maximum((own - mu[groups]).std(0), 0.1)
+    found = {"mu": mu, "spread": spread} | ({"correlations": np.eye(d)} if d > 1 else {})
+    return {name: jnp.asarray(value, jnp.float32) for name, value in found.items()}
+
+
+def _nuts(normals, groups, number, seed):
     """Draws of mu (C, G, d) and of the factor of Sigma (C, d, d), and the largest R-hat."""
-    start, d = _start(x, groups, number), x.shape[-1]
-    known = jnp.asarray(x, jnp.float32), jnp.asarray(log_g, jnp.float32), jnp.asarray(groups)
+    known = jax.tree.map(partial(jnp.asarray, dtype=jnp.float32), _likelihoods(normals)), jnp.asarray(groups)
     keys = jax.random.split(jax.random.key(seed), SETTINGS.chains)
-    found = _compiled(number, d, SETTINGS, MAX_TREE_DEPTH)(keys, start, *known)
-    found = {k: np.asarray(v, float) for k, v in found.items()}
+    run = _compiled(number, SETTINGS, MAX_TREE_DEPTH)
+    found = {k: np.asarray(v, float) for k, v in run(keys, _start(normals, groups, number), *known).items()}
     rhat = max(float(np.max(split_gelman_rubin(found[name]))) for name in ("mu", "spread"))
     mu, factor = (found[name].reshape(-1, *found[name].shape[2:]) for name in ("mu", "factor"))
     return mu, factor, rhat
 
 
 @lru_cache(maxsize=8)
-def _compiled(number, d, settings, max_tree_depth):
-    """(keys, start, x, log_g, groups) -> {site: (chains, draws, ...)}, compiled once for each shape."""
-    model = partial(_population, number, d)
+def _compiled(number, settings, max_tree_depth):
+    """(keys, start, likelihoods, groups) -> {site: (chains, draws, ...)}, compiled once for each shape."""
+    model = partial(_population, number)
 
     def run(keys, start, *known):
         one = nuts.chain(lambda u: potential_energy(model, known, {}, u), settings, max_tree_depth)
