@@ -1,8 +1,9 @@
-"""Figures of the page on populations: two ways to one group, and people given all people."""
+"""Figures of the page on populations: two ways to one group, calibration of groups, and people given all people."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 
+from amortmix.plots.quality import rank_ecdf
 from amortmix.plots.style import COLORS
 
 #: What each part of a population is called.
@@ -27,6 +28,13 @@ def two_ways(rows):
     figure.tight_layout()
     _legend(figure, axes[0])
     return figure
+
+
+def calibration(rows, draws):
+    """ECDF differences of the ranks of what groups were drawn from, among so many draws of their posteriors."""
+    ranks = rows.pivot(index="group", columns=["quantity", "parameter"], values="rank")
+    names = [f"{WORDS[quantity]}: {parameter}" for quantity, parameter in ranks]
+    return rank_ecdf(ranks.to_numpy(), draws, names, num_col=4, figsize=(14, 3.2 * -(-len(names) // 4)))
 
 
 def people(rows):

@@ -17,19 +17,19 @@ def calibration(model, recovery, seed=1):
     seed : int
         Of the bands.
     """
+    names = [p.label for p in model.parameters]
+    ranks, draws = recovery["rank"].values, recovery.attrs["draws"]
+    return rank_ecdf(ranks, draws, names, seed, num_col=columns(model), figsize=grid_size(model))
+
+
+def rank_ecdf(ranks, draws, names, seed=1, **layout):
+    """ECDF differences of ranks (M, D) among so many draws, with simultaneous 95 % bands; ``layout`` is BayesFlow's."""
     from bayesflow.diagnostics import plots as bayesflow_plots
 
     np.random.seed(seed)  # the bands are simulated from NumPy's global generator
-    theta, draws = ranked(recovery["rank"].values, recovery.attrs["draws"])
+    theta, draws = ranked(ranks, draws)
     figure = bayesflow_plots.calibration_ecdf(
-        draws,
-        theta,
-        variable_names=[p.label for p in model.parameters],
-        difference=True,
-        rank_ecdf_color=COLORS["ABI"],
-        num_col=columns(model),
-        figsize=grid_size(model),
-        **FONTS,
+        draws, theta, variable_names=names, difference=True, rank_ecdf_color=COLORS["ABI"], **layout, **FONTS
     )
     # one legend above the panels: inside the first it covers the curve
     legend = figure.axes[0].get_legend()
