@@ -157,7 +157,8 @@ def test_weights_of_draws_bring_the_exact_likelihood():
     known, exact = known_person()
     wrong = person.Normal(0.8 * exact.root, exact.m + 0.1)
     mu, factor = np.array([[[0.2]], [[0.6]]]), np.array([[[0.5]], [[0.9]]])
-    x, ratio = person.weigh(MODEL, scale(), known.data, wrong, mu[:, 0], factor, 4000, 3)
+    many = [person.weigh(MODEL, scale(), known.data, wrong, mu[:, 0], factor, seed) for seed in range(1000)]
+    x, ratio = (np.concatenate(values) for values in zip(*many))
     likelihoods = hierarchy._likelihoods([wrong])
     with jax.enable_x64(True):
         rough = [float(hierarchy._log_likelihoods(likelihoods, np.zeros(1, int), m, f)[0]) for m, f in zip(mu, factor)]

@@ -33,8 +33,9 @@ from amortmix.mcmc import nuts
 from amortmix.mcmc.results import Settings
 
 SETTINGS, MAX_TREE_DEPTH = Settings(chains=4, warmup=500, draws=500, adapt_delta=0.9), 8
-#: Exact likelihoods of all people that a population asks for, and for how many draws of a person, fewest and most.
-LIKELIHOODS, EACH = 400_000, (4, 32)
+#: Variance of the log likelihood of a population that too few draws of its people may leave, all of them together, and
+#: how many times `person.WIDE` draws a person has at most.
+NOISE, TIMES = 1.0, 32
 #: Share of the draws of the population whose effective numbers of a person may be smaller than the one that is said.
 LOW = 0.1
 
@@ -111,15 +112,34 @@ def sample_group(normals, groups, number, weigh, seed):
 
 def by_likelihood(model, scale, known, normals, groups, seed, mu, factor):
     """`Weighed` by exact likelihoods of draws given each population."""
-    count = len(mu)
-    each = int(np.clip(LIKELIHOODS // (count * len(known)), *EACH))
-    rng, log_ratio, people, effective = np.random.default_rng(seed), np.zeros(count), [], []
+    rng, log_ratio, people, effective = np.random.default_rng(seed), np.zeros(len(mu)), [], []
     for i, (one, normal, g) in enumerate(zip(known, normals, groups)):
-        x, ratio = person.weigh(model, scale, one.data, normal, mu[:, g], factor, each, seed + i)
-        log_ratio += logsumexp(ratio, axis=0)
-        people.append(_one_of(x.transpose(1, 0, 2), ratio.T, rng))
+        weigh = partial(person.weigh, model, scale, one.data, normal, mu[:, g], factor)
+        x, ratio = _draws_of(weigh, NOISE / len(known), TIMES * (seed + i))
+        log_ratio += logsumexp(ratio, axis=1) - np.log(ratio.shape[1])
+        people.append(_one_of(x, ratio, rng))
         effective.append(np.exp(2 * logsumexp(ratio) - logsumexp(2 * ratio)))
     return Weighed(log_ratio, np.stack(people), np.array(effective))
+
+
+def _draws_of(weigh, noise, seed):
+    """Draws of a person x (C, S, d) and their log weights (C, S), as many as make the variance of their mean small."""
+    found, means = [], []
+    while not found or len(found) < TIMES and _relative_variance(np.stack(means)) > noise:
+        x, ratio = weigh(seed + len(found))
+        found.append((x, ratio))
+        means.append(logsumexp(ratio, axis=0))
+    return tuple(np.concatenate(values).swapaxes(0, 1) for values in zip(*found))
+
+
+def _relative_variance(log_means):
+    """Of the mean over the rows of exp(log_means) (B, C): its variance over the square of its mean.
+
+    Of a single row the variance over C, which is as large or larger.
+    """
+    means = np.exp(log_means - log_means.max())
+    variance = means.var() if len(means) == 1 else np.mean(means.var(axis=0, ddof=1)) / len(means)
+    return variance / np.mean(means) ** 2
 
 
 def by_draws(known, normals, groups, seed, mu, factor):

@@ -4,9 +4,13 @@
 
 x is theta on the real line, by a map that is the same for all people (that of the declaration without what the data
 bound), less the mean and divided by the standard deviation under the prior of the declaration. Under a population
-Normal(mu, Sigma) a normal likelihood leaves x normal; draws from there have weights p(y | x) / l(x). Their mean says by
-what factor the normal likelihood is wrong for this population, their moments make it better for populations nearby, as
-in expectation propagation (Vehtari et al. 2020, JMLR 21).
+Normal(mu, Sigma) a normal likelihood leaves x normal. From there three of four draws are taken and one from the
+population, whose tails are wider, with weights
+
+    p(y | x) / (L / 4 + 3 l(x) / 4),    L = E[ l(x) ]    over x ~ Normal(mu, Sigma)
+
+Their mean says by what factor L is wrong for this population, their moments make the normal likelihood better for
+populations nearby, as in expectation propagation (Vehtari et al. 2020, JMLR 21).
 """
 
 from functools import lru_cache
@@ -15,7 +19,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.linalg import cho_solve, solve_triangular
+from jax.scipy.linalg import solve_triangular
 
 from amortmix.inference import psis
 from amortmix.model import sites
@@ -25,6 +29,8 @@ from amortmix.model.data import one_sequence, pad
 LEAST = 1e-3
 #: Draws of the prior, by which x is scaled, and those by which a normal likelihood is made better.
 PRIOR_DRAWS, REFINED = 4000, 2000
+#: Of so many draws one is from the population.
+WIDE = 4
 
 
 class Person(NamedTuple):
@@ -112,14 +118,15 @@ def likelihood_of_draws(person, mu, covariance):
 
 def refined(model, scale, data, normal, mu, covariance, seed):
     """A better `Normal` for populations near Normal(mu (d,), covariance), by the exact likelihood."""
-    same = np.broadcast_to(mu, (REFINED, len(mu)))
-    factor = np.broadcast_to(np.linalg.cholesky(covariance), (REFINED, *covariance.shape))
-    x, log_weights = (v[0] for v in weigh(model, scale, data, normal, same, factor, 1, seed))
-    return normal_likelihood(x, psis.smooth(log_weights, np.zeros(REFINED)), mu, covariance)
+    same = np.broadcast_to(mu, (REFINED // WIDE, len(mu)))
+    factor = np.broadcast_to(np.linalg.cholesky(covariance), (REFINED // WIDE, *covariance.shape))
+    x, log_weights = weigh(model, scale, data, normal, same, factor, seed)
+    weights = psis.smooth(log_weights.ravel(), np.zeros(REFINED))
+    return normal_likelihood(x.reshape(REFINED, -1), weights, mu, covariance)
 
 
-def weigh(model, scale, data, normal, mu, factor, each, seed):
-    """Draws x (each, C, d) under populations, and their log weights log p(y | x) - log l(x) (each, C).
+def weigh(model, scale, data, normal, mu, factor, seed):
+    """Draws x (WIDE, C, d) under populations, and their log weights (WIDE, C), from L to the exact likelihood.
 
     Parameters
     ----------
@@ -131,32 +138,41 @@ def weigh(model, scale, data, normal, mu, factor, each, seed):
         Of this person.
     mu, factor : (C, d), (C, d, d)
         Of the populations, whose covariances are factor factor'.
-    each, seed : int
+    seed : int
     """
     units = 2 ** int(np.ceil(np.log2(len(data.y))))  # few sizes are compiled
     framed = jax.tree.map(jnp.asarray, pad(one_sequence(data), units, data.y.shape[1]))
-    keys, known = jax.random.split(jax.random.key(seed), each), (normal, mu, factor, (scale.mean, scale.sd))
-    x, log_weights = _weigh(model)(keys, *jax.tree.map(jnp.asarray, known), framed)
+    keys, wide = jax.random.split(jax.random.key(seed), WIDE), jnp.arange(WIDE) == 0
+    known = jax.tree.map(jnp.asarray, (normal, mu, factor, (scale.mean, scale.sd)))
+    x, log_weights = _weigh(model)((keys, wide), *known, framed)
     return np.asarray(x, float), np.asarray(log_weights, float)
 
 
 @lru_cache(maxsize=8)
 def _weigh(model):
-    """(keys, normal, mu, factor, (mean, sd), data) -> x (keys, C, d) and log weights (keys, C), compiled once."""
+    """((keys, wide), normal, mu, factor, (mean, sd), data) -> x (keys, C, d) and log weights (keys, C)."""
     bijection = sites.bijection(model.sites, {})
 
-    def draw(key, normal, mu, factor):
-        # x given a population: mean mu + F H^-1 F' R R' (m - mu), covariance F H^-1 F', H = I + F' R R' F
-        scaled = normal.root.T @ factor
-        lower = jnp.linalg.cholesky(jnp.eye(len(mu)) + scaled.T @ scaled)
-        shift = cho_solve((lower, True), scaled.T @ (normal.root.T @ (normal.m - mu)))
-        noise = solve_triangular(lower, jax.random.normal(key, mu.shape), trans=1, lower=True)
-        return mu + factor @ (shift + noise)
+    def draw(key, wide, normal, mu, factor):
+        """x, from the population if ``wide``, and log L: with H = I + F' R R' F and r = R' (m - mu),
 
-    def weighed(key, normal, mu, factor, scale, data):
-        x = jax.vmap(draw, (0, None, 0, 0))(jax.random.split(key, len(mu)), normal, mu, factor)
+        mean of x mu + F H^-1 F' R r, covariance F H^-1 F', -2 log L = log|H| + r' r - r' R' F H^-1 F' R r.
+        """
+        scaled, r = normal.root.T @ factor, normal.root.T @ (normal.m - mu)
+        lower = jnp.linalg.cholesky(jnp.eye(len(mu)) + scaled.T @ scaled)
+        white = solve_triangular(lower, scaled.T @ r, lower=True)
+        log_l = -jnp.log(jnp.diagonal(lower)).sum() - 0.5 * (r @ r - white @ white)
+        noise = jax.random.normal(key, mu.shape)
+        near = solve_triangular(lower, white + noise, trans=1, lower=True)
+        return mu + factor @ jnp.where(wide, noise, near), log_l
+
+    def weighed(which, normal, mu, factor, scale, data):
+        key, wide = which
+        keys = jax.random.split(key, len(mu))
+        x, log_mean = jax.vmap(draw, (0, None, None, 0, 0))(keys, wide, normal, mu, factor)
         log_lik = model.log_likelihoods(bijection.forward(scale[0] + scale[1] * x), data)
         log_l = -0.5 * jnp.sum(((x - normal.m) @ normal.root) ** 2, axis=1)
-        return x, jnp.where(jnp.isfinite(log_lik), log_lik - log_l, -jnp.inf)
+        proposal = jnp.logaddexp(log_mean - jnp.log(WIDE), log_l + jnp.log(1 - 1 / WIDE))
+        return x, jnp.where(jnp.isfinite(log_lik), log_lik - proposal, -jnp.inf)
 
-    return jax.jit(lambda keys, *known: jax.lax.map(lambda key: weighed(key, *known), keys))
+    return jax.jit(lambda which, *known: jax.lax.map(lambda one: weighed(one, *known), which))
