@@ -12,6 +12,7 @@ from numpyro.infer.util import log_density
 from scipy import stats
 
 import amortmix as am
+from amortmix import populations
 from amortmix.inference import hierarchy, person
 from amortmix.inference.fit import Fit
 from amortmix.model import tables
@@ -258,3 +259,20 @@ def test_the_density_of_a_population_keeps_its_precision_where_people_hardly_dif
         expected += stats.multivariate_normal(params["mu"][0], factor @ factor.T + own).logpdf(m)
         expected -= stats.multivariate_normal(cov=own).logpdf(np.zeros(2))
     assert float(both - prior) == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_person_whom_nothing_explains_leaves_an_unreliable_population(monkeypatch):
+    """No draw of one person has a likelihood: the population says that it cannot be relied on."""
+    data = simulated(np.full(4, 1.0), 20, 12)
+    fits = {name: fit_of(y, i) for i, (name, y) in enumerate(data.items())}
+    exact, none = person.weigh, iter([True] * 2)
+
+    def weigh(*known):
+        x, log_weights = exact(*known)
+        return x, np.full_like(log_weights, -np.inf) if next(none, False) else log_weights
+
+    monkeypatch.setattr(person, "weigh", weigh)
+    monkeypatch.setattr(populations, "ROUNDS", 0)
+    monkeypatch.setattr(hierarchy, "TIMES", 2)
+    found = am.population(fits)
+    assert found.verdict == "UNRELIABLE" and found.effective.iloc[0] == 0

@@ -105,6 +105,8 @@ def sample_group(normals, groups, number, weigh, seed):
     weighed = weigh(mu, factor)
     weights = psis.smooth(weighed.log_ratio, np.zeros(len(mu)))
     chosen = psis.resample(weights.log_weights, len(mu), seed)
+    if chosen is None:  # a person whom no draw can explain: k-hat says so, and the normal likelihoods are made anew
+        chosen = np.arange(len(mu))
     covariance = factor @ factor.transpose(0, 2, 1)
     people, centre = weighed.people[:, chosen], (mu.mean(0), covariance.mean(0))
     return Group(mu[chosen], covariance[chosen], people, weighed.effective, rhat, weights, centre)
@@ -118,7 +120,7 @@ def by_likelihood(model, scale, known, normals, groups, seed, mu, factor):
         x, ratio = _draws_of(weigh, NOISE / len(known), TIMES * (seed + i))
         log_ratio += logsumexp(ratio, axis=1) - np.log(ratio.shape[1])
         people.append(_one_of(x, ratio, rng))
-        effective.append(np.exp(2 * logsumexp(ratio) - logsumexp(2 * ratio)))
+        effective.append(_effective(ratio.ravel()))
     return Weighed(log_ratio, np.stack(people), np.array(effective))
 
 
@@ -135,8 +137,10 @@ def _draws_of(weigh, noise, seed):
 def _relative_variance(log_means):
     """Of the mean over the rows of exp(log_means) (B, C): its variance over the square of its mean.
 
-    Of a single row the variance over C, which is as large or larger.
+    Of a single row the variance over C, which is as large or larger; infinite where no draw has a weight.
     """
+    if not np.isfinite(log_means.max()):
+        return np.inf
     means = np.exp(log_means - log_means.max())
     variance = means.var() if len(means) == 1 else np.mean(means.var(axis=0, ddof=1)) / len(means)
     return variance / np.mean(means) ** 2
@@ -153,13 +157,22 @@ def by_draws(known, normals, groups, seed, mu, factor):
         ratio = coefficients[:, g] @ _features(one.x).T - one.log_g  # (C, S)
         log_ratio += logsumexp(ratio, axis=1)
         people.append(_one_of(np.broadcast_to(one.x, (len(mu), *one.x.shape)), ratio, rng))
-        effective.append(np.quantile(np.exp(2 * logsumexp(ratio, axis=1) - logsumexp(2 * ratio, axis=1)), LOW))
+        effective.append(np.quantile(_effective(ratio), LOW))
     return Weighed(log_ratio, np.stack(people), np.array(effective))
 
 
+def _effective(log_weights):
+    """Effective numbers of draws with these log weights (..., S), zero without any weight."""
+    largest = np.max(log_weights, axis=-1, keepdims=True)
+    weights = np.exp(log_weights - np.where(np.isfinite(largest), largest, 0.0))
+    return weights.sum(-1) ** 2 / np.maximum(np.square(weights).sum(-1), np.finfo(float).tiny)
+
+
 def _one_of(x, log_weights, rng):
-    """One of the draws x (C, S, d) in each row, with probabilities as its weights: (C, d)."""
-    shares = np.exp(log_weights - logsumexp(log_weights, axis=1, keepdims=True))
+    """One of the draws x (C, S, d) in each row, with probabilities as its weights, or the last: (C, d)."""
+    largest = np.max(log_weights, axis=1, keepdims=True)
+    shares = np.exp(log_weights - np.where(np.isfinite(largest), largest, 0.0))
+    shares = shares / np.maximum(shares.sum(1, keepdims=True), np.finfo(float).tiny)
     last = (rng.uniform(size=(len(x), 1)) > np.cumsum(shares, axis=1)).sum(1)
     return x[np.arange(len(x)), np.minimum(last, x.shape[1] - 1)]
 
