@@ -33,7 +33,7 @@ def two_ways(rows):
 def calibration(rows, draws):
     """ECDF differences of the ranks of what groups were drawn from, among so many draws of their posteriors."""
     ranks = rows.pivot(index="group", columns=["quantity", "parameter"], values="rank")
-    names = [f"{WORDS[quantity]}: {parameter}" for quantity, parameter in ranks]
+    names = [f"{quantity} of {parameter}" for quantity, parameter in ranks]
     return rank_ecdf(ranks.to_numpy(), draws, names, num_col=4, figsize=(14, 3.2 * -(-len(names) // 4)))
 
 
