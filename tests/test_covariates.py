@@ -108,3 +108,13 @@ def test_a_name_that_is_not_there_is_said_with_those_that_are(field, function):
     theta, data, _ = drives().simulate_dataset(jax.random.key(1))
     with pytest.raises(BadInput, match=rf"{field} asks for '\w+'; there are .*\bmu\b"):
         drives(**{field: function}).log_likelihood(theta, data)
+
+
+def test_a_declaration_whose_covariates_do_not_fit_together_is_refused():
+    known = {"name": "slope", "states": ("all",), "columns": {"y": am.Real()}, "units": (5, 9)}
+    known |= {"prior": lambda: {"b": sample("b", dist.Normal(0, 1))}}
+    with pytest.raises(BadInput, match=r"covariate x is Real\(.*\); expected what it is simulated from"):
+        am.Mixture(**known, emission=lambda p, x: dist.Normal(p["b"] * x["x"], 1), covariates={"x": am.Real()})
+    with pytest.raises(BadInput, match="emission takes 2 arguments; expected 1: what the prior returns"):
+        am.Mixture(**known, emission=lambda p, x: dist.Normal(p["b"] * x["x"], 1))
+    am.Mixture(**known, emission=lambda p, sd=1.0: dist.Normal(p["b"], sd))

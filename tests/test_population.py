@@ -212,6 +212,8 @@ def test_draws_that_cannot_carry_a_population_are_said_to_be(no_density):
 
 def test_what_is_refused():
     fits = {str(i): fit_of(np.zeros(5), i) for i in range(4)}
+    with pytest.raises(BadInput, match="there is one group"):
+        am.population(fits).differences()
     with pytest.raises(BadInput, match="2 fits; expected at least 3 people"):
         am.population({name: fits[name] for name in "01"})
     with pytest.raises(BadInput, match="no group for 3; expected"):

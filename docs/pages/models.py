@@ -9,7 +9,7 @@ import numpy as np
 from numpyro import distributions as dist
 from numpyro import handlers
 
-from amortmix.model import distributions, registry
+from amortmix.model import distributions, naming, registry
 from amortmix.storage.files import span
 from pages.markdown import code, number, table
 
@@ -48,6 +48,8 @@ def section(model, meaning):
     density = "likelihood known" if model.has_density else "a simulator, no likelihood"
     units, observations = model.units, model.observations
     columns = "; ".join(f"`{name}`: {kind.expected}" for name, kind in model.columns.items())
+    if naming.UNIT in naming.needed(model):
+        columns = f"`{naming.UNIT}`: its number, the same in all rows of a unit; {columns}"
     return "\n".join(
         [
             f"({model.name})=",

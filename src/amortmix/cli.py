@@ -132,7 +132,7 @@ def train(
     nets = train_networks(
         model, minutes=minutes, steps=steps, folder=out, prior=parsed(prior), seed=seed, density=density
     )
-    print(f"networks in {nets.folder}; next: amortmix fit {nets.folder} DATA.csv")
+    print(f"networks in {nets.folder}; next: amortmix fit {nets.folder} DATA.csv --out fits/{nets.folder.name}")
 
 
 @app.command()

@@ -187,7 +187,14 @@ class Population:
     def differences(self):
         """Differences of the means of every two groups, on the real line: DataFrame with the probability that the
         first is larger.
+
+        Raises
+        ------
+        BadInput
+            If there is one group.
         """
+        if len(self.groups) < 2:
+            raise BadInput("there is one group; expected a population of two or more, `by=`")
         rows = []
         for (a, one), (b, other) in itertools.combinations(enumerate(self.groups), 2):
             for j, name in enumerate(self.names):

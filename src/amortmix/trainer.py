@@ -78,6 +78,7 @@ def train(model, minutes=None, steps=None, folder=None, prior=None, recipe=None,
         quality = nets.validate()
         files.write_json(folder / "metrics.json", quality.metrics)
         print(quality.sentence)
+        print("making programs that fit without JAX, a minute or two; networks are saved, with them or not", flush=True)
         export(folder)
     return nets
 

@@ -40,7 +40,8 @@ export function named(card, table, columns = {}) {
   const missing = wanted.filter((name) => !(name in renamed));
   if (missing.length) {
     const expected = `no column ${missing.join(", ")}; expected ${wanted.join(", ")}`;
-    throw new BadInput(`${header}: ${expected}; ${found}${alike(renamed, missing)}`);
+    const number = missing.length === 1 && missing[0] === UNIT ? `; number the rows in ${UNIT}, where each is one` : "";
+    throw new BadInput(`${header}: ${expected}; ${found}${alike(renamed, missing)}${number}`);
   }
   return { ...table, columns: withOptional(card, renamed) };
 }

@@ -34,6 +34,7 @@ def check(model):
     for function in model.hidden:
         if _takes(model, function) and not model.covariates:
             raise BadInput(f"{where}: {function} takes covariates; expected `covariates`, or a function of p alone")
+    _check_covariates(model)
     _check_variants(model)
     check_varied(model, model.varied)
     names = [p.name for p in model.parameters]
@@ -47,6 +48,22 @@ def check(model):
     for site, column in model.below.items():
         if column not in model.columns:
             raise BadInput(f"{where}: {site} is below {column!r}; expected one of {', '.join(model.columns)}")
+
+
+def _check_covariates(model):
+    """That covariates can be simulated, and that an emission asks for no more than there is."""
+    for name, source in model.covariates.items():
+        if not hasattr(source, "sample"):
+            raise BadInput(
+                f"{model.name}: covariate {name} is {source!r}; expected what it is simulated from, a distribution or "
+                "am.Resampled(values)"
+            )
+    given = 1 + bool(model.covariates) + bool(model.lags)
+    if model.emission is not None and emissions.required(model.emission) > given:
+        raise BadInput(
+            f"{model.name}: emission takes {emissions.required(model.emission)} arguments; expected {given}: what the "
+            "prior returns, then `covariates`, then with `lags` the past, if they are declared"
+        )
 
 
 def _takes(model, name):

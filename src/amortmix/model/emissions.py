@@ -77,6 +77,12 @@ def _positional(function):
     return sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
 
 
+def required(function):
+    """How many arguments without a default a function takes."""
+    parameters = inspect.signature(function).parameters.values()
+    return sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty for p in parameters)
+
+
 def hidden(model, name, shape, p, x):
     """What the field ``name`` of a model says of its classes or states: of ``shape``, or (N, *shape) where driven.
 

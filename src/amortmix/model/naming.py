@@ -61,7 +61,8 @@ def named(model, frame, where, columns=None):
         frame = frame.drop(columns=room).rename(columns=sources)
     if missing := [name for name in wanted if name not in frame.columns]:
         expected = f"no column {', '.join(missing)}; expected {', '.join(wanted)}"
-        raise BadInput(f"{header}: {expected}; {_found(frame, wanted)}{_alike(frame, missing)}")
+        number = f"; number the rows in {UNIT}, where each is one" if missing == [UNIT] else ""
+        raise BadInput(f"{header}: {expected}; {_found(frame, wanted)}{_alike(frame, missing)}{number}")
     frame = frame.rename(columns=_optional(model, frame))
     if twice := [name for name in wanted if (frame.columns == name).sum() > 1]:
         raise BadInput(f"{header}: several columns {twice[0]}; expected one")

@@ -137,7 +137,8 @@ def fit_to_budget(run, state, key, recipe, seconds, design):
             per_step += phase.steps / total * spent / TRIAL_STEPS / len(design.frames)
     spent = time.perf_counter() - began
     steps = max(len(phases), (seconds - spent) / per_step)
-    print(f"compiled in {spent:.0f} s; {steps:,.0f} steps fit into the rest of the budget", flush=True)
+    kept = "; what is compiled is kept, the same command goes on with it" if spent > seconds / 2 else ""
+    print(f"compiled in {spent:.0f} s; {steps:,.0f} steps fit into the rest of the budget{kept}", flush=True)
     return with_steps(recipe, steps)
 
 
