@@ -114,7 +114,7 @@ VARIANTS = {
     GMM: {
         DEFAULT: Variant("seed"),
         "another seed": Variant("seed", seed=2),
-        "batches of 32 throughout": Variant("batch growth", SIMULATIONS),
+        "from simulations alone": Variant("known density", SIMULATIONS),
         "Adam (rate 1.5e-3) for Muon": Variant("optimizer", ADAM),
         "one layer of 96 after pooling": Variant("architecture", {"summary": {"mix": [96]}}),
         "no bound on the scale of the whitening": Variant("architecture", {"flow": {"bound": None}}),
