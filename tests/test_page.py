@@ -51,7 +51,7 @@ def test_the_command_line_writes_pages(monkeypatch, tmp_path):
     frame["y"] = np.random.default_rng(1).normal(size=200)
     frame.to_csv(tmp_path / "all.csv", index=False)
     out = tmp_path / "fits"
-    for options, expected in (((), {"all_a.html", "all_b.html", "index.html"}), (("--no-pages",), set())):
+    for options, expected in (((), {"a.html", "b.html", "index.html"}), (("--no-pages",), set())):
         arguments = ["fit", "gaussian_hmm", str(tmp_path / "all.csv"), "--by", "who", "--out", str(out), *options]
         monkeypatch.setattr("sys.argv", ["amortmix", *arguments])
         with pytest.raises(SystemExit) as ended, warnings.catch_warnings():
