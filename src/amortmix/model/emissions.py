@@ -35,7 +35,7 @@ def of(model, p, x, past=None):
     """
     given = [{name: x[:, j, None, None] for j, name in enumerate(model.covariates)}] if model.covariates else []
     given += [past] if model.lags else []
-    if model.covariates and _positional(model.emission) == len(given):
+    if model.covariates and len(_positional(model.emission)) == len(given):
         given = given[1:]  # covariates that drive the states alone
     return _said(model, "emission", p, *given)
 
@@ -69,18 +69,17 @@ def past(model, data):
 
 def takes_covariates(function):
     """Whether a function of a declaration takes covariates beside what the prior returns."""
-    return _positional(function) > 1
+    return len(_positional(function)) > 1
 
 
 def _positional(function):
     parameters = inspect.signature(function).parameters.values()
-    return sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+    return [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
 
 def required(function):
     """How many arguments without a default a function takes."""
-    parameters = inspect.signature(function).parameters.values()
-    return sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty for p in parameters)
+    return sum(p.default is p.empty for p in _positional(function))
 
 
 def hidden(model, name, shape, p, x):
